@@ -1,0 +1,49 @@
+/* Every size that a peer, a file or a caller controls, in one place. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+enum {
+    /* names */
+    LIMIT_ENVIRONMENT_NAME = 63,        /* a-z 0-9 - _ . ; begins with a letter or digit */
+    LIMIT_KID = 128,                    /* visible ASCII without quotes and backslash */
+    LIMIT_ISSUER = 512,
+    LIMIT_AUDIENCE = 512,
+    LIMIT_AUDIENCES = 16,
+    LIMIT_TYP = 64,
+    LIMIT_ALGORITHM_NAME = 16,
+
+    /* documents */
+    LIMIT_TOKEN = 16 * 1024,            /* a JWS compact serialisation, ML-DSA-87 included */
+    LIMIT_CLAIMS = 8 * 1024,            /* a JSON claims set or raw payload to be signed */
+    LIMIT_JSON_DEPTH = 16,
+    LIMIT_JSON_NODES = 16 * 1024,
+    LIMIT_JWK = 32 * 1024,              /* one private or public JWK or PEM */
+    LIMIT_JWKS = 4 * 1024 * 1024,
+    LIMIT_KEYSET_KEYS = 4096,
+
+    /* messages */
+    LIMIT_REQUEST = 1024 * 1024,        /* NNG_OPT_RECVMAXSZ of the service */
+    LIMIT_REPLY = 8 * 1024 * 1024,      /* NNG_OPT_RECVMAXSZ of a client */
+    LIMIT_EVENT = 1024 * 1024,
+    LIMIT_UNPACK_FACTOR = 4,            /* memory for an unpacked message: factor x size + base */
+    LIMIT_UNPACK_BASE = 64 * 1024,
+    LIMIT_REQUEST_ID = 16,
+    LIMIT_BATCH = 256,                  /* tokens in one sign or verify request */
+    LIMIT_PAGE = 256,                   /* rows in one list or changes reply */
+    LIMIT_CREDENTIAL = 8 * 1024,
+    LIMIT_DEADLINE_SEC = 60,            /* how far ahead a deadline may lie */
+
+    /* the store */
+    LIMIT_STORE_KEY = 480,              /* LMDB allows 511 */
+    LIMIT_STORE_VALUE = 1024 * 1024,
+    LIMIT_ENVIRONMENTS = 100 * 1000,
+    LIMIT_KEYS_PER_ENVIRONMENT = 1024,  /* destroyed ones included */
+    LIMIT_EVENT_LOG = 1024,             /* revisions kept per environment */
+    LIMIT_ANSWER_AGE_SEC = 24 * 3600,   /* how long the answer to a change is kept */
+
+    /* time */
+    LIMIT_TOKEN_LIFETIME_SEC = 366 * 24 * 3600,
+    LIMIT_LEEWAY_SEC = 600,
+};
+
+#endif
