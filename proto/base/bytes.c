@@ -83,3 +83,21 @@ void bytes_to_hex(struct bytes bytes, char *out)
     }
     out[2 * bytes.size] = '\0';
 }
+
+static int hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool bytes_from_hex(struct bytes text, uint8_t *out, size_t size)
+{
+    if (text.size % 2 != 0 || text.size / 2 != size) return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (hex_digit(text.data[i]) < 0) return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)(hex_digit(text.data[2 * i]) << 4 | hex_digit(text.data[2 * i + 1]));
+    }
+    return true;
+}

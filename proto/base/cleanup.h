@@ -3,6 +3,7 @@
 #define BASE_CLEANUP_H
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Calls function(&variable) when the variable goes out of scope. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
@@ -13,6 +14,12 @@
     __attribute__((unused)) static inline void function##_at(type *pointer) { function(*pointer); }
 
 __attribute__((unused)) static inline void free_at(void *pointer) { free(*(void **)pointer); }
+
+/* For a file descriptor; -1 is none. */
+__attribute__((unused)) static inline void fd_close_at(const int *fd)
+{
+    if (*fd >= 0) close(*fd);
+}
 
 /* Hands a pointer over: the variable becomes NULL, its cleanup does nothing. */
 #define TAKE(pointer)                                                                                        \

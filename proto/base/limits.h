@@ -16,7 +16,7 @@ enum {
     LIMIT_TOKEN = 16 * 1024,            /* a JWS compact serialisation, ML-DSA-87 included */
     LIMIT_CLAIMS = 8 * 1024,            /* a JSON claims set or raw payload to be signed */
     LIMIT_JSON_DEPTH = 16,
-    LIMIT_JSON_NODES = 16 * 1024,
+    LIMIT_JSON_NODES = 128 * 1024,      /* a full key set: 4096 keys of some 30 values */
     LIMIT_JWK = 32 * 1024,              /* one private or public JWK or PEM */
     LIMIT_JWKS = 4 * 1024 * 1024,
     LIMIT_KEYSET_KEYS = 4096,
@@ -36,6 +36,8 @@ enum {
     /* the store */
     LIMIT_STORE_KEY = 480,              /* LMDB allows 511 */
     LIMIT_STORE_VALUE = 1024 * 1024,
+    LIMIT_STORE_MARKER = 512,           /* the text file that stands beside the database */
+    LIMIT_KEY_FILE = 128,               /* the file of the key-encryption key */
     LIMIT_ENVIRONMENTS = 100 * 1000,
     LIMIT_KEYS_PER_ENVIRONMENT = 1024,  /* destroyed ones included */
     LIMIT_EVENT_LOG = 1024,             /* revisions kept per environment */

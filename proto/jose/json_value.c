@@ -1,0 +1,119 @@
+/* Looking into a parsed document, and writing a string. */
+#include "jose/json.h"
+#include "jose/utf8.h"
+
+int json_member(const struct json *json, int object, const char *name)
+{
+    if (!json_is(json, object, JSON_OBJECT)) return JSON_NONE;
+    size_t size = strlen(name);
+    uint32_t index = (uint32_t)object + 1;
+    for (uint32_t left = json->nodes[object].children; left > 0; left--) {
+        const struct json_node *node = &json->nodes[index];
+        if (node->text.size == size && memcmp(node->text.data, name, size) == 0) return (int)index + 1;
+        index = json->nodes[index + 1].next; /* a name is one node, its value follows at once */
+    }
+    return JSON_NONE;
+}
+
+int json_first(const struct json *json, int container)
+{
+    if (!json_is(json, container, JSON_OBJECT) && !json_is(json, container, JSON_ARRAY)) return JSON_NONE;
+    return json->nodes[container].children ? container + 1 : JSON_NONE;
+}
+
+struct bytes json_string(const struct json *json, int node)
+{
+    return json_is(json, node, JSON_STRING) ? json->nodes[node].text : (struct bytes){0};
+}
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* A number taken apart: value = 0.D1D2D3... x 10^point, with the digits of the mantissa without its '.'. */
+struct decimal {
+    struct bytes mantissa; /* digits and at most one '.' */
+    long point;
+    bool negative;
+};
+
+enum { EXPONENT_MAX = 100 * 1000 }; /* beyond, it makes no difference to texts of our size */
+
+static struct decimal decimal_of(struct bytes text)
+{
+    struct decimal decimal = {0};
+    size_t i = 0;
+    if (text.data[0] == '-') {
+        decimal.negative = true;
+        i++;
+    }
+    size_t begin = i;
+    while (i < text.size && is_digit(text.data[i]))
+        i++;
+    decimal.point = (long)(i - begin);
+    while (i < text.size && (is_digit(text.data[i]) || text.data[i] == '.'))
+        i++;
+    decimal.mantissa = bytes_of(text.data + begin, i - begin);
+    if (i == text.size) return decimal;
+    i++; /* e */
+    bool minus = text.data[i] == '-';
+    if (minus || text.data[i] == '+') i++;
+    long exponent = 0;
+    for (; i < text.size && exponent < EXPONENT_MAX; i++)
+        exponent = exponent * 10 + (text.data[i] - '0');
+    decimal.point += minus ? -exponent : exponent;
+    return decimal;
+}
+
+jwkd_status json_integer(const struct json *json, int node, int64_t *out)
+{
+    static const int64_t LARGEST = INT64_C(1) << 53; /* what a double still tells apart, RFC 8259 section 6 */
+    if (!json_is(json, node, JSON_NUMBER)) return JWKD_MALFORMED;
+    struct decimal decimal = decimal_of(json->nodes[node].text);
+    int64_t value = 0;
+    const uint8_t *p = decimal.mantissa.data, *end = p + decimal.mantissa.size;
+    for (long left = decimal.point; left > 0 && (p < end || value > 0); left--) {
+        if (p < end && *p == '.') p++;
+        value = value * 10 + (p < end ? *p++ - '0' : 0);
+        if (value > LARGEST) return JWKD_MALFORMED;
+    }
+    *out = decimal.negative ? -value : value;
+    return JWKD_OK;
+}
+
+/* Appends what is not written as itself: quote, backslash and the control characters. */
+static jwkd_status append_escaped(struct buffer *out, uint8_t c)
+{
+    if (c == '"' || c == '\\') {
+        const uint8_t escape[2] = {'\\', c};
+        return buffer_append(out, escape, sizeof escape);
+    }
+    return buffer_append_format(out, "\\u%04x", (unsigned)c);
+}
+
+static jwkd_status append_characters(struct buffer *out, struct bytes text)
+{
+    for (size_t i = 0; i < text.size;) {
+        uint8_t c = text.data[i];
+        size_t size = utf8_size(text.data + i, text.size - i);
+        if (size == 0) return JWKD_MALFORMED;
+        if (c < 0x20 || c == '"' || c == '\\') {
+            TRY(append_escaped(out, c));
+        } else {
+            TRY(buffer_append(out, text.data + i, size));
+        }
+        i += size;
+    }
+    return JWKD_OK;
+}
+
+jwkd_status json_append_string(struct buffer *out, struct bytes text)
+{
+    size_t before = out->size;
+    jwkd_status status = buffer_append_text(out, "\"");
+    if (status == JWKD_OK) status = append_characters(out, text);
+    if (status == JWKD_OK) status = buffer_append_text(out, "\"");
+    if (status != JWKD_OK) out->size = before;
+    return status;
+}
