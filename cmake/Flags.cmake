@@ -13,6 +13,9 @@ if(JWKD_SANITIZE)
 elseif(CMAKE_BUILD_TYPE MATCHES "Rel")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
+if(JWKD_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 add_link_options(-Wl,-z,relro,-z,now)
 
 # jwkd_library(NAME sources...): the static library of one folder. Headers are included from the

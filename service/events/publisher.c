@@ -1,0 +1,214 @@
+#include "events/publisher.h"
+
+#include <errno.h>
+#include <nng/nng.h>
+#include <nng/protocol/pubsub0/pub.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "wire/wire.h"
+
+enum {
+    DEFAULT_HEARTBEAT_MS = 250,
+    SEND_QUEUE = 8192, /* messages per subscriber; nng's 16 loses bursts */
+    RECENT = 64,       /* changed environments that a heartbeat can list */
+};
+
+struct recent_change {
+    char environment[LIMIT_ENVIRONMENT_NAME + 1];
+    uint64_t environment_id, revision, service_revision;
+};
+
+struct publisher {
+    nng_socket socket;
+    uint8_t boot_id[16], epoch[16];
+    uint32_t heartbeat_ms;
+    pthread_t heartbeat;
+    pthread_mutex_t lock; /* guards all below; never held across a send */
+    pthread_cond_t stopping;
+    bool stop;
+    uint64_t service_revision;
+    uint64_t covers_from; /* every change after this service revision is in `recent` */
+    struct recent_change recent[RECENT];
+    size_t recent_count;
+};
+
+static jwkd_status send_message(struct publisher *publisher, struct bytes topic, struct bytes body)
+{
+    nng_msg *message;
+    if (nng_msg_alloc(&message, 0) != 0) return JWKD_NO_MEMORY;
+    if (nng_msg_append(message, topic.data, topic.size) != 0 ||
+        nng_msg_append(message, body.data, body.size) != 0) {
+        nng_msg_free(message);
+        return JWKD_NO_MEMORY;
+    }
+    if (nng_sendmsg(publisher->socket, message, NNG_FLAG_NONBLOCK) != 0) {
+        nng_msg_free(message);
+        return JWKD_UNAVAILABLE;
+    }
+    return JWKD_OK;
+}
+
+/* An environment's newest change replaces its older one; the oldest makes room. */
+static void remember(struct publisher *publisher, const struct publisher_event *event)
+{
+    struct recent_change *recent = publisher->recent;
+    size_t kept = 0;
+    for (size_t i = 0; i < publisher->recent_count; i++)
+        if (strcmp(recent[i].environment, event->environment) != 0) recent[kept++] = recent[i];
+    if (kept == RECENT) {
+        publisher->covers_from = recent[0].service_revision;
+        memmove(recent, recent + 1, (RECENT - 1) * sizeof *recent);
+        kept--;
+    }
+    struct recent_change *slot = &recent[kept++];
+    *slot = (struct recent_change){.environment_id = event->environment_id,
+        .revision = event->revision,
+        .service_revision = event->service_revision};
+    strncpy(slot->environment, event->environment, sizeof slot->environment - 1);
+    publisher->recent_count = kept;
+    publisher->service_revision = event->service_revision;
+}
+
+jwkd_status publisher_send(struct publisher *publisher, const struct publisher_event *event)
+{
+    struct bytes topic = bytes_of(event->environment, strlen(event->environment) + 1);
+    jwkd_status status = send_message(publisher, topic, event->packed);
+    pthread_mutex_lock(&publisher->lock);
+    remember(publisher, event);
+    pthread_mutex_unlock(&publisher->lock);
+    return status;
+}
+
+static jwkd_status pack_heartbeat(struct publisher *publisher, struct buffer *out)
+{
+    uint64_t stamp = clock_elapsed_ns(); /* before the revisions are read: delivery.md */
+    struct recent_change recent[RECENT];
+    Jwkd__V1__Heartbeat heartbeat = JWKD__V1__HEARTBEAT__INIT;
+    pthread_mutex_lock(&publisher->lock);
+    size_t count = publisher->recent_count;
+    memcpy(recent, publisher->recent, count * sizeof *recent);
+    heartbeat.service_revision = publisher->service_revision;
+    heartbeat.covers_from = publisher->covers_from;
+    pthread_mutex_unlock(&publisher->lock);
+
+    Jwkd__V1__Heartbeat__Item items[RECENT], *pointers[RECENT];
+    Jwkd__V1__State states[RECENT];
+    ProtobufCBinaryData epoch = wire_bytes(bytes_of(publisher->epoch, sizeof publisher->epoch));
+    for (size_t i = 0; i < count; i++) {
+        states[i] = (Jwkd__V1__State)JWKD__V1__STATE__INIT;
+        states[i].epoch = epoch;
+        states[i].environment_id = recent[i].environment_id;
+        states[i].revision = recent[i].revision;
+        items[i] = (Jwkd__V1__Heartbeat__Item)JWKD__V1__HEARTBEAT__ITEM__INIT;
+        items[i].environment = recent[i].environment;
+        items[i].state = &states[i];
+        pointers[i] = &items[i];
+    }
+    heartbeat.boot_id = wire_bytes(bytes_of(publisher->boot_id, sizeof publisher->boot_id));
+    heartbeat.epoch = epoch;
+    heartbeat.stamp_ns = stamp;
+    heartbeat.n_changed = count;
+    heartbeat.changed = pointers;
+    return wire_pack(&heartbeat.base, out);
+}
+
+/* Waits for the next beat; false when stopping. */
+static bool wait_for_beat(struct publisher *publisher)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    uint64_t ns = (uint64_t)at.tv_nsec + publisher->heartbeat_ms * NS_PER_MS;
+    at.tv_sec += (time_t)(ns / NS_PER_SEC);
+    at.tv_nsec = (long)(ns % NS_PER_SEC);
+    pthread_mutex_lock(&publisher->lock);
+    int result = 0;
+    while (!publisher->stop && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&publisher->stopping, &publisher->lock, &at);
+    bool stop = publisher->stop;
+    pthread_mutex_unlock(&publisher->lock);
+    return !stop;
+}
+
+static void *beat(void *argument)
+{
+    struct publisher *publisher = argument;
+    do {
+        CLEANUP(buffer_clear) struct buffer packed = {0};
+        if (pack_heartbeat(publisher, &packed) == JWKD_OK &&
+            send_message(publisher, WIRE_HEARTBEAT_TOPIC, buffer_bytes(&packed)) != JWKD_OK)
+            continue; /* a missed beat is noticed by the subscribers */
+    } while (wait_for_beat(publisher));
+    return NULL;
+}
+
+static jwkd_status listen_on(nng_socket socket, const char *url, jwkd_error *error)
+{
+    nng_listener listener;
+    int result = nng_listener_create(&listener, socket, url);
+    if (result == 0 && strncmp(url, "ipc:", 4) == 0)
+        result = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
+    if (result == 0) result = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, 1024); /* nothing is expected */
+    if (result == 0) result = nng_listener_start(listener, 0);
+    if (result != 0)
+        return fail(error, JWKD_UNAVAILABLE, "cannot listen on %s: %s", url, nng_strerror(result));
+    return JWKD_OK;
+}
+
+static jwkd_status publisher_open(struct publisher *publisher, const struct publisher_options *options, jwkd_error *error)
+{
+    int result = nng_pub0_open(&publisher->socket);
+    if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no publish socket: %s", nng_strerror(result));
+    result = nng_socket_set_int(publisher->socket, NNG_OPT_SENDBUF, SEND_QUEUE);
+    if (result != 0) return fail(error, JWKD_INTERNAL, "no send queue: %s", nng_strerror(result));
+    for (size_t i = 0; i < options->url_count; i++) TRY(listen_on(publisher->socket, options->urls[i], error));
+    return JWKD_OK;
+}
+
+jwkd_status publisher_start(const struct publisher_options *options, struct publisher **out, jwkd_error *error)
+{
+    struct publisher *publisher = calloc(1, sizeof *publisher);
+    if (!publisher) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    memcpy(publisher->boot_id, options->boot_id, sizeof publisher->boot_id);
+    memcpy(publisher->epoch, options->epoch, sizeof publisher->epoch);
+    publisher->heartbeat_ms = options->heartbeat_ms ? options->heartbeat_ms : (uint32_t)DEFAULT_HEARTBEAT_MS;
+    publisher->service_revision = publisher->covers_from = options->service_revision;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&publisher->stopping, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&publisher->lock, NULL);
+    jwkd_status status = publisher_open(publisher, options, error);
+    if (status == JWKD_OK && pthread_create(&publisher->heartbeat, NULL, beat, publisher) != 0)
+        status = fail(error, JWKD_NO_MEMORY, "no thread for heartbeats");
+    if (status != JWKD_OK) {
+        nng_close(publisher->socket);
+        pthread_cond_destroy(&publisher->stopping);
+        pthread_mutex_destroy(&publisher->lock);
+        free(publisher);
+        return status;
+    }
+    *out = publisher;
+    return JWKD_OK;
+}
+
+uint32_t publisher_heartbeat_ms(const struct publisher *publisher) { return publisher->heartbeat_ms; }
+
+void publisher_stop(struct publisher *publisher)
+{
+    if (!publisher) return;
+    pthread_mutex_lock(&publisher->lock);
+    publisher->stop = true;
+    pthread_cond_signal(&publisher->stopping);
+    pthread_mutex_unlock(&publisher->lock);
+    pthread_join(publisher->heartbeat, NULL);
+    nng_close(publisher->socket);
+    pthread_cond_destroy(&publisher->stopping);
+    pthread_mutex_destroy(&publisher->lock);
+    free(publisher);
+}

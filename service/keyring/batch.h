@@ -1,0 +1,59 @@
+/* What one transaction is going to change: rows, environments, events, and what follows from them once it is durable. The writer's
+ * alone. */
+#ifndef KEYRING_BATCH_H
+#define KEYRING_BATCH_H
+
+#include "keyring/internal.h"
+
+/* An event to be published after the commit, in this order. */
+struct batch_event {
+    struct batch_event *next;
+    struct publisher_event event;
+};
+
+/* A key that the signer must drop after the commit. */
+struct batch_forget {
+    struct batch_forget *next;
+    const char *owner, *kid;
+};
+
+struct batch {
+    struct keyring *keyring;
+    int64_t now;
+    struct arena arena;                    /* keys, values and messages of all below */
+    struct store_write *writes;
+    size_t write_count, write_capacity;
+    struct snapshot_change *touched;
+    size_t touched_count, touched_capacity;
+    struct batch_event *events, **events_tail;
+    struct batch_forget *forgets;
+    struct ready_key *taken;               /* from the reserve: back there when the commit fails */
+    uint64_t next_environment_id, service_revision;
+    bool urgent;                           /* a deactivation is among them: the ballast may be used */
+};
+
+jwkd_status batch_init(struct batch *batch, struct keyring *keyring, int64_t now) MUST_CHECK;
+void batch_clear(struct batch *batch);
+
+/* A row to be written; key and value are copied. The last one of the same key counts, on the first one's condition. */
+jwkd_status batch_put(struct batch *batch, const char *key, struct bytes value, uint64_t expected) MUST_CHECK;
+jwkd_status batch_put_message(struct batch *batch, const char *key, const ProtobufCMessage *value, uint64_t expected) MUST_CHECK;
+jwkd_status batch_erase(struct batch *batch, const char *key) MUST_CHECK;
+
+/* The environment as it stands with what the batch changed so far; borrowed; NULL when there is none. */
+struct ring_environment *batch_find(const struct batch *batch, const char *name);
+/* Puts an environment in its place (NULL: deleted). Takes a reference of its own. */
+jwkd_status batch_touch(struct batch *batch, const char *name, struct ring_environment *environment) MUST_CHECK;
+/* The number of environments that there will be. */
+size_t batch_environments(const struct batch *batch);
+
+jwkd_status batch_publish(struct batch *batch, const Jwkd__V1__Event *event) MUST_CHECK;
+jwkd_status batch_forget(struct batch *batch, const char *owner, const char *kid) MUST_CHECK;
+
+/* A copy in the batch's memory; NULL when memory is short. */
+char *batch_text(struct batch *batch, const char *text);
+
+/* Commits; then swaps the snapshot, publishes, and lets the signer forget. UNAVAILABLE: nothing was changed. */
+jwkd_status batch_commit(struct batch *batch, jwkd_error *error) MUST_CHECK;
+
+#endif

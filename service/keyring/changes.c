@@ -1,0 +1,340 @@
+#include "keyring/changes.h"
+
+#include "keyring/message.h"
+#include "keyring/rows.h"
+
+/* From here on the batch is being written to: a failure spoils it. */
+#define SPOILS(broken) (*(broken) = true)
+
+/* ---- answers ---- */
+
+static jwkd_status answer_environment(const struct edit *edit, struct reply *reply)
+{
+    Jwkd__V1__EnvironmentReply *answer = reply_alloc(reply, sizeof *answer);
+    struct environment_message *message = reply_alloc(reply, sizeof *message);
+    if (!answer || !message) return JWKD_NO_MEMORY;
+    message_environment(edit->after, edit->batch->keyring->epoch, message);
+    *answer = (Jwkd__V1__EnvironmentReply)JWKD__V1__ENVIRONMENT_REPLY__INIT;
+    answer->environment = &message->environment;
+    reply->message.result_case = JWKD__V1__REPLY__RESULT_ENVIRONMENT;
+    reply->message.environment = answer;
+    return JWKD_OK;
+}
+
+static jwkd_status answer_key(const struct edit *edit, int index, bool show, struct reply *reply)
+{
+    Jwkd__V1__KeyReply *answer = reply_alloc(reply, sizeof *answer);
+    Jwkd__V1__Key *key = reply_alloc(reply, sizeof *key);
+    Jwkd__V1__State *state = reply_alloc(reply, sizeof *state);
+    if (!answer || !key || !state) return JWKD_NO_MEMORY;
+    message_key(edit->after, (size_t)index, show, key);
+    message_state(edit->after, edit->batch->keyring->epoch, state);
+    *answer = (Jwkd__V1__KeyReply)JWKD__V1__KEY_REPLY__INIT;
+    answer->key = key;
+    answer->state = state;
+    answer->primary_kid = wire_text(ring_environment_primary_kid(edit->after));
+    reply->message.result_case = JWKD__V1__REPLY__RESULT_KEY;
+    reply->message.key = answer;
+    reply->shown_once = show && edit->after->settings.show_once;
+    return JWKD_OK;
+}
+
+/* ---- environments ---- */
+
+static void keep_reserve(struct batch *batch, const struct environment *settings)
+{
+    const struct key_type *type;
+    if (alg_key_type(settings->default_alg, settings->default_bits, &type) == JWKD_OK)
+        reserve_use(batch->keyring->reserve, type);
+}
+
+static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__Environment *wanted, bool *broken,
+    struct reply *reply, jwkd_error *error)
+{
+    struct environment *settings = &edit->after->settings;
+    TRY(message_settings(wanted, NULL, 0, settings, error));
+    environment_defaults(settings);
+    TRY(environment_validate(settings, error));
+    if (batch_find(edit->batch, settings->name))
+        return fail(error, JWKD_ALREADY_EXISTS, "there is an environment \"%s\" already", settings->name);
+    if (batch_environments(edit->batch) >= LIMIT_ENVIRONMENTS)
+        return fail(error, JWKD_RESOURCE_EXHAUSTED, "there are %d environments, which is the limit", LIMIT_ENVIRONMENTS);
+    edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED, -1);
+    SPOILS(broken);
+    TRY(edit_finish(edit, error));
+    keep_reserve(edit->batch, settings);
+    return answer_environment(edit, reply);
+}
+
+static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateEnvironmentRequest *update, bool *broken,
+    struct reply *reply, jwkd_error *error)
+{
+    struct environment *settings = &edit->after->settings;
+    if (update->n_fields == 0) return fail(error, JWKD_INVALID_ARGUMENT, "no field is named that is to be changed");
+    TRY(message_settings(update->environment, update->fields, update->n_fields, settings, error));
+    if (alg_kty(settings->default_alg) == KTY_RSA && settings->default_bits == 0) settings->default_bits = 4096;
+    TRY(environment_validate(settings, error));
+    CLEANUP(free_at) struct plan_key *keys = calloc(edit->after->count + 1, sizeof *keys);
+    if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    struct plan_view view = edit_view(edit, keys);
+    TRY(plan_mode(&view, settings->mode, error));
+    edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED, -1);
+    SPOILS(broken);
+    TRY(edit_finish(edit, error));
+    keep_reserve(edit->batch, settings);
+    return answer_environment(edit, reply);
+}
+
+static jwkd_status delete_environment(struct edit *edit, const Jwkd__V1__DeleteEnvironmentRequest *request, bool *broken,
+    struct reply *reply, jwkd_error *error)
+{
+    struct ring_environment *environment = edit->after;
+    size_t live = ring_environment_live(environment);
+    if (live && !request->with_live_keys)
+        return fail(error, JWKD_FAILED_PRECONDITION,
+            "\"%s\" still has %zu active key%s: deactivate first, or delete with them (--force)",
+            environment->settings.name, live, live == 1 ? "" : "s");
+    Jwkd__V1__DeleteEnvironmentReply *answer = reply_alloc(reply, sizeof *answer);
+    Jwkd__V1__State *state = reply_alloc(reply, sizeof *state);
+    if (!answer || !state) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    edit->deleted = true;
+    edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED, -1);
+    SPOILS(broken);
+    for (size_t i = 0; i < environment->count; i++)
+        TRY(batch_forget(edit->batch, environment->owner, jwk_kid(environment->keys[i]->jwk)));
+    TRY(edit_finish(edit, error));
+    edit->batch->urgent = true;
+    message_state(environment, edit->batch->keyring->epoch, state);
+    *answer = (Jwkd__V1__DeleteEnvironmentReply)JWKD__V1__DELETE_ENVIRONMENT_REPLY__INIT;
+    answer->state = state;
+    reply->message.result_case = JWKD__V1__REPLY__RESULT_DELETED;
+    reply->message.deleted = answer;
+    return JWKD_OK;
+}
+
+/* ---- new keys ---- */
+
+jwkd_status change_key_type(const struct ring_environment *environment, const Jwkd__V1__GenerateRequest *request,
+    enum alg *out_alg, const struct key_type **out_type, jwkd_error *error)
+{
+    const struct environment *settings = &environment->settings;
+    enum alg alg = *request->algorithm ? alg_from_name(bytes_of_text(request->algorithm)) : settings->default_alg;
+    if (alg == ALG_NONE)
+        return fail(error, JWKD_UNSUPPORTED, "the algorithm \"%.16s\" is not known here", request->algorithm);
+    if (request->bits && alg_kty(alg) != KTY_RSA)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a size in bits goes with RSA only, not with %s", alg_name(alg));
+    uint32_t bits = request->bits;
+    if (!bits && alg_kty(alg) == KTY_RSA) bits = settings->default_bits ? settings->default_bits : 4096;
+    if (alg_key_type(alg, bits, out_type) != JWKD_OK)
+        return fail(error, JWKD_UNSUPPORTED, "%s%s cannot be generated here%s", alg_name(alg),
+            request->bits ? " of this size" : "", request->bits ? ": RSA keys have 2048, 3072 or 4096 bits" : "");
+    *out_alg = alg;
+    return JWKD_OK;
+}
+
+/* Publishes a key whose sealed form and JWK are at hand. */
+static jwkd_status publish(struct edit *edit, struct ring_key *key, bool hold, const char *invalidate_kid, bool show,
+    bool *broken, struct reply *reply, jwkd_error *error)
+{
+    struct ring_environment *environment = edit->after;
+    if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT)
+        return fail(error, JWKD_RESOURCE_EXHAUSTED, "the environment has had %d keys, which is the limit",
+            LIMIT_KEYS_PER_ENVIRONMENT);
+    CLEANUP(free_at) struct plan_key *keys = calloc(environment->count + 1, sizeof *keys);
+    if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    struct plan_view view = edit_view(edit, keys);
+    struct plan plan;
+    TRY(plan_publish(&view, hold, invalidate_kid, &plan, error));
+    if (ring_environment_find(environment, jwk_kid(key->jwk)) >= 0)
+        return fail(error, JWKD_ALREADY_EXISTS, "the environment has a key with this kid already");
+    TRY(rows_check_never_held(edit->batch, key->jwk, error));
+    SPOILS(broken);
+    key->state = KEY_ACTIVE;
+    key->created_at = edit->batch->now;
+    key->held = hold;
+    TRY(ring_environment_add(environment, ring_key_ref(key)));
+    int index = (int)environment->count - 1;
+    TRY(edit_carry_out(edit, &plan, index, error));
+    TRY(rows_put_tombstone(edit->batch, environment, key->jwk));
+    TRY(edit_finish(edit, error));
+    return answer_key(edit, index, show, reply);
+}
+
+static jwkd_status generate_from(struct edit *edit, const Jwkd__V1__GenerateRequest *request, enum alg alg,
+    struct ready_key *ready, bool *broken, struct reply *reply, jwkd_error *error)
+{
+    CLEANUP(ring_key_unref_at) struct ring_key *key = ring_key_new();
+    if (!key) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    TRY(jwk_with_alg(ready->jwk, alg, &key->jwk));
+    struct signer_key sealed = {.owner = RESERVE_OWNER, .kid = jwk_kid(ready->jwk), .alg = jwk_alg(ready->jwk),
+        .sealed = buffer_bytes(&ready->sealed)};
+    jwkd_status status =
+        signer_rebind(edit->batch->keyring->options.signer, &sealed, edit->after->owner, &key->sealed);
+    if (status != JWKD_OK) return fail(error, status, "a key of the reserve does not open: %s", jwkd_status_text(status));
+    TRY(publish(edit, key, request->hold, request->invalidate_kid, true, broken, reply, error));
+    return ready->stored ? rows_erase_ready_key(edit->batch, ready) : JWKD_OK;
+}
+
+static jwkd_status note_work(struct batch *batch, const struct change_request *change)
+{
+    char name[ROW_KEY_SIZE];
+    rows_request_name("work", wire_view(change->request->request_id), change->principal, name);
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    TRY(wire_pack(&change->request->base, &packed));
+    Jwkd__Row__Work row = JWKD__ROW__WORK__INIT;
+    row.principal = wire_text(change->principal);
+    row.request = wire_bytes(buffer_bytes(&packed));
+    return batch_put_message(batch, name, &row.base, STORE_ANY);
+}
+
+static jwkd_status generate(struct edit *edit, const struct change_request *change, bool *broken, struct reply *reply,
+    jwkd_error *error)
+{
+    const Jwkd__V1__GenerateRequest *request = change->request->generate;
+    enum alg alg;
+    const struct key_type *type;
+    TRY(change_key_type(edit->after, request, &alg, &type, error));
+    /* What can be refused is refused before somebody waits for a key. */
+    CLEANUP(free_at) struct plan_key *keys = calloc(edit->after->count + 1, sizeof *keys);
+    if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    struct plan_view view = edit_view(edit, keys);
+    struct plan plan;
+    TRY(plan_publish(&view, request->hold, request->invalidate_kid, &plan, error));
+    struct reserve *reserve = edit->batch->keyring->reserve;
+    reserve_use(reserve, type);
+    struct ready_key *ready = reserve_take(reserve, type);
+    if (!ready) {
+        SPOILS(broken);
+        TRY(note_work(edit->batch, change));
+        *broken = false;
+        return fail(error, JWKD_IN_PROGRESS,
+            "a key is being made; repeat the request with the same request id to collect the answer");
+    }
+    jwkd_status status = generate_from(edit, request, alg, ready, broken, reply, error);
+    ready->next = edit->batch->taken; /* back into the reserve, or freed, with the batch */
+    edit->batch->taken = ready;
+    if (status != JWKD_OK && !*broken) {
+        edit->batch->taken = ready->next;
+        reserve_put(reserve, ready);
+    }
+    return status;
+}
+
+static jwkd_status import(struct edit *edit, const struct change_request *change, bool *broken, struct reply *reply,
+    jwkd_error *error)
+{
+    const Jwkd__V1__ImportRequest *request = change->request->import;
+    struct keyring_command *prepared = change->prepared;
+    if (!prepared || !prepared->jwk || strcmp(prepared->owner, edit->after->owner) != 0)
+        return fail(error, JWKD_UNAVAILABLE, "the environment was replaced meanwhile; try again");
+    CLEANUP(ring_key_unref_at) struct ring_key *key = ring_key_new();
+    if (!key) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    key->jwk = jwk_ref(prepared->jwk);
+    key->imported = true;
+    TRY(buffer_append_bytes(&key->sealed, buffer_bytes(&prepared->sealed)));
+    return publish(edit, key, request->hold, request->invalidate_kid, true, broken, reply, error);
+}
+
+/* ---- existing keys ---- */
+
+static jwkd_status plan_for(const struct plan_view *view, const Jwkd__V1__Request *request, const char *kid,
+    struct plan *out, jwkd_error *error)
+{
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY) return plan_set_primary(view, kid, out, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE)
+        return plan_deactivate(view, kid, request->deactivate->allow_none, out, error);
+    return plan_destroy(view, kid, out, error);
+}
+
+static jwkd_status change_key(struct edit *edit, const Jwkd__V1__Request *request, const char *kid, bool *broken,
+    struct reply *reply, jwkd_error *error)
+{
+    CLEANUP(free_at) struct plan_key *keys = calloc(edit->after->count + 1, sizeof *keys);
+    if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    struct plan_view view = edit_view(edit, keys);
+    struct plan plan;
+    TRY(plan_for(&view, request, kid, &plan, error));
+    int index = ring_environment_find(edit->after, kid);
+    if (plan.count == 0) return answer_key(edit, index, false, reply);
+    SPOILS(broken);
+    TRY(edit_carry_out(edit, &plan, index, error));
+    TRY(edit_finish(edit, error));
+    return answer_key(edit, index, false, reply);
+}
+
+/* ---- which ---- */
+
+static jwkd_status change_environment(struct edit *edit, const struct change_request *change, bool *broken,
+    struct reply *reply, jwkd_error *error)
+{
+    const Jwkd__V1__Request *request = change->request;
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT)
+        return update_environment(edit, request->update_environment, broken, reply, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT)
+        return delete_environment(edit, request->delete_environment, broken, reply, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_GENERATE)
+        return generate(edit, change, broken, reply, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_IMPORT)
+        return import(edit, change, broken, reply, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY)
+        return change_key(edit, request, request->set_primary->kid, broken, reply, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE)
+        return change_key(edit, request, request->deactivate->kid, broken, reply, error);
+    return change_key(edit, request, request->destroy->kid, broken, reply, error);
+}
+
+/* NULL for an operation that is no change of an existing environment. */
+static const char *environment_of(const Jwkd__V1__Request *request)
+{
+    // clang-format off
+    switch (request->operation_case) {
+    case JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT:
+        return request->update_environment->environment ? request->update_environment->environment->name : "";
+    case JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT: return request->delete_environment->name;
+    case JWKD__V1__REQUEST__OPERATION_GENERATE:           return request->generate->environment;
+    case JWKD__V1__REQUEST__OPERATION_IMPORT:             return request->import->environment;
+    case JWKD__V1__REQUEST__OPERATION_SET_PRIMARY:        return request->set_primary->environment;
+    case JWKD__V1__REQUEST__OPERATION_DEACTIVATE:         return request->deactivate->environment;
+    case JWKD__V1__REQUEST__OPERATION_DESTROY:            return request->destroy->environment;
+    case JWKD__V1__REQUEST__OPERATION_HELLO:
+    case JWKD__V1__REQUEST__OPERATION_STATUS:
+    case JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT:
+    case JWKD__V1__REQUEST__OPERATION_LIST_ENVIRONMENTS:
+    case JWKD__V1__REQUEST__OPERATION_LIST_KEYS:
+    case JWKD__V1__REQUEST__OPERATION_GET_KEY:
+    case JWKD__V1__REQUEST__OPERATION_SIGN:
+    case JWKD__V1__REQUEST__OPERATION_SIGN_RAW:
+    case JWKD__V1__REQUEST__OPERATION_VERIFY:
+    case JWKD__V1__REQUEST__OPERATION_GET_JWKS:
+    case JWKD__V1__REQUEST__OPERATION_GET_CHANGES:
+    case JWKD__V1__REQUEST__OPERATION__NOT_SET:
+    case _JWKD__V1__REQUEST__OPERATION__CASE_IS_INT_SIZE: break;
+    }
+    // clang-format on
+    return NULL;
+}
+
+static jwkd_status decide(struct edit *edit, struct batch *batch, const struct change_request *change, bool *broken,
+    struct reply *reply, jwkd_error *error)
+{
+    if (change->request->operation_case == JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT) {
+        const Jwkd__V1__Environment *wanted = change->request->create_environment->environment;
+        if (!wanted) return fail(error, JWKD_INVALID_ARGUMENT, "the environment to be created is missing");
+        TRY(edit_begin_new(edit, batch));
+        return create_environment(edit, wanted, broken, reply, error);
+    }
+    const char *name = environment_of(change->request);
+    if (!name) return fail(error, JWKD_UNSUPPORTED, "this operation changes nothing");
+    TRY(edit_begin(edit, batch, name, error));
+    return change_environment(edit, change, broken, reply, error);
+}
+
+jwkd_status change_decide(struct batch *batch, const struct change_request *change, struct reply *reply,
+    bool *out_broken, jwkd_error *error)
+{
+    bool broken = false;
+    CLEANUP(edit_clear) struct edit edit = {0};
+    jwkd_status status = decide(&edit, batch, change, &broken, reply, error);
+    *out_broken = broken && status != JWKD_OK;
+    return status;
+}

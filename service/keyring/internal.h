@@ -1,0 +1,64 @@
+/* What the keyring's files share. */
+#ifndef KEYRING_INTERNAL_H
+#define KEYRING_INTERNAL_H
+
+#include <pthread.h>
+
+#include "keyring/keyring.h"
+#include "keyring/reserve.h"
+#include "records.pb-c.h"
+
+/* A generation that waits for its key. */
+struct pending {
+    struct pending *next;
+    const struct key_type *type;
+    char *principal;
+    struct buffer request;         /* packed */
+};
+
+struct keyring {
+    struct keyring_options options;
+    struct publisher *publisher;
+    uint8_t epoch[16];
+    uint64_t started_ns;
+    void (*read_traffic)(void *context, struct keyring_traffic *out);
+    void *traffic_context;
+
+    pthread_mutex_t snapshot_lock; /* guards the pointer alone; innermost of all locks */
+    struct snapshot *snapshot;
+
+    pthread_mutex_t queue_lock;    /* guards the queue below; never held while deciding or committing */
+    pthread_cond_t queue_filled;
+    struct keyring_command *queue_head, **queue_tail;
+    struct ready_key *made;        /* keys that the makers finished */
+    unsigned queued;
+    bool stopping, running;
+    pthread_t writer;
+
+    /* the writer's alone: */
+    uint64_t next_environment_id, service_revision, service_row_revision;
+    struct pending *pending;
+    struct reserve *reserve;       /* has a lock of its own, taken after none of ours */
+    int64_t answers_expired_at;
+
+    atomic_uint_fast64_t tokens_signed, tokens_verified, changes, commits;
+};
+
+/* The present snapshot, with a reference for the caller. */
+struct snapshot *keyring_snapshot(struct keyring *keyring);
+void keyring_swap(struct keyring *keyring, struct snapshot *next);
+
+/* The environment that a request names, from a snapshot. NOT_FOUND. */
+jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, struct ring_environment **out,
+    jwkd_error *error) MUST_CHECK;
+
+/* load.c */
+jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
+
+/* writer.c */
+jwkd_status writer_open(struct keyring *keyring) MUST_CHECK;
+void writer_close(struct keyring *keyring);
+jwkd_status writer_start(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
+void writer_stop(struct keyring *keyring);
+
+#endif

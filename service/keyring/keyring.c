@@ -1,0 +1,115 @@
+#include "keyring/internal.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+
+struct snapshot *keyring_snapshot(struct keyring *keyring)
+{
+    pthread_mutex_lock(&keyring->snapshot_lock);
+    struct snapshot *snapshot = snapshot_ref(keyring->snapshot);
+    pthread_mutex_unlock(&keyring->snapshot_lock);
+    return snapshot;
+}
+
+void keyring_swap(struct keyring *keyring, struct snapshot *next)
+{
+    pthread_mutex_lock(&keyring->snapshot_lock);
+    struct snapshot *old = keyring->snapshot;
+    keyring->snapshot = next;
+    pthread_mutex_unlock(&keyring->snapshot_lock);
+    snapshot_unref(old);
+}
+
+jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, struct ring_environment **out,
+    jwkd_error *error)
+{
+    struct ring_environment *environment = snapshot_find(snapshot, name);
+    if (environment) {
+        *out = environment;
+        return JWKD_OK;
+    }
+    if (!environment_name_valid(name))
+        return fail(error, JWKD_INVALID_ARGUMENT, "that is not the name of an environment");
+    return fail(error, JWKD_NOT_FOUND, "there is no environment \"%s\"", name);
+}
+
+jwkd_status keyring_open(const struct keyring_options *options, struct keyring **out, jwkd_error *error)
+{
+    struct keyring *keyring = calloc(1, sizeof *keyring);
+    if (!keyring) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    keyring->options = *options;
+    keyring->started_ns = clock_elapsed_ns();
+    keyring->queue_tail = &keyring->queue_head;
+    pthread_mutex_init(&keyring->snapshot_lock, NULL);
+    pthread_mutex_init(&keyring->queue_lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&keyring->queue_filled, &attributes);
+    pthread_condattr_destroy(&attributes);
+    jwkd_status status = writer_open(keyring);
+    if (status == JWKD_OK) status = keyring_load(keyring, error);
+    if (status != JWKD_OK) {
+        keyring_close(keyring);
+        return status;
+    }
+    *out = keyring;
+    return JWKD_OK;
+}
+
+const uint8_t *keyring_epoch(const struct keyring *keyring) { return keyring->epoch; }
+
+uint64_t keyring_service_revision(struct keyring *keyring)
+{
+    CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(keyring);
+    return snapshot->service_revision;
+}
+
+jwkd_status keyring_start(struct keyring *keyring, struct publisher *publisher, jwkd_error *error)
+{
+    keyring->publisher = publisher;
+    return writer_start(keyring, error);
+}
+
+void keyring_stop(struct keyring *keyring) { writer_stop(keyring); }
+
+void keyring_close(struct keyring *keyring)
+{
+    if (!keyring) return;
+    keyring_stop(keyring);
+    writer_close(keyring);
+    snapshot_unref(keyring->snapshot);
+    pthread_cond_destroy(&keyring->queue_filled);
+    pthread_mutex_destroy(&keyring->queue_lock);
+    pthread_mutex_destroy(&keyring->snapshot_lock);
+    free(keyring);
+}
+
+jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
+{
+    const Jwkd__V1__ImportRequest *request = command->request->import;
+    CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(keyring);
+    struct ring_environment *environment;
+    TRY(keyring_require(snapshot, request->environment, &environment, error));
+    enum alg alg = alg_from_name(bytes_of_text(request->algorithm));
+    if (alg == ALG_NONE && *request->algorithm)
+        return fail(error, JWKD_UNSUPPORTED, "the algorithm \"%.16s\" is not known here", request->algorithm);
+    TRY(signer_import(keyring->options.signer, wire_view(request->private_key), alg, environment->settings.default_alg,
+        environment->owner, &command->sealed, &command->jwk, error));
+    memcpy(command->owner, environment->owner, sizeof command->owner);
+    return JWKD_OK;
+}
+
+void keyring_command_clear(struct keyring_command *command)
+{
+    buffer_clear(&command->sealed);
+    jwk_unref(command->jwk);
+    command->jwk = NULL;
+}
+
+void keyring_set_traffic(struct keyring *keyring, void (*read)(void *context, struct keyring_traffic *out), void *context)
+{
+    keyring->traffic_context = context;
+    keyring->read_traffic = read;
+}

@@ -1,0 +1,78 @@
+/* The use cases: decide, commit (state, event and answer in one transaction), swap the snapshot, publish.
+ *
+ * Reading, signing and verifying look at an immutable snapshot only, from any thread. Changes are queued to one writer thread, which
+ * decides them one after the other and commits those that wait together in one transaction. */
+#ifndef KEYRING_KEYRING_H
+#define KEYRING_KEYRING_H
+
+#include "events/publisher.h"
+#include "keyring/reply.h"
+#include "signer/signer.h"
+#include "store/store.h"
+
+struct keyring;
+
+struct keyring_options {
+    struct store *store;           /* outlives the keyring */
+    struct signer *signer;         /* likewise */
+    uint8_t boot_id[16];
+    const char *version;           /* of the service */
+    unsigned reserve;              /* ready keys kept per key type in use */
+    bool memory_locked;            /* for status */
+    unsigned change_queue;         /* changes that may wait; 0: 1024 */
+    /* Called with a sentence when something needs an operator's eye; any thread. May be NULL. */
+    void (*on_trouble)(void *context, jwkd_status status, const char *message);
+    void *context;
+};
+
+/* Loads everything from the store. CORRUPT says which row. */
+jwkd_status keyring_open(const struct keyring_options *options, struct keyring **out, jwkd_error *error) MUST_CHECK;
+const uint8_t *keyring_epoch(const struct keyring *keyring);        /* 16 bytes */
+uint64_t keyring_service_revision(struct keyring *keyring);
+/* Starts the writer and the makers of keys; from now on changes are published. */
+jwkd_status keyring_start(struct keyring *keyring, struct publisher *publisher, jwkd_error *error) MUST_CHECK;
+/* Finishes the changes that are queued, refuses others, ends the threads. May be called twice. */
+void keyring_stop(struct keyring *keyring);
+/* NULL is fine. */
+void keyring_close(struct keyring *keyring);
+
+/* ---- reading: any thread, no waiting for writers. Each fills `reply`, or fails. ---- */
+
+typedef jwkd_status keyring_use_case(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
+    jwkd_error *error);
+
+keyring_use_case keyring_list_environments, keyring_list_keys, keyring_get_key, keyring_get_jwks, keyring_get_changes,
+    keyring_status;
+keyring_use_case keyring_sign, keyring_sign_raw, keyring_verify;
+
+/* ---- changing ---- */
+
+/* A change under way. Zeroed but for the first four members; must stay in place until `done` was called. */
+struct keyring_command {
+    const Jwkd__V1__Request *request;
+    const char *principal;                    /* who asks, e.g. "uid:1000" */
+    /* Called once, from the writer's thread; `reply` is a packed jwkd.v1.Reply, borrowed. */
+    void (*done)(struct keyring_command *command, struct bytes reply, jwkd_status status);
+    void *context;
+    /* the keyring's own: */
+    struct keyring_command *next;
+    struct buffer sealed;                     /* an import, read and sealed ahead */
+    struct jwk *jwk;
+    char owner[17];
+    uint8_t digest[32];
+};
+
+/* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). */
+jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
+/* Queues the change. BUSY: the queue is full. CLOSED: stopping. Otherwise `done` will be called. */
+jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
+/* Wipes and frees what the keyring keeps in a command; after `done`, or when keyring_change() failed. */
+void keyring_command_clear(struct keyring_command *command);
+
+/* What the RPC side counts for status. */
+struct keyring_traffic {
+    uint64_t requests, failed, busy;
+};
+void keyring_set_traffic(struct keyring *keyring, void (*read)(void *context, struct keyring_traffic *out), void *context);
+
+#endif

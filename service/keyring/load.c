@@ -1,0 +1,198 @@
+/* From the store's rows to the first snapshot. */
+#include <inttypes.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "keyring/rows.h"
+
+/* Environments while they are read, in order of name. */
+struct loader {
+    struct keyring *keyring;
+    struct ring_environment **environments;
+    size_t count, capacity;
+    struct ring_environment **by_id; /* the same, in order of id */
+    jwkd_status status;
+    char row[ROW_KEY_SIZE];          /* where it went wrong */
+};
+
+static bool load_failed(struct loader *loader, jwkd_status status, const struct store_row *row)
+{
+    loader->status = status;
+    snprintf(loader->row, sizeof loader->row, "%.*s", (int)row->key.size, (const char *)row->key.data);
+    return false;
+}
+
+static bool load_environment(void *context, const struct store_row *row)
+{
+    struct loader *loader = context;
+    if (loader->count == loader->capacity) {
+        size_t capacity = loader->capacity ? loader->capacity * 2 : 64;
+        struct ring_environment **grown = realloc(loader->environments, capacity * sizeof *grown);
+        if (!grown) return load_failed(loader, JWKD_NO_MEMORY, row);
+        loader->environments = grown;
+        loader->capacity = capacity;
+    }
+    jwkd_status status = rows_read_environment(row, &loader->environments[loader->count]);
+    if (status != JWKD_OK) return load_failed(loader, status, row);
+    loader->count++;
+    return true;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct ring_environment *const *x = a, *const *y = b;
+    return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+static struct ring_environment *find_owner(const struct loader *loader, uint64_t id)
+{
+    struct ring_environment wanted = {.id = id}, *pointer = &wanted;
+    struct ring_environment **found = bsearch(&pointer, loader->by_id, loader->count, sizeof *loader->by_id, compare_ids);
+    return found ? *found : NULL;
+}
+
+static bool load_key(void *context, const struct store_row *row)
+{
+    struct loader *loader = context;
+    char owner[17] = {0};
+    if (row->key.size < strlen("key/") + 17) return load_failed(loader, JWKD_CORRUPT, row);
+    memcpy(owner, row->key.data + strlen("key/"), 16);
+    struct ring_environment *environment = find_owner(loader, strtoull(owner, NULL, 16));
+    if (!environment) return load_failed(loader, JWKD_CORRUPT, row);
+    struct ring_key *key;
+    bool primary;
+    jwkd_status status = rows_read_key(row, &key, &primary);
+    if (status != JWKD_OK) return load_failed(loader, status, row);
+    status = ring_environment_add(environment, key);
+    if (status != JWKD_OK) return load_failed(loader, status, row);
+    if (primary) environment->primary = (int)environment->count - 1;
+    return true;
+}
+
+/* Rows come in order of kid; the model wants them oldest first. */
+static void sort_keys(struct ring_environment *environment)
+{
+    struct ring_key *primary = environment->primary < 0 ? NULL : environment->keys[environment->primary];
+    for (size_t i = 1; i < environment->count; i++) {
+        struct ring_key *key = environment->keys[i];
+        size_t j = i;
+        for (; j > 0 && environment->keys[j - 1]->born > key->born; j--) environment->keys[j] = environment->keys[j - 1];
+        environment->keys[j] = key;
+    }
+    for (size_t i = 0; i < environment->count; i++)
+        if (environment->keys[i] == primary) environment->primary = (int)i;
+}
+
+static bool load_ready_key(void *context, const struct store_row *row)
+{
+    struct loader *loader = context;
+    struct ready_key *key;
+    jwkd_status status = rows_read_ready_key(row, &key);
+    if (status == JWKD_UNSUPPORTED) return true; /* made by a newer OpenSSL: left alone */
+    if (status != JWKD_OK) return load_failed(loader, status, row);
+    reserve_put(loader->keyring->reserve, key);
+    return true;
+}
+
+static bool load_work(void *context, const struct store_row *row)
+{
+    struct loader *loader = context;
+    CLEANUP(arena_clear) struct arena arena;
+    ProtobufCMessage *message;
+    if (wire_unpack(&jwkd__row__work__descriptor, row->value, &arena, &message) != JWKD_OK)
+        return load_failed(loader, JWKD_CORRUPT, row);
+    const Jwkd__Row__Work *work = (const Jwkd__Row__Work *)message;
+    struct pending *pending = calloc(1, sizeof *pending);
+    if (!pending) return load_failed(loader, JWKD_NO_MEMORY, row);
+    pending->principal = bytes_to_text(bytes_of_text(work->principal));
+    jwkd_status status = buffer_append_bytes(&pending->request, wire_view(work->request));
+    pending->next = loader->keyring->pending; /* the key's type is found out when the writer starts */
+    loader->keyring->pending = pending;
+    return pending->principal && status == JWKD_OK ? true : load_failed(loader, JWKD_NO_MEMORY, row);
+}
+
+static jwkd_status load_rows(struct loader *loader, const char *prefix, store_visit *visit, jwkd_error *error)
+{
+    jwkd_status status =
+        store_list(loader->keyring->options.store, bytes_of_text(prefix), (struct bytes){0}, visit, loader);
+    if (status == JWKD_OK) status = loader->status;
+    if (status == JWKD_OK) return JWKD_OK;
+    return fail(error, status, "the row \"%.150s\" cannot be read: %s", loader->row[0] ? loader->row : prefix,
+        jwkd_status_text(status));
+}
+
+static jwkd_status finish(struct loader *loader, jwkd_error *error)
+{
+    struct keyring *keyring = loader->keyring;
+    CLEANUP(free_at) struct snapshot_change *changes = calloc(loader->count + 1, sizeof *changes);
+    if (!changes) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    int64_t now = clock_wall_sec();
+    for (size_t i = 0; i < loader->count; i++) {
+        struct ring_environment *environment = loader->environments[i];
+        const struct key_type *type;
+        sort_keys(environment);
+        TRY(ring_environment_finish(environment, now, error));
+        if (alg_key_type(environment->settings.default_alg, environment->settings.default_bits, &type) == JWKD_OK)
+            reserve_use(keyring->reserve, type);
+        changes[i] = (struct snapshot_change){.name = environment->settings.name, .environment = environment};
+    }
+    return snapshot_next(NULL, changes, loader->count, keyring->service_revision, &keyring->snapshot);
+}
+
+static jwkd_status load_all(struct loader *loader, jwkd_error *error)
+{
+    TRY(load_rows(loader, "env/", load_environment, error));
+    loader->by_id = calloc(loader->count + 1, sizeof *loader->by_id);
+    if (!loader->by_id) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    if (loader->count) memcpy(loader->by_id, loader->environments, loader->count * sizeof *loader->by_id);
+    qsort(loader->by_id, loader->count, sizeof *loader->by_id, compare_ids);
+    TRY(load_rows(loader, "key/", load_key, error));
+    TRY(load_rows(loader, "reserve/", load_ready_key, error));
+    TRY(load_rows(loader, "work/", load_work, error));
+    return finish(loader, error);
+}
+
+static jwkd_status make_service_row(struct keyring *keyring, jwkd_error *error)
+{
+    if (RAND_bytes(keyring->epoch, sizeof keyring->epoch) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
+    keyring->next_environment_id = 1;
+    Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
+    row.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
+    row.next_environment_id = keyring->next_environment_id;
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    TRY(wire_pack(&row.base, &packed));
+    struct store_write write = {.key = bytes_of_text("meta/service"), .value = buffer_bytes(&packed),
+        .expected = STORE_ABSENT};
+    return store_commit(keyring->options.store, &write, 1, false, &keyring->service_row_revision, error);
+}
+
+static jwkd_status load_service_row(struct keyring *keyring, jwkd_error *error)
+{
+    CLEANUP(buffer_clear) struct buffer value = {0};
+    jwkd_status status =
+        store_get(keyring->options.store, bytes_of_text("meta/service"), &value, &keyring->service_row_revision);
+    if (status == JWKD_NOT_FOUND) return make_service_row(keyring, error);
+    if (status != JWKD_OK) return fail(error, status, "the row \"meta/service\" cannot be read: %s", jwkd_status_text(status));
+    CLEANUP(arena_clear) struct arena arena;
+    ProtobufCMessage *message;
+    status = wire_unpack(&jwkd__row__service__descriptor, buffer_bytes(&value), &arena, &message);
+    const Jwkd__Row__Service *row = status == JWKD_OK ? (const Jwkd__Row__Service *)message : NULL;
+    if (!row || row->epoch.len != sizeof keyring->epoch)
+        return fail(error, JWKD_CORRUPT, "the row \"meta/service\" is damaged");
+    memcpy(keyring->epoch, row->epoch.data, sizeof keyring->epoch);
+    keyring->next_environment_id = row->next_environment_id;
+    keyring->service_revision = row->revision;
+    return JWKD_OK;
+}
+
+jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error)
+{
+    TRY(load_service_row(keyring, error));
+    struct loader loader = {.keyring = keyring};
+    jwkd_status status = load_all(&loader, error);
+    for (size_t i = 0; i < loader.count; i++) ring_environment_unref(loader.environments[i]);
+    free(loader.environments);
+    free(loader.by_id);
+    return status;
+}

@@ -1,0 +1,131 @@
+#include "keyring/message.h"
+
+static bool takes(char *const *fields, size_t count, const char *name)
+{
+    if (!fields) return true;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i], name) == 0) return true;
+    return false;
+}
+
+static jwkd_status take_text(const char *name, const char *value, char *out, size_t capacity, jwkd_error *error)
+{
+    size_t length = strlen(value);
+    if (length >= capacity)
+        return fail(error, JWKD_INVALID_ARGUMENT, "%s is longer than %zu characters", name, capacity - 1);
+    memcpy(out, value, length + 1);
+    return JWKD_OK;
+}
+
+static const char *const FIELDS[] = {"issuer", "default_algorithm", "default_bits", "default_audience",
+    "max_token_lifetime_sec", "default_token_lifetime_sec", "leeway_sec", "mode", "show_once"};
+
+static jwkd_status check_fields(char *const *fields, size_t count, jwkd_error *error)
+{
+    for (size_t i = 0; fields && i < count; i++) {
+        bool known = false;
+        for (size_t j = 0; j < sizeof FIELDS / sizeof *FIELDS; j++) known |= strcmp(fields[i], FIELDS[j]) == 0;
+        if (!known)
+            return fail(error, JWKD_INVALID_ARGUMENT, "an environment has no field \"%.40s\" that can be changed", fields[i]);
+    }
+    return JWKD_OK;
+}
+
+static jwkd_status take_algorithm(const Jwkd__V1__Environment *message, struct environment *settings, jwkd_error *error)
+{
+    settings->default_alg = alg_from_name(bytes_of_text(message->default_algorithm));
+    if (settings->default_alg == ALG_NONE && *message->default_algorithm)
+        return fail(error, JWKD_UNSUPPORTED, "the algorithm \"%.16s\" is not known here", message->default_algorithm);
+    return JWKD_OK;
+}
+
+jwkd_status message_settings(const Jwkd__V1__Environment *message, char *const *fields, size_t field_count,
+    struct environment *in_out, jwkd_error *error)
+{
+    struct environment s = *in_out;
+    TRY(check_fields(fields, field_count, error));
+    TRY(take_text("name", message->name, s.name, sizeof s.name, error));
+    if (takes(fields, field_count, "issuer"))
+        TRY(take_text("issuer", message->issuer, s.issuer, sizeof s.issuer, error));
+    if (takes(fields, field_count, "default_audience"))
+        TRY(take_text("default_audience", message->default_audience, s.default_audience, sizeof s.default_audience, error));
+    if (takes(fields, field_count, "default_algorithm")) {
+        TRY(take_algorithm(message, &s, error));
+        s.default_bits = message->default_bits;
+    }
+    if (takes(fields, field_count, "default_bits")) s.default_bits = message->default_bits;
+    if (takes(fields, field_count, "max_token_lifetime_sec")) s.max_token_lifetime_sec = message->max_token_lifetime_sec;
+    if (takes(fields, field_count, "default_token_lifetime_sec"))
+        s.default_token_lifetime_sec = message->default_token_lifetime_sec;
+    if (takes(fields, field_count, "leeway_sec")) s.leeway_sec = message->leeway_sec;
+    if (takes(fields, field_count, "show_once")) s.show_once = message->show_once;
+    if (takes(fields, field_count, "mode")) {
+        if (message->mode != JWKD__V1__MODE__OVERLAP && message->mode != JWKD__V1__MODE__EXCLUSIVE)
+            return fail(error, JWKD_INVALID_ARGUMENT, "the mode %d is not known", (int)message->mode);
+        s.mode = message->mode == JWKD__V1__MODE__EXCLUSIVE ? MODE_EXCLUSIVE : MODE_OVERLAP;
+    }
+    *in_out = s;
+    return JWKD_OK;
+}
+
+void message_state(const struct ring_environment *environment, const uint8_t epoch[16], Jwkd__V1__State *out)
+{
+    *out = (Jwkd__V1__State)JWKD__V1__STATE__INIT;
+    out->epoch = wire_bytes(bytes_of(epoch, 16));
+    out->environment_id = environment->id;
+    out->revision = environment->revision;
+}
+
+void message_environment(const struct ring_environment *environment, const uint8_t epoch[16],
+    struct environment_message *out)
+{
+    const struct environment *s = &environment->settings;
+    Jwkd__V1__Environment *m = &out->environment;
+    *m = (Jwkd__V1__Environment)JWKD__V1__ENVIRONMENT__INIT;
+    message_state(environment, epoch, &out->state);
+    m->name = wire_text(s->name);
+    m->issuer = wire_text(s->issuer);
+    m->default_algorithm = wire_text(alg_name(s->default_alg));
+    m->default_bits = s->default_bits;
+    m->default_audience = wire_text(s->default_audience);
+    m->max_token_lifetime_sec = s->max_token_lifetime_sec;
+    m->default_token_lifetime_sec = s->default_token_lifetime_sec;
+    m->leeway_sec = s->leeway_sec;
+    m->mode = s->mode == MODE_EXCLUSIVE ? JWKD__V1__MODE__EXCLUSIVE : JWKD__V1__MODE__OVERLAP;
+    m->show_once = s->show_once;
+    m->state = &out->state;
+    m->primary_kid = wire_text(ring_environment_primary_kid(environment));
+    m->created_at = environment->created_at;
+    m->active_keys = (uint32_t)ring_environment_live(environment);
+}
+
+static Jwkd__V1__KeyState wire_state(enum key_state state)
+{
+    switch (state) {
+    case KEY_ACTIVE:
+    case KEY_PRIMARY: return JWKD__V1__KEY_STATE__ACTIVE;
+    case KEY_DEACTIVATED: return JWKD__V1__KEY_STATE__DEACTIVATED;
+    case KEY_DESTROYED: return JWKD__V1__KEY_STATE__DESTROYED;
+    case KEY_ABSENT:
+    case KEY_STATE_COUNT: break;
+    }
+    return JWKD__V1__KEY_STATE__KEY_STATE_NONE;
+}
+
+void message_key(const struct ring_environment *environment, size_t index, bool show, Jwkd__V1__Key *out)
+{
+    const struct ring_key *key = environment->keys[index];
+    *out = (Jwkd__V1__Key)JWKD__V1__KEY__INIT;
+    out->kid = wire_text(jwk_kid(key->jwk));
+    out->state = wire_state(key->state);
+    out->primary = (int)index == environment->primary;
+    out->algorithm = wire_text(alg_name(jwk_alg(key->jwk)));
+    out->bits = jwk_bits(key->jwk);
+    out->created_at = key->created_at;
+    out->deactivated_at = key->deactivated_at;
+    out->destroyed_at = key->destroyed_at;
+    out->revision = key->revision;
+    if (show || !environment->settings.show_once) out->public_jwk = wire_bytes(jwk_json(key->jwk));
+    out->imported = key->imported;
+    out->held = key->held;
+}

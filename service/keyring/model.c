@@ -1,0 +1,231 @@
+#include "keyring/model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct ring_key *ring_key_new(void)
+{
+    struct ring_key *key = calloc(1, sizeof *key);
+    if (key) atomic_init(&key->references, 1);
+    return key;
+}
+
+struct ring_key *ring_key_ref(struct ring_key *key)
+{
+    atomic_fetch_add_explicit(&key->references, 1, memory_order_relaxed);
+    return key;
+}
+
+void ring_key_unref(struct ring_key *key)
+{
+    if (!key || atomic_fetch_sub_explicit(&key->references, 1, memory_order_acq_rel) != 1) return;
+    jwk_unref(key->jwk);
+    buffer_clear(&key->sealed);
+    free(key);
+}
+
+jwkd_status ring_key_copy(const struct ring_key *key, struct ring_key **out)
+{
+    CLEANUP(ring_key_unref_at) struct ring_key *copy = ring_key_new();
+    if (!copy) return JWKD_NO_MEMORY;
+    copy->state = key->state;
+    copy->created_at = key->created_at;
+    copy->deactivated_at = key->deactivated_at;
+    copy->destroyed_at = key->destroyed_at;
+    copy->revision = key->revision;
+    copy->born = key->born;
+    copy->imported = key->imported;
+    copy->held = key->held;
+    copy->jwk = jwk_ref(key->jwk);
+    TRY(buffer_append_bytes(&copy->sealed, buffer_bytes(&key->sealed)));
+    *out = TAKE(copy);
+    return JWKD_OK;
+}
+
+struct ring_environment *ring_environment_new(uint64_t id)
+{
+    struct ring_environment *environment = calloc(1, sizeof *environment);
+    if (!environment) return NULL;
+    atomic_init(&environment->references, 1);
+    environment->id = id;
+    environment->primary = -1;
+    snprintf(environment->owner, sizeof environment->owner, "%016" PRIx64, id);
+    return environment;
+}
+
+struct ring_environment *ring_environment_ref(struct ring_environment *environment)
+{
+    atomic_fetch_add_explicit(&environment->references, 1, memory_order_relaxed);
+    return environment;
+}
+
+void ring_environment_unref(struct ring_environment *environment)
+{
+    if (!environment || atomic_fetch_sub_explicit(&environment->references, 1, memory_order_acq_rel) != 1) return;
+    for (size_t i = 0; i < environment->count; i++) ring_key_unref(environment->keys[i]);
+    free(environment->keys);
+    keyset_unref(environment->keyset);
+    buffer_clear(&environment->jwks);
+    free(environment);
+}
+
+jwkd_status ring_environment_add(struct ring_environment *environment, struct ring_key *key)
+{
+    struct ring_key **keys = realloc(environment->keys, (environment->count + 1) * sizeof *keys);
+    if (!keys) {
+        ring_key_unref(key);
+        return JWKD_NO_MEMORY;
+    }
+    keys[environment->count++] = key;
+    environment->keys = keys;
+    return JWKD_OK;
+}
+
+jwkd_status ring_environment_copy(const struct ring_environment *environment, struct ring_environment **out)
+{
+    CLEANUP(ring_environment_unref_at) struct ring_environment *copy = ring_environment_new(environment->id);
+    if (!copy) return JWKD_NO_MEMORY;
+    copy->settings = environment->settings;
+    copy->revision = environment->revision;
+    copy->row_revision = environment->row_revision;
+    copy->created_at = environment->created_at;
+    copy->primary = environment->primary;
+    for (size_t i = 0; i < environment->count; i++)
+        TRY(ring_environment_add(copy, ring_key_ref(environment->keys[i])));
+    *out = TAKE(copy);
+    return JWKD_OK;
+}
+
+bool ring_key_worth_naming(const struct ring_environment *environment, const struct ring_key *key, int64_t now)
+{
+    /* No token outlives the largest lifetime that was ever allowed here; a setting that was lowered since is covered by
+     * the limit's own maximum only if it is generous, so a day is always granted. */
+    int64_t lifetime = environment->settings.max_token_lifetime_sec;
+    if (lifetime < 24 * 3600) lifetime = 24 * 3600;
+    return !key_state_live(key->state) && key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
+}
+
+jwkd_status ring_environment_finish(struct ring_environment *environment, int64_t now, jwkd_error *error)
+{
+    size_t live = 0, revoked = 0;
+    CLEANUP(free_at) struct jwk **keys = calloc(environment->count + 1, sizeof *keys);
+    CLEANUP(free_at) struct bytes *kids = calloc(environment->count + 1, sizeof *kids);
+    if (!keys || !kids) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (size_t i = environment->count; i-- > 0;) { /* the youngest first, as readers of a JWKS expect */
+        struct ring_key *key = environment->keys[i];
+        if (key_state_live(key->state)) keys[live++] = key->jwk;
+        else if (ring_key_worth_naming(environment, key, now)) kids[revoked++] = bytes_of_text(jwk_kid(key->jwk));
+    }
+    CLEANUP(keyset_unref_at) struct keyset *keyset = NULL;
+    TRY(keyset_new(keys, live, kids, revoked, &keyset, error));
+    CLEANUP(buffer_clear) struct buffer jwks = {0};
+    if (environment->settings.show_once) TRY(buffer_append_text(&jwks, "{\"keys\":[]}"));
+    else TRY(keyset_json(keyset, &jwks));
+    keyset_unref(environment->keyset);
+    buffer_clear(&environment->jwks);
+    environment->keyset = TAKE(keyset);
+    environment->jwks = jwks;
+    jwks = (struct buffer){0};
+    return JWKD_OK;
+}
+
+int ring_environment_find(const struct ring_environment *environment, const char *kid)
+{
+    for (size_t i = 0; i < environment->count; i++)
+        if (strcmp(jwk_kid(environment->keys[i]->jwk), kid) == 0) return (int)i;
+    return -1;
+}
+
+enum key_state ring_environment_state(const struct ring_environment *environment, size_t index)
+{
+    return (int)index == environment->primary ? KEY_PRIMARY : environment->keys[index]->state;
+}
+
+const char *ring_environment_primary_kid(const struct ring_environment *environment)
+{
+    return environment->primary < 0 ? "" : jwk_kid(environment->keys[environment->primary]->jwk);
+}
+
+size_t ring_environment_live(const struct ring_environment *environment)
+{
+    size_t live = 0;
+    for (size_t i = 0; i < environment->count; i++) live += key_state_live(environment->keys[i]->state);
+    return live;
+}
+
+static struct snapshot *snapshot_new(size_t capacity, uint64_t service_revision)
+{
+    struct snapshot *snapshot = calloc(1, sizeof *snapshot);
+    if (!snapshot) return NULL;
+    atomic_init(&snapshot->references, 1);
+    snapshot->service_revision = service_revision;
+    snapshot->environments = calloc(capacity + 1, sizeof *snapshot->environments);
+    if (!snapshot->environments) {
+        free(snapshot);
+        return NULL;
+    }
+    return snapshot;
+}
+
+static int compare_changes(const void *a, const void *b)
+{
+    const struct snapshot_change *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+jwkd_status snapshot_next(const struct snapshot *old, const struct snapshot_change *changes, size_t count,
+    uint64_t service_revision, struct snapshot **out)
+{
+    size_t old_count = old ? old->count : 0;
+    CLEANUP(free_at) struct snapshot_change *sorted = calloc(count + 1, sizeof *sorted);
+    struct snapshot *next = snapshot_new(old_count + count, service_revision);
+    if (!sorted || !next) {
+        snapshot_unref(next);
+        return JWKD_NO_MEMORY;
+    }
+    if (count) memcpy(sorted, changes, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_changes);
+    size_t i = 0, j = 0;
+    while (i < old_count || j < count) {
+        int order = i == old_count ? 1 : j == count ? -1 : strcmp(old->environments[i]->settings.name, sorted[j].name);
+        struct ring_environment *chosen = order < 0 ? old->environments[i] : sorted[j].environment;
+        if (order <= 0) i++;
+        if (order >= 0) j++;
+        if (chosen) next->environments[next->count++] = ring_environment_ref(chosen);
+    }
+    *out = next;
+    return JWKD_OK;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+    if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1) return;
+    for (size_t i = 0; i < snapshot->count; i++) ring_environment_unref(snapshot->environments[i]);
+    free(snapshot->environments);
+    free(snapshot);
+}
+
+size_t snapshot_after(const struct snapshot *snapshot, const char *name)
+{
+    size_t low = 0, high = snapshot->count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (strcmp(snapshot->environments[middle]->settings.name, name) <= 0) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+struct ring_environment *snapshot_find(const struct snapshot *snapshot, const char *name)
+{
+    size_t after = snapshot_after(snapshot, name);
+    if (after == 0) return NULL;
+    struct ring_environment *candidate = snapshot->environments[after - 1];
+    return strcmp(candidate->settings.name, name) == 0 ? candidate : NULL;
+}

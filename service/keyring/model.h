@@ -1,0 +1,89 @@
+/* The keyring in memory: immutable, reference-counted states of environments, and the snapshot of them all that the
+ * hot path reads. */
+#ifndef KEYRING_MODEL_H
+#define KEYRING_MODEL_H
+
+#include <stdatomic.h>
+
+#include "base/cleanup.h"
+#include "domain/plan.h"
+#include "jose/keyset.h"
+
+/* One key as it stood at some revision. Immutable. */
+struct ring_key {
+    atomic_uint references;
+    struct jwk *jwk;
+    enum key_state state;      /* KEY_PRIMARY never: the environment names its primary key */
+    int64_t created_at, deactivated_at, destroyed_at;
+    uint64_t revision;         /* of the environment when it last changed */
+    uint64_t born;             /* of the environment when it was published */
+    bool imported, held;
+    struct buffer sealed;      /* empty once destroyed */
+};
+
+/* One environment at one revision. Immutable once it is in a snapshot. */
+struct ring_environment {
+    atomic_uint references;
+    struct environment settings;
+    uint64_t id;
+    char owner[17];            /* the id in hexadecimal: what keys are sealed for, and the rows' prefix */
+    uint64_t revision;
+    uint64_t row_revision;     /* the store's revision of the environment's row */
+    int64_t created_at;
+    struct ring_key **keys;    /* oldest first */
+    size_t count;
+    int primary;               /* index of keys, or -1 */
+    struct keyset *keyset;     /* live keys, and deactivated ones whose tokens may still be unexpired */
+    struct buffer jwks;        /* the published document */
+};
+
+/* All environments at one instant, by name. Immutable. */
+struct snapshot {
+    atomic_uint references;
+    uint64_t service_revision;
+    size_t count;
+    struct ring_environment **environments;
+};
+
+struct ring_key *ring_key_new(void); /* NULL when memory is short */
+struct ring_key *ring_key_ref(struct ring_key *key);
+void ring_key_unref(struct ring_key *key);
+DEFINE_CLEANUP(struct ring_key *, ring_key_unref)
+/* A copy to change, with one reference; the JWK is shared. */
+jwkd_status ring_key_copy(const struct ring_key *key, struct ring_key **out) MUST_CHECK;
+
+struct ring_environment *ring_environment_new(uint64_t id);
+struct ring_environment *ring_environment_ref(struct ring_environment *environment);
+void ring_environment_unref(struct ring_environment *environment);
+DEFINE_CLEANUP(struct ring_environment *, ring_environment_unref)
+/* A copy to change, keys shared, without keyset and document. */
+jwkd_status ring_environment_copy(const struct ring_environment *environment, struct ring_environment **out) MUST_CHECK;
+/* Takes over the reference. */
+jwkd_status ring_environment_add(struct ring_environment *environment, struct ring_key *key) MUST_CHECK;
+/* Makes keyset and document; before the environment becomes part of a snapshot. `now` decides which deactivated kids are
+ * still worth naming. */
+jwkd_status ring_environment_finish(struct ring_environment *environment, int64_t now, jwkd_error *error) MUST_CHECK;
+int ring_environment_find(const struct ring_environment *environment, const char *kid);
+enum key_state ring_environment_state(const struct ring_environment *environment, size_t index);
+const char *ring_environment_primary_kid(const struct ring_environment *environment); /* "" for none */
+size_t ring_environment_live(const struct ring_environment *environment);
+/* Whether tokens of a deactivated key could still be unexpired. */
+bool ring_key_worth_naming(const struct ring_environment *environment, const struct ring_key *key, int64_t now);
+
+/* A snapshot with `replacement` in place of the environments of these names (a NULL pointer removes). Names of `count`
+ * replacements are distinct. Takes references of its own. */
+struct snapshot_change {
+    const char *name;
+    struct ring_environment *environment;
+};
+jwkd_status snapshot_next(const struct snapshot *old, const struct snapshot_change *changes, size_t count,
+    uint64_t service_revision, struct snapshot **out) MUST_CHECK;
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot);
+DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
+/* Borrowed from the snapshot; NULL when there is none of that name. */
+struct ring_environment *snapshot_find(const struct snapshot *snapshot, const char *name);
+/* The index of the first environment whose name sorts after `name`. */
+size_t snapshot_after(const struct snapshot *snapshot, const char *name);
+
+#endif

@@ -1,0 +1,236 @@
+#include "keyring/reserve.h"
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { MAX_TYPES = 16 };
+
+struct shelf {
+    const struct key_type *type;
+    struct ready_key *first, **last;
+    unsigned ready;
+    unsigned making;    /* by both threads, and delivered but not yet put */
+    unsigned waiting;   /* demanded beyond what is ready */
+    bool in_use;
+};
+
+struct reserve {
+    struct reserve_options options;
+    pthread_mutex_t lock; /* guards all below; not held while a key is made */
+    pthread_cond_t wake;
+    struct shelf shelves[MAX_TYPES];
+    size_t count;
+    _Atomic bool stop;
+    bool running;
+    pthread_t filler, maker;
+};
+
+void ready_key_free(struct ready_key *key)
+{
+    if (!key) return;
+    jwk_unref(key->jwk);
+    buffer_clear(&key->sealed);
+    free(key);
+}
+
+jwkd_status reserve_new(const struct reserve_options *options, struct reserve **out)
+{
+    struct reserve *reserve = calloc(1, sizeof *reserve);
+    if (!reserve) return JWKD_NO_MEMORY;
+    reserve->options = *options;
+    pthread_mutex_init(&reserve->lock, NULL);
+    pthread_cond_init(&reserve->wake, NULL);
+    *out = reserve;
+    return JWKD_OK;
+}
+
+/* Key types are static storage: one shelf a pointer. */
+static struct shelf *find_shelf(struct reserve *reserve, const struct key_type *type)
+{
+    for (size_t i = 0; i < reserve->count; i++)
+        if (reserve->shelves[i].type == type) return &reserve->shelves[i];
+    if (reserve->count == MAX_TYPES) return NULL;
+    struct shelf *shelf = &reserve->shelves[reserve->count++];
+    *shelf = (struct shelf){.type = type, .last = &shelf->first};
+    return shelf;
+}
+
+void reserve_use(struct reserve *reserve, const struct key_type *type)
+{
+    pthread_mutex_lock(&reserve->lock);
+    struct shelf *shelf = find_shelf(reserve, type);
+    if (shelf && !shelf->in_use) {
+        shelf->in_use = true;
+        pthread_cond_broadcast(&reserve->wake);
+    }
+    pthread_mutex_unlock(&reserve->lock);
+}
+
+void reserve_demand(struct reserve *reserve, const struct key_type *type, unsigned waiting)
+{
+    pthread_mutex_lock(&reserve->lock);
+    struct shelf *shelf = find_shelf(reserve, type);
+    if (shelf) {
+        shelf->waiting = waiting;
+        pthread_cond_broadcast(&reserve->wake);
+    }
+    pthread_mutex_unlock(&reserve->lock);
+}
+
+struct ready_key *reserve_take(struct reserve *reserve, const struct key_type *type)
+{
+    pthread_mutex_lock(&reserve->lock);
+    struct shelf *shelf = find_shelf(reserve, type);
+    struct ready_key *key = shelf ? shelf->first : NULL;
+    if (key) {
+        shelf->first = key->next;
+        if (!shelf->first) shelf->last = &shelf->first;
+        shelf->ready--;
+        key->next = NULL;
+        pthread_cond_broadcast(&reserve->wake);
+    }
+    pthread_mutex_unlock(&reserve->lock);
+    return key;
+}
+
+void reserve_put(struct reserve *reserve, struct ready_key *key)
+{
+    pthread_mutex_lock(&reserve->lock);
+    struct shelf *shelf = find_shelf(reserve, key->type);
+    if (shelf) {
+        if (key->making) shelf->making--;
+        key->making = false;
+        key->next = NULL;
+        *shelf->last = key;
+        shelf->last = &key->next;
+        shelf->ready++;
+    }
+    pthread_mutex_unlock(&reserve->lock);
+    if (!shelf) ready_key_free(key);
+}
+
+/* What to make next: for the filler whatever is below its level, for the maker only what is waited for. */
+static struct shelf *next_shelf(struct reserve *reserve, bool only_waited_for)
+{
+    for (size_t i = 0; i < reserve->count; i++) {
+        struct shelf *shelf = &reserve->shelves[i];
+        unsigned target = only_waited_for ? shelf->waiting : shelf->in_use ? reserve->options.wanted : 0;
+        if (shelf->ready + shelf->making < target) return shelf;
+    }
+    return NULL;
+}
+
+/* The algorithm is chosen when an environment takes the key; until then the type's usual one stands in. */
+static enum alg usual_algorithm(const struct key_type *type)
+{
+    for (enum alg alg = ALG_NONE + 1; alg < ALG_COUNT; alg++) {
+        const struct key_type *candidate;
+        if (alg_key_type(alg, type->bits, &candidate) == JWKD_OK && candidate == type) return alg;
+    }
+    return ALG_NONE;
+}
+
+static struct ready_key *make_key(struct reserve *reserve, const struct key_type *type, jwkd_error *error)
+{
+    struct ready_key *key = calloc(1, sizeof *key);
+    if (!key) return NULL;
+    key->type = type;
+    key->making = true;
+    jwkd_status status = signer_generate(reserve->options.signer, type, usual_algorithm(type), RESERVE_OWNER,
+        &reserve->stop, &key->sealed, &key->jwk, error);
+    if (status == JWKD_OK) return key;
+    ready_key_free(key);
+    return NULL;
+}
+
+static void work(struct reserve *reserve, bool only_waited_for)
+{
+    pthread_mutex_lock(&reserve->lock);
+    while (!reserve->stop) {
+        struct shelf *shelf = next_shelf(reserve, only_waited_for);
+        if (!shelf) {
+            pthread_cond_wait(&reserve->wake, &reserve->lock);
+            continue;
+        }
+        shelf->making++;
+        const struct key_type *type = shelf->type;
+        pthread_mutex_unlock(&reserve->lock);
+        jwkd_error error = {0};
+        struct ready_key *key = make_key(reserve, type, &error);
+        if (key) {
+            reserve->options.deliver(reserve->options.context, key);
+        } else if (!reserve->stop) {
+            reserve->options.on_trouble(reserve->options.context, JWKD_INTERNAL, error.message);
+            sleep(1); /* keys cannot be made: do not try in a tight loop */
+        }
+        pthread_mutex_lock(&reserve->lock);
+        if (!key) shelf->making--;
+    }
+    pthread_mutex_unlock(&reserve->lock);
+}
+
+static void *fill(void *argument)
+{
+    setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+    work(argument, false);
+    return NULL;
+}
+
+static void *make(void *argument)
+{
+    work(argument, true);
+    return NULL;
+}
+
+jwkd_status reserve_start(struct reserve *reserve)
+{
+    if (pthread_create(&reserve->filler, NULL, fill, reserve) != 0) return JWKD_NO_MEMORY;
+    if (pthread_create(&reserve->maker, NULL, make, reserve) != 0) {
+        reserve->stop = true;
+        pthread_cond_broadcast(&reserve->wake);
+        pthread_join(reserve->filler, NULL);
+        return JWKD_NO_MEMORY;
+    }
+    reserve->running = true;
+    return JWKD_OK;
+}
+
+void reserve_stop(struct reserve *reserve)
+{
+    if (!reserve || !reserve->running) return;
+    pthread_mutex_lock(&reserve->lock);
+    reserve->stop = true;
+    pthread_cond_broadcast(&reserve->wake);
+    pthread_mutex_unlock(&reserve->lock);
+    pthread_join(reserve->filler, NULL);
+    pthread_join(reserve->maker, NULL);
+    reserve->running = false;
+}
+
+void reserve_free(struct reserve *reserve)
+{
+    if (!reserve) return;
+    for (size_t i = 0; i < reserve->count; i++) {
+        for (struct ready_key *key = reserve->shelves[i].first, *next; key; key = next) {
+            next = key->next;
+            ready_key_free(key);
+        }
+    }
+    pthread_cond_destroy(&reserve->wake);
+    pthread_mutex_destroy(&reserve->lock);
+    free(reserve);
+}
+
+size_t reserve_levels(struct reserve *reserve, struct reserve_level *out, size_t capacity)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&reserve->lock);
+    for (size_t i = 0; i < reserve->count && count < capacity; i++)
+        if (reserve->shelves[i].in_use)
+            out[count++] = (struct reserve_level){.type = reserve->shelves[i].type->name,
+                .ready = reserve->shelves[i].ready,
+                .wanted = reserve->options.wanted};
+    pthread_mutex_unlock(&reserve->lock);
+    return count;
+}

@@ -1,0 +1,47 @@
+/* The rows of the keyring in the store: their names and their values.
+ *
+ *   meta/service                         the epoch, the next environment id, the service's revision
+ *   env/NAME                             an environment (jwkd.v1.Environment)
+ *   key/OWNER/KID                        a key; OWNER is the environment's id in 16 hexadecimal digits
+ *   log/OWNER/REVISION                   an event (jwkd.v1.Event); REVISION in 16 hexadecimal digits
+ *   held/THUMBPRINT                      the tombstone of every key that any environment ever held: OWNER
+ *   answer/REQUEST-ID/PRINCIPAL          the answer to a change
+ *   answered/TIME/REQUEST-ID/PRINCIPAL   the same by age: empty
+ *   work/REQUEST-ID/PRINCIPAL            a generation that waits for its key
+ *   reserve/TYPE/KID                     a ready key */
+#ifndef KEYRING_ROWS_H
+#define KEYRING_ROWS_H
+
+#include "keyring/batch.h"
+
+enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
+
+jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
+jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *environment, size_t index) MUST_CHECK;
+jwkd_status rows_erase_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
+/* Appends to the log and drops what is older than it reaches. */
+jwkd_status rows_put_event(struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event)
+    MUST_CHECK;
+jwkd_status rows_put_tombstone(struct batch *batch, const struct ring_environment *environment, const struct jwk *jwk)
+    MUST_CHECK;
+/* Whether any environment ever held the key, this batch included. */
+jwkd_status rows_check_never_held(struct batch *batch, const struct jwk *jwk, jwkd_error *error) MUST_CHECK;
+jwkd_status rows_put_ready_key(struct batch *batch, const struct ready_key *key) MUST_CHECK;
+jwkd_status rows_erase_ready_key(struct batch *batch, const struct ready_key *key) MUST_CHECK;
+
+/* `name` receives "KIND/REQUEST-ID/PRINCIPAL". */
+void rows_request_name(const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE]);
+jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal,
+    const uint8_t digest[32], struct bytes reply) MUST_CHECK;
+/* NOT_FOUND; CONFLICT when the request id was used for something else; else the packed reply is appended. */
+jwkd_status rows_get_answer(struct keyring *keyring, struct bytes request_id, const char *principal,
+    const uint8_t digest[32], struct buffer *out) MUST_CHECK;
+/* Erases answers older than LIMIT_ANSWER_AGE_SEC, a bounded number a call. */
+jwkd_status rows_expire_answers(struct batch *batch) MUST_CHECK;
+
+/* From rows; CORRUPT. */
+jwkd_status rows_read_environment(const struct store_row *row, struct ring_environment **out) MUST_CHECK;
+jwkd_status rows_read_key(const struct store_row *row, struct ring_key **out, bool *out_primary) MUST_CHECK;
+jwkd_status rows_read_ready_key(const struct store_row *row, struct ready_key **out) MUST_CHECK;
+
+#endif

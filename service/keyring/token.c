@@ -1,0 +1,269 @@
+/* Signing and verifying: the hot path. It reads the snapshot, and neither the store nor a writer's lock. */
+#include <openssl/rand.h>
+
+#include "base/clock.h"
+#include "jose/base64url.h"
+#include "jose/jwt.h"
+#include "keyring/internal.h"
+
+/* What signs: taken from one snapshot. */
+struct signing {
+    const struct ring_environment *environment;
+    const struct ring_key *key;
+    struct signer_key signer_key;
+};
+
+static jwkd_status choose_key(const struct ring_environment *environment, struct signing *out, jwkd_error *error)
+{
+    if (environment->primary < 0)
+        return fail(error, JWKD_NO_PRIMARY, "\"%s\" has no primary key: generate one or set one primary",
+            environment->settings.name);
+    const struct ring_key *key = environment->keys[environment->primary];
+    *out = (struct signing){.environment = environment, .key = key,
+        .signer_key = {.owner = environment->owner, .kid = jwk_kid(key->jwk), .alg = jwk_alg(key->jwk),
+            .sealed = buffer_bytes(&key->sealed)}};
+    return JWKD_OK;
+}
+
+/* Whether the key may still sign now: a token made with a key that was deactivated meanwhile is not given out. */
+static bool still_live(struct keyring *keyring, const struct signing *signing)
+{
+    CLEANUP(snapshot_unref_at) struct snapshot *now = keyring_snapshot(keyring);
+    const struct ring_environment *environment = snapshot_find(now, signing->environment->settings.name);
+    if (!environment || environment->id != signing->environment->id) return false;
+    if (environment == signing->environment) return true;
+    const struct jwk *found;
+    return keyset_find(environment->keyset, bytes_of_text(signing->signer_key.kid), &found) == KEY_LIVE;
+}
+
+/* header '.' payload '.' signature, appended to an empty buffer. */
+static jwkd_status make_token(struct keyring *keyring, const struct signing *signing, struct bytes type,
+    struct bytes payload, struct buffer *out)
+{
+    TRY(jws_append_header(signing->signer_key.alg, type, bytes_of_text(signing->signer_key.kid), out));
+    TRY(buffer_append(out, ".", 1));
+    TRY(base64url_append(payload, out));
+    CLEANUP(buffer_clear) struct buffer signature = {0};
+    TRY(signer_sign(keyring->options.signer, &signing->signer_key, buffer_bytes(out), &signature));
+    TRY(buffer_append(out, ".", 1));
+    return base64url_append(buffer_bytes(&signature), out);
+}
+
+static jwkd_status check_type(const char *type, jwkd_error *error)
+{
+    size_t length = strlen(type);
+    if (length > LIMIT_TYP) return fail(error, JWKD_INVALID_ARGUMENT, "typ is longer than %d characters", LIMIT_TYP);
+    for (const char *c = type; *c; c++)
+        if (*c <= 0x20 || *c > 0x7e || *c == '"' || *c == '\\')
+            return fail(error, JWKD_INVALID_ARGUMENT, "typ must be a media type without spaces, quotes or backslashes");
+    return JWKD_OK;
+}
+
+static jwkd_status sign_item(struct keyring *keyring, const struct signing *signing, const Jwkd__V1__SignItem *item,
+    struct buffer *out, int64_t *out_expires_at, jwkd_error *error)
+{
+    const struct environment *settings = &signing->environment->settings;
+    const char *type = *item->type ? item->type : "at+jwt";
+    TRY(check_type(type, error));
+    struct bytes audiences[LIMIT_AUDIENCES];
+    if (item->n_audience > LIMIT_AUDIENCES)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a token has at most %d audiences", LIMIT_AUDIENCES);
+    for (size_t i = 0; i < item->n_audience; i++) audiences[i] = bytes_of_text(item->audience[i]);
+    struct jwt_policy policy = {.issuer = bytes_of_text(settings->issuer),
+        .default_audience = bytes_of_text(settings->default_audience),
+        .default_lifetime_sec = settings->default_token_lifetime_sec,
+        .max_lifetime_sec = settings->max_token_lifetime_sec,
+        .leeway_sec = settings->leeway_sec,
+        .now = clock_wall_sec()};
+    struct jwt_wish wish = {.claims = item->claims.len ? wire_view(item->claims) : bytes_of_text("{}"),
+        .audiences = audiences, .audience_count = item->n_audience, .lifetime_sec = item->lifetime_sec};
+    uint8_t random[16];
+    if (RAND_bytes(random, sizeof random) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
+    CLEANUP(buffer_clear) struct buffer claims = {0};
+    TRY(jwt_prepare(&policy, &wish, random, &claims, out_expires_at, error));
+    jwkd_status status = make_token(keyring, signing, bytes_of_text(type), buffer_bytes(&claims), out);
+    return status == JWKD_OK ? JWKD_OK : fail(error, status, "signing failed: %s", jwkd_status_text(status));
+}
+
+static jwkd_status sign_all(struct keyring *keyring, const Jwkd__V1__SignRequest *request, const struct signing *signing,
+    struct reply *reply, Jwkd__V1__SignReply *signed_reply)
+{
+    Jwkd__V1__SignedToken *items;
+    void *pointers = reply_array(reply, request->n_items, sizeof *items, &items);
+    if (!pointers) return JWKD_NO_MEMORY;
+    uint64_t done = 0;
+    CLEANUP(buffer_clear) struct buffer token = {0};
+    for (size_t i = 0; i < request->n_items; i++) {
+        items[i] = (Jwkd__V1__SignedToken)JWKD__V1__SIGNED_TOKEN__INIT;
+        jwkd_error error = {0};
+        token.size = 0;
+        jwkd_status status =
+            sign_item(keyring, signing, request->items[i], &token, &items[i].expires_at, &error);
+        char *text = arena_text(&reply->arena, status == JWKD_OK ? buffer_bytes(&token) : bytes_of_text(error.message));
+        if (!text) return JWKD_NO_MEMORY;
+        items[i].status = (Jwkd__V1__Status)status;
+        if (status == JWKD_OK) items[i].token = text;
+        else items[i].message = text;
+        done += status == JWKD_OK;
+    }
+    signed_reply->n_tokens = request->n_items;
+    signed_reply->tokens = pointers;
+    signed_reply->kid = wire_text(signing->signer_key.kid);
+    atomic_fetch_add_explicit(&keyring->tokens_signed, done, memory_order_relaxed);
+    return JWKD_OK;
+}
+
+static jwkd_status begin_signing(struct keyring *keyring, const char *name, struct reply *reply, struct signing *out,
+    jwkd_error *error)
+{
+    snapshot_unref(reply->snapshot);
+    reply->snapshot = keyring_snapshot(keyring);
+    struct ring_environment *environment;
+    TRY(keyring_require(reply->snapshot, name, &environment, error));
+    return choose_key(environment, out, error);
+}
+
+enum { SIGN_ATTEMPTS = 3 };
+
+jwkd_status keyring_sign(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+{
+    const Jwkd__V1__SignRequest *sign = request->sign;
+    if (sign->n_items == 0 || sign->n_items > LIMIT_BATCH)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a request signs 1 to %d tokens, not %zu", LIMIT_BATCH, sign->n_items);
+    Jwkd__V1__SignReply *answer = reply_alloc(reply, sizeof *answer);
+    if (!answer) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *answer = (Jwkd__V1__SignReply)JWKD__V1__SIGN_REPLY__INIT;
+    for (int attempt = 0; attempt < SIGN_ATTEMPTS; attempt++) {
+        struct signing signing;
+        TRY(begin_signing(keyring, sign->environment, reply, &signing, error));
+        TRY(sign_all(keyring, sign, &signing, reply, answer));
+        if (!still_live(keyring, &signing)) continue;
+        reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;
+        reply->message.signed_ = answer;
+        return JWKD_OK;
+    }
+    return fail(error, JWKD_UNAVAILABLE, "the signing key changed again and again; try again");
+}
+
+static jwkd_status check_raw(const Jwkd__V1__SignRawRequest *raw, jwkd_error *error)
+{
+    TRY(check_type(raw->type, error));
+    const char *type = raw->type;
+    if (strncasecmp(type, "application/", 12) == 0) type += 12;
+    if (!*type || strcasecmp(type, "JWT") == 0 || strcasecmp(type, "at+jwt") == 0)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a raw payload needs a typ of its own, neither JWT nor at+jwt");
+    if (raw->payload.len > LIMIT_CLAIMS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a payload has at most %d bytes", LIMIT_CLAIMS);
+    /* A JSON object signed raw would be a JWT past every rule; whatever begins like one is taken for one, for other
+     * readers are more lenient than ours. */
+    const uint8_t *c = raw->payload.data, *end = c + raw->payload.len;
+    if (raw->payload.len >= 3 && memcmp(c, "\xef\xbb\xbf", 3) == 0) c += 3;
+    while (c < end && (*c == ' ' || *c == '\t' || *c == '\n' || *c == '\r' || *c == '\v' || *c == '\f' || *c == 0)) c++;
+    if (c < end && *c == '{')
+        return fail(error, JWKD_INVALID_ARGUMENT, "a payload that is a JSON object is a claims set: sign it as one");
+    return JWKD_OK;
+}
+
+jwkd_status keyring_sign_raw(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
+    jwkd_error *error)
+{
+    const Jwkd__V1__SignRawRequest *raw = request->sign_raw;
+    TRY(check_raw(raw, error));
+    Jwkd__V1__SignReply *answer = reply_alloc(reply, sizeof *answer);
+    Jwkd__V1__SignedToken *item;
+    void *pointers = reply_array(reply, 1, sizeof *item, &item);
+    if (!answer || !pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    struct signing signing;
+    TRY(begin_signing(keyring, raw->environment, reply, &signing, error));
+    CLEANUP(buffer_clear) struct buffer token = {0};
+    TRY(make_token(keyring, &signing, bytes_of_text(raw->type), wire_view(raw->payload), &token));
+    if (!still_live(keyring, &signing))
+        return fail(error, JWKD_UNAVAILABLE, "the signing key changed meanwhile; try again");
+    *item = (Jwkd__V1__SignedToken)JWKD__V1__SIGNED_TOKEN__INIT;
+    item->token = arena_text(&reply->arena, buffer_bytes(&token));
+    if (!item->token) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *answer = (Jwkd__V1__SignReply)JWKD__V1__SIGN_REPLY__INIT;
+    answer->n_tokens = 1;
+    answer->tokens = pointers;
+    answer->kid = wire_text(signing.signer_key.kid);
+    reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;
+    reply->message.signed_ = answer;
+    atomic_fetch_add_explicit(&keyring->tokens_signed, 1, memory_order_relaxed);
+    return JWKD_OK;
+}
+
+/* The key's standing is read last, after the signature was checked: that read is the instant the answer speaks of. */
+static jwkd_verdict read_last(struct keyring *keyring, const struct ring_environment *judged_by, const struct jwt *jwt,
+    jwkd_verdict verdict)
+{
+    if (verdict != JWKD_VERDICT_VALID) return verdict;
+    CLEANUP(snapshot_unref_at) struct snapshot *now = keyring_snapshot(keyring);
+    const struct ring_environment *environment = snapshot_find(now, judged_by->settings.name);
+    if (environment == judged_by) return verdict;
+    if (!environment || environment->id != judged_by->id) return JWKD_VERDICT_UNKNOWN_KEY;
+    const struct jwk *found;
+    return keyset_find(environment->keyset, bytes_of_text(jwk_kid(jwt->key)), &found) == KEY_LIVE
+        ? verdict
+        : JWKD_VERDICT_KEY_DEACTIVATED;
+}
+
+static jwkd_status verify_item(struct keyring *keyring, const struct ring_environment *environment,
+    const Jwkd__V1__VerifyItem *item, struct reply *reply, Jwkd__V1__VerifiedToken *out)
+{
+    const struct environment *settings = &environment->settings;
+    struct bytes audiences[LIMIT_AUDIENCES] = {bytes_of_text(settings->default_audience)};
+    size_t audience_count = item->n_audience < LIMIT_AUDIENCES ? item->n_audience : LIMIT_AUDIENCES;
+    for (size_t i = 0; i < audience_count; i++) audiences[i] = bytes_of_text(item->audience[i]);
+    if (audience_count == 0 && *settings->default_audience) audience_count = 1;
+    struct jwt_expectation expected = {
+        .issuer = bytes_of_text(*item->issuer ? item->issuer : settings->issuer),
+        .audiences = audiences,
+        .audience_count = audience_count,
+        .type = bytes_of_text(item->type),
+        .leeway_sec = settings->leeway_sec,
+        .now = clock_wall_sec()};
+    CLEANUP(jwt_clear) struct jwt jwt = {0};
+    jwkd_error error = {0};
+    jwkd_verdict verdict = jwt_verify(environment->keyset, bytes_of_text(item->token), &expected, &jwt, &error);
+    if (verdict == JWKD_VERDICT_NONE) return JWKD_NO_MEMORY;
+    jwkd_verdict last = read_last(keyring, environment, &jwt, verdict);
+    if (last != verdict) error.message[0] = '\0';
+    *out = (Jwkd__V1__VerifiedToken)JWKD__V1__VERIFIED_TOKEN__INIT;
+    out->verdict = (Jwkd__V1__Verdict)last;
+    out->kid = arena_text(&reply->arena, jwt.header.kid);
+    out->message = arena_text(&reply->arena,
+        bytes_of_text(last == JWKD_VERDICT_VALID || error.message[0] ? error.message : jwkd_verdict_text(last)));
+    char *claims = last == JWKD_VERDICT_VALID ? arena_text(&reply->arena, jwt.payload) : NULL;
+    if (!out->kid || !out->message || (last == JWKD_VERDICT_VALID && !claims)) return JWKD_NO_MEMORY;
+    if (claims) out->claims = wire_bytes(bytes_of(claims, jwt.payload.size));
+    return JWKD_OK;
+}
+
+jwkd_status keyring_verify(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+{
+    const Jwkd__V1__VerifyRequest *verify = request->verify;
+    if (verify->n_items == 0 || verify->n_items > LIMIT_BATCH)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a request verifies 1 to %d tokens, not %zu", LIMIT_BATCH, verify->n_items);
+    reply->snapshot = keyring_snapshot(keyring);
+    struct ring_environment *environment;
+    TRY(keyring_require(reply->snapshot, verify->environment, &environment, error));
+    Jwkd__V1__VerifyReply *answer = reply_alloc(reply, sizeof *answer);
+    Jwkd__V1__State *state = reply_alloc(reply, sizeof *state);
+    Jwkd__V1__VerifiedToken *items;
+    void *pointers = reply_array(reply, verify->n_items, sizeof *items, &items);
+    if (!answer || !state || !pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < verify->n_items; i++)
+        TRY(verify_item(keyring, environment, verify->items[i], reply, &items[i]));
+    *answer = (Jwkd__V1__VerifyReply)JWKD__V1__VERIFY_REPLY__INIT;
+    *state = (Jwkd__V1__State)JWKD__V1__STATE__INIT;
+    state->epoch = wire_bytes(bytes_of(keyring->epoch, 16));
+    state->environment_id = environment->id;
+    state->revision = environment->revision;
+    answer->n_tokens = verify->n_items;
+    answer->tokens = pointers;
+    answer->state = state;
+    reply->message.result_case = JWKD__V1__REPLY__RESULT_VERIFIED;
+    reply->message.verified = answer;
+    atomic_fetch_add_explicit(&keyring->tokens_verified, verify->n_items, memory_order_relaxed);
+    return JWKD_OK;
+}

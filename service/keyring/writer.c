@@ -1,0 +1,487 @@
+/* The writer: takes the changes that wait, decides them one after the other, commits them together, answers. */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "keyring/changes.h"
+#include "keyring/rows.h"
+
+enum {
+    BATCH_COMMANDS = 64,          /* changes committed together */
+    DEFAULT_QUEUE = 1024,
+    EXPIRE_EVERY_SEC = 60,
+    WAKE_EVERY_SEC = 60,
+};
+
+/* One change of a batch, decided. */
+struct decided {
+    struct keyring_command *command;
+    struct buffer reply;          /* packed */
+    jwkd_status status;
+    bool changed;                 /* its answer depends on the commit */
+};
+
+struct round {
+    struct batch batch;
+    struct decided decided[BATCH_COMMANDS];
+    size_t count;
+    struct ready_key *accepted;   /* made keys whose rows are in the batch */
+    struct pending *served;       /* waiting generations that are done once it is committed */
+    struct pending *waiting;      /* new ones */
+    bool spoiled;
+};
+
+static void pending_free(struct pending *pending)
+{
+    free(pending->principal);
+    buffer_clear(&pending->request);
+    free(pending);
+}
+
+static void free_pendings(struct pending *list)
+{
+    for (struct pending *next; list; list = next) {
+        next = list->next;
+        pending_free(list);
+    }
+}
+
+static void trouble(struct keyring *keyring, jwkd_status status, const char *message)
+{
+    keyring->options.on_trouble(keyring->options.context, status, message);
+}
+
+/* ---- one change ---- */
+
+/* What a repetition must be equal in: the operation, without the envelope. */
+static jwkd_status digest_operation(const Jwkd__V1__Request *request, uint8_t out[32])
+{
+    Jwkd__V1__Request operation = *request;
+    operation.version = 0;
+    operation.request_id = operation.boot_id = operation.credential = (ProtobufCBinaryData){0};
+    operation.deadline_ns = 0;
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    TRY(wire_pack(&operation.base, &packed));
+    return EVP_Digest(packed.data, packed.size, out, NULL, EVP_sha256(), NULL) == 1 ? JWKD_OK : JWKD_INTERNAL;
+}
+
+static bool same_request(const struct pending *pending, const char *principal, struct bytes request_id)
+{
+    if (strcmp(pending->principal, principal) != 0) return false;
+    CLEANUP(arena_clear) struct arena arena;
+    ProtobufCMessage *message;
+    return wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) == JWKD_OK &&
+        bytes_equal(wire_view(((const Jwkd__V1__Request *)message)->request_id), request_id);
+}
+
+/* Whether the same request waits for its key already. */
+static jwkd_status check_waiting(struct keyring *keyring, const struct change_request *change, jwkd_error *error)
+{
+    for (struct pending *pending = keyring->pending; pending; pending = pending->next) {
+        if (!same_request(pending, change->principal, wire_view(change->request->request_id))) continue;
+        CLEANUP(arena_clear) struct arena arena;
+        ProtobufCMessage *message;
+        uint8_t digest[32];
+        TRY(wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message));
+        TRY(digest_operation((const Jwkd__V1__Request *)message, digest));
+        if (memcmp(digest, change->digest, sizeof digest) != 0)
+            return fail(error, JWKD_CONFLICT, "the request id was used for another operation; take a new one");
+        return fail(error, JWKD_IN_PROGRESS, "a key is being made; repeat the request with the same request id");
+    }
+    return JWKD_OK;
+}
+
+static jwkd_status pack_reply(const struct reply *reply, struct buffer *out)
+{
+    return wire_pack(&reply->message.base, out);
+}
+
+/* The answer as it is kept: without a key that is shown once. */
+static jwkd_status keep_answer(struct batch *batch, const struct change_request *change, struct reply *reply)
+{
+    ProtobufCBinaryData shown = {0};
+    Jwkd__V1__Key *key = reply->shown_once ? reply->message.key->key : NULL;
+    if (key) {
+        shown = key->public_jwk;
+        key->public_jwk = (ProtobufCBinaryData){0};
+    }
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    jwkd_status status = pack_reply(reply, &packed);
+    if (key) key->public_jwk = shown;
+    if (status != JWKD_OK) return status;
+    return rows_put_answer(batch, wire_view(change->request->request_id), change->principal, change->digest,
+        buffer_bytes(&packed));
+}
+
+static struct pending *new_pending(const struct change_request *change)
+{
+    struct pending *pending = calloc(1, sizeof *pending);
+    if (!pending) return NULL;
+    pending->principal = bytes_to_text(bytes_of_text(change->principal));
+    if (pending->principal && wire_pack(&change->request->base, &pending->request) == JWKD_OK) return pending;
+    pending_free(pending);
+    return NULL;
+}
+
+/* Decides a change within the round. *out_reply receives the packed answer in every case but NO_MEMORY. */
+static jwkd_status decide(struct round *round, const struct change_request *change, struct buffer *out_reply,
+    bool *out_changed)
+{
+    struct batch *batch = &round->batch;
+    jwkd_error error = {0};
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, change->request);
+    size_t writes_before = batch->write_count;
+    bool broken = false;
+    jwkd_status status = change_decide(batch, change, &reply, &broken, &error);
+    if (status == JWKD_IN_PROGRESS) {
+        struct pending *pending = new_pending(change);
+        if (!pending) broken = true;
+        else {
+            pending->next = round->waiting;
+            round->waiting = pending;
+        }
+    }
+    *out_changed = batch->write_count != writes_before;
+    if (status == JWKD_OK && *out_changed) broken = keep_answer(batch, change, &reply) != JWKD_OK;
+    round->spoiled |= broken;
+    if (status != JWKD_OK) reply_fail(&reply, status, &error);
+    return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
+}
+
+static jwkd_status repeated(struct keyring *keyring, const struct change_request *change, struct buffer *out,
+    jwkd_error *error)
+{
+    jwkd_status status = rows_get_answer(keyring, wire_view(change->request->request_id), change->principal,
+        change->digest, out);
+    if (status == JWKD_CONFLICT)
+        return fail(error, status, "the request id was used for another operation; take a new one");
+    if (status != JWKD_NOT_FOUND) return status;
+    TRY(check_waiting(keyring, change, error));
+    return JWKD_NOT_FOUND;
+}
+
+/* The same request twice within one batch: the second waits for the next, where it finds the first one's answer. */
+static bool in_this_round(const struct round *round, const struct keyring_command *command)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        const struct keyring_command *other = round->decided[i].command;
+        if (strcmp(other->principal, command->principal) == 0 &&
+            bytes_equal(wire_view(other->request->request_id), wire_view(command->request->request_id)))
+            return true;
+    }
+    return false;
+}
+
+static void decide_command(struct round *round, struct keyring_command *command)
+{
+    struct decided *decided = &round->decided[round->count++];
+    *decided = (struct decided){.command = command};
+    struct change_request change = {.request = command->request, .principal = command->principal,
+        .digest = command->digest, .prepared = command};
+    jwkd_error error = {0};
+    decided->status = digest_operation(command->request, command->digest);
+    if (decided->status == JWKD_OK)
+        decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
+    if (decided->status == JWKD_NOT_FOUND) {
+        decided->status = decide(round, &change, &decided->reply, &decided->changed);
+        return;
+    }
+    if (decided->status == JWKD_OK) return;
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, command->request);
+    reply_fail(&reply, decided->status, &error);
+    if (pack_reply(&reply, &decided->reply) != JWKD_OK) decided->status = JWKD_NO_MEMORY;
+}
+
+/* ---- generations that wait ---- */
+
+/* Finds out which types the waiting generations want now, and has as many made. */
+static void demand_keys(struct keyring *keyring)
+{
+    for (struct pending *pending = keyring->pending; pending; pending = pending->next) {
+        CLEANUP(arena_clear) struct arena arena;
+        ProtobufCMessage *message;
+        pending->type = NULL;
+        if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) != JWKD_OK) continue;
+        const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
+        const struct ring_environment *environment = snapshot_find(keyring->snapshot, request->generate->environment);
+        enum alg alg;
+        if (environment && change_key_type(environment, request->generate, &alg, &pending->type, NULL) != JWKD_OK)
+            pending->type = NULL;
+    }
+    for (struct pending *pending = keyring->pending; pending; pending = pending->next) {
+        unsigned waiting = 0;
+        for (struct pending *other = keyring->pending; other; other = other->next) waiting += other->type == pending->type;
+        if (pending->type) reserve_demand(keyring->reserve, pending->type, waiting);
+    }
+}
+
+/* Tries to carry out one waiting generation; true when its answer, good or bad, is in the batch. */
+static bool serve(struct round *round, struct pending *pending)
+{
+    struct batch *batch = &round->batch;
+    CLEANUP(arena_clear) struct arena arena;
+    ProtobufCMessage *message;
+    char name[ROW_KEY_SIZE];
+    uint8_t digest[32];
+    if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) != JWKD_OK)
+        return false;
+    const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
+    if (digest_operation(request, digest) != JWKD_OK) return false;
+    struct change_request change = {.request = request, .principal = pending->principal, .digest = digest};
+    jwkd_error error = {0};
+    bool broken = false;
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, request);
+    jwkd_status status = change_decide(batch, &change, &reply, &broken, &error);
+    if (status == JWKD_IN_PROGRESS) return false;
+    if (status != JWKD_OK) reply_fail(&reply, status, &error);
+    rows_request_name("work", wire_view(request->request_id), pending->principal, name);
+    if (broken || batch_erase(batch, name) != JWKD_OK || keep_answer(batch, &change, &reply) != JWKD_OK)
+        round->spoiled = true;
+    return true;
+}
+
+static void serve_waiting(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    for (struct pending **link = &keyring->pending; *link && !round->spoiled;) {
+        struct pending *pending = *link;
+        if (serve(round, pending)) {
+            *link = pending->next;
+            pending->next = round->served;
+            round->served = pending;
+        } else {
+            link = &pending->next;
+        }
+    }
+}
+
+static void append_pending(struct keyring *keyring, struct pending *list)
+{
+    struct pending **tail = &keyring->pending;
+    while (*tail) tail = &(*tail)->next;
+    *tail = list;
+}
+
+/* ---- a round ---- */
+
+static void answer_all(struct round *round, jwkd_status commit_status, const jwkd_error *error)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        struct decided *decided = &round->decided[i];
+        if (decided->changed && commit_status != JWKD_OK) {
+            CLEANUP(reply_clear) struct reply reply;
+            reply_init(&reply, decided->command->request);
+            reply_fail(&reply, commit_status, error);
+            buffer_clear(&decided->reply);
+            decided->status = commit_status;
+            if (pack_reply(&reply, &decided->reply) != JWKD_OK) decided->status = JWKD_NO_MEMORY;
+        }
+        struct buffer packed = decided->reply;
+        decided->command->done(decided->command, buffer_bytes(&packed), decided->status);
+        buffer_clear(&packed);
+    }
+}
+
+/* Keys that the makers finished get a row; without one they are ready until the next start. */
+static void accept_made(struct round *round, struct ready_key *made)
+{
+    for (struct ready_key *key = made, *next; key; key = next) {
+        next = key->next;
+        key->stored = rows_put_ready_key(&round->batch, key) == JWKD_OK;
+        key->next = round->accepted;
+        round->accepted = key;
+    }
+}
+
+static void put_accepted(struct round *round, bool committed)
+{
+    for (struct ready_key *key = round->accepted, *next; key; key = next) {
+        next = key->next;
+        key->stored &= committed;
+        reserve_put(round->batch.keyring->reserve, key);
+    }
+    round->accepted = NULL;
+}
+
+static jwkd_status commit(struct round *round, jwkd_error *error)
+{
+    if (round->spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
+    return batch_commit(&round->batch, error);
+}
+
+static void finish_round(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    jwkd_error error = {0};
+    jwkd_status status = commit(round, &error);
+    if (status != JWKD_OK && round->batch.write_count)
+        trouble(keyring, status, error.message[0] ? error.message : jwkd_status_text(status));
+    bool committed = status == JWKD_OK;
+    put_accepted(round, committed);
+    append_pending(keyring, committed ? round->waiting : round->served);
+    free_pendings(committed ? round->served : round->waiting);
+    batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
+    answer_all(round, status, &error);
+}
+
+static jwkd_status begin_round(struct round *round, struct keyring *keyring)
+{
+    memset(round, 0, sizeof *round);
+    return batch_init(&round->batch, keyring, clock_wall_sec());
+}
+
+/* Made keys first, in a commit of their own, so that those who wait find them. */
+static void accept_keys(struct keyring *keyring, struct round *round, struct ready_key *made)
+{
+    if (made) {
+        if (begin_round(round, keyring) != JWKD_OK) return;
+        accept_made(round, made);
+        finish_round(round);
+    }
+    if (!keyring->pending) return;
+    if (begin_round(round, keyring) != JWKD_OK) return;
+    serve_waiting(round);
+    finish_round(round);
+}
+
+static void expire(struct keyring *keyring, struct round *round)
+{
+    int64_t now = clock_wall_sec();
+    if (now - keyring->answers_expired_at < EXPIRE_EVERY_SEC && now >= keyring->answers_expired_at) return;
+    keyring->answers_expired_at = now;
+    if (store_condition(keyring->options.store) != STORE_READ_WRITE) return;
+    if (begin_round(round, keyring) != JWKD_OK) return;
+    round->spoiled = rows_expire_answers(&round->batch) != JWKD_OK;
+    finish_round(round);
+}
+
+/* What waits, bounded; the rest and what must not be in the same batch stays queued. */
+static struct keyring_command *run_commands(struct keyring *keyring, struct round *round, struct keyring_command *commands)
+{
+    if (begin_round(round, keyring) != JWKD_OK) return commands;
+    while (commands && round->count < BATCH_COMMANDS && !round->spoiled && !in_this_round(round, commands)) {
+        struct keyring_command *command = commands;
+        commands = command->next;
+        decide_command(round, command);
+    }
+    finish_round(round);
+    return commands;
+}
+
+/* ---- the thread ---- */
+
+static bool wait_for_work(struct keyring *keyring, struct keyring_command **out_commands, struct ready_key **out_made)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAKE_EVERY_SEC;
+    pthread_mutex_lock(&keyring->queue_lock);
+    int result = 0;
+    while (!keyring->queue_head && !keyring->made && !keyring->stopping && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&keyring->queue_filled, &keyring->queue_lock, &until);
+    *out_commands = keyring->queue_head;
+    *out_made = keyring->made;
+    keyring->queue_head = NULL;
+    keyring->queue_tail = &keyring->queue_head;
+    keyring->queued = 0;
+    keyring->made = NULL;
+    bool more = !keyring->stopping || *out_commands || *out_made;
+    pthread_mutex_unlock(&keyring->queue_lock);
+    return more;
+}
+
+static void *write_changes(void *argument)
+{
+    struct keyring *keyring = argument;
+    struct round *round = malloc(sizeof *round);
+    if (!round) {
+        trouble(keyring, JWKD_NO_MEMORY, "the writer has no memory");
+        return NULL;
+    }
+    struct keyring_command *commands;
+    struct ready_key *made = NULL;
+    do {
+        accept_keys(keyring, round, made);
+        demand_keys(keyring);
+        expire(keyring, round);
+        if (!wait_for_work(keyring, &commands, &made)) break;
+        while (commands) commands = run_commands(keyring, round, commands);
+    } while (true);
+    free(round);
+    return NULL;
+}
+
+static void deliver(void *context, struct ready_key *key)
+{
+    struct keyring *keyring = context;
+    pthread_mutex_lock(&keyring->queue_lock);
+    key->next = keyring->made;
+    keyring->made = key;
+    pthread_cond_signal(&keyring->queue_filled);
+    pthread_mutex_unlock(&keyring->queue_lock);
+}
+
+static void making_failed(void *context, jwkd_status status, const char *message) { trouble(context, status, message); }
+
+jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
+{
+    unsigned limit = keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
+    jwkd_status status = JWKD_OK;
+    command->next = NULL;
+    pthread_mutex_lock(&keyring->queue_lock);
+    if (keyring->stopping) status = fail(error, JWKD_UNAVAILABLE, "the service is stopping");
+    else if (keyring->queued >= limit) status = fail(error, JWKD_BUSY, "%u changes are waiting already", limit);
+    if (status == JWKD_OK) {
+        *keyring->queue_tail = command;
+        keyring->queue_tail = &command->next;
+        keyring->queued++;
+        pthread_cond_signal(&keyring->queue_filled);
+    }
+    pthread_mutex_unlock(&keyring->queue_lock);
+    return status;
+}
+
+jwkd_status writer_open(struct keyring *keyring)
+{
+    struct reserve_options options = {.signer = keyring->options.signer, .wanted = keyring->options.reserve,
+        .deliver = deliver, .on_trouble = making_failed, .context = keyring};
+    return reserve_new(&options, &keyring->reserve);
+}
+
+jwkd_status writer_start(struct keyring *keyring, jwkd_error *error)
+{
+    if (pthread_create(&keyring->writer, NULL, write_changes, keyring) != 0)
+        return fail(error, JWKD_NO_MEMORY, "no thread for the writer");
+    keyring->running = true;
+    if (reserve_start(keyring->reserve) == JWKD_OK) return JWKD_OK;
+    writer_stop(keyring);
+    return fail(error, JWKD_NO_MEMORY, "no threads to make keys");
+}
+
+void writer_stop(struct keyring *keyring)
+{
+    if (!keyring->running) return;
+    reserve_stop(keyring->reserve);
+    pthread_mutex_lock(&keyring->queue_lock);
+    keyring->stopping = true;
+    pthread_cond_signal(&keyring->queue_filled);
+    pthread_mutex_unlock(&keyring->queue_lock);
+    pthread_join(keyring->writer, NULL);
+    keyring->running = false;
+}
+
+void writer_close(struct keyring *keyring)
+{
+    free_pendings(keyring->pending);
+    keyring->pending = NULL;
+    for (struct ready_key *key = keyring->made, *next; key; key = next) {
+        next = key->next;
+        ready_key_free(key);
+    }
+    reserve_free(keyring->reserve);
+}

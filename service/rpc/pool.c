@@ -1,0 +1,90 @@
+#include "rpc/pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { STACK_SIZE = 512 * 1024 };
+
+struct pool {
+    pthread_mutex_t lock; /* guards all below; not held while a job runs */
+    pthread_cond_t filled;
+    struct pool_job *head, **tail;
+    unsigned queued, capacity;
+    bool stopping;
+    unsigned thread_count;
+    pthread_t threads[];
+};
+
+static void *run_jobs(void *argument)
+{
+    struct pool *pool = argument;
+    pthread_mutex_lock(&pool->lock);
+    while (true) {
+        struct pool_job *job = pool->head;
+        if (!job) {
+            if (pool->stopping) break;
+            pthread_cond_wait(&pool->filled, &pool->lock);
+            continue;
+        }
+        pool->head = job->next;
+        if (!pool->head) pool->tail = &pool->head;
+        pool->queued--;
+        pthread_mutex_unlock(&pool->lock);
+        job->run(job);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+jwkd_status pool_start(unsigned threads, unsigned capacity, struct pool **out)
+{
+    struct pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->threads);
+    if (!pool) return JWKD_NO_MEMORY;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->filled, NULL);
+    pool->tail = &pool->head;
+    pool->capacity = capacity;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    while (pool->thread_count < threads &&
+        pthread_create(&pool->threads[pool->thread_count], &attributes, run_jobs, pool) == 0)
+        pool->thread_count++;
+    pthread_attr_destroy(&attributes);
+    if (pool->thread_count < threads) {
+        pool_stop(pool);
+        return JWKD_NO_MEMORY;
+    }
+    *out = pool;
+    return JWKD_OK;
+}
+
+jwkd_status pool_submit(struct pool *pool, struct pool_job *job)
+{
+    jwkd_status status = JWKD_BUSY;
+    pthread_mutex_lock(&pool->lock);
+    if (pool->queued < pool->capacity && !pool->stopping) {
+        job->next = NULL;
+        *pool->tail = job;
+        pool->tail = &job->next;
+        pool->queued++;
+        pthread_cond_signal(&pool->filled);
+        status = JWKD_OK;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return status;
+}
+
+void pool_stop(struct pool *pool)
+{
+    if (!pool) return;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    pthread_cond_broadcast(&pool->filled);
+    pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
+    pthread_cond_destroy(&pool->filled);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}

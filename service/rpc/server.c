@@ -1,0 +1,354 @@
+#include "rpc/server.h"
+
+#include <inttypes.h>
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "rpc/dispatch.h"
+#include "rpc/pool.h"
+
+enum {
+    CONTEXTS = 192,           /* requests that can be under way; more wait in nng */
+    DEFAULT_QUEUE = 128,      /* fewer than contexts, so that a full queue is told rather than waited for */
+    SEND_TIMEOUT_MS = 5000,   /* a client that does not read */
+};
+
+enum phase { PHASE_RECEIVING, PHASE_WORKING, PHASE_SENDING, PHASE_CLOSED };
+
+/* One context: receives a request, has it answered, sends the answer, and again. */
+struct call {
+    struct pool_job job;
+    struct keyring_command command;
+    struct rpc_server *server;
+    nng_ctx context;
+    nng_aio *aio;
+    _Atomic enum phase phase;
+    nng_msg *message;               /* the request's bytes; the unpacked form does not borrow from them */
+    struct arena arena;
+    Jwkd__V1__Request *request;     /* in the arena; NULL when it could not be read */
+    const struct dispatch_entry *entry;
+    char principal[32];
+};
+
+struct rpc_server {
+    struct rpc_options options;
+    nng_socket socket;
+    struct pool *pool;
+    atomic_uint_fast64_t requests, failed, busy;
+    _Atomic bool stopping;
+    size_t call_count;
+    struct call calls[CONTEXTS];
+};
+
+static void receive(struct call *call)
+{
+    call->phase = PHASE_RECEIVING;
+    nng_aio_set_timeout(call->aio, NNG_DURATION_INFINITE);
+    nng_ctx_recv(call->context, call->aio);
+}
+
+/* Forgets the request; what may have been a private key is wiped. */
+static void release(struct call *call)
+{
+    keyring_command_clear(&call->command);
+    arena_clear(&call->arena);
+    if (call->message) {
+        OPENSSL_cleanse(nng_msg_body(call->message), nng_msg_len(call->message));
+        nng_msg_free(call->message);
+    }
+    call->message = NULL;
+    call->request = NULL;
+}
+
+static void send_packed(struct call *call, nng_msg *message)
+{
+    release(call);
+    call->phase = PHASE_SENDING;
+    nng_aio_set_timeout(call->aio, SEND_TIMEOUT_MS);
+    nng_aio_set_msg(call->aio, message);
+    nng_ctx_send(call->context, call->aio);
+}
+
+static void count(struct call *call, jwkd_status status)
+{
+    if (status != JWKD_OK && status != JWKD_IN_PROGRESS)
+        atomic_fetch_add_explicit(&call->server->failed, 1, memory_order_relaxed);
+    if (status == JWKD_BUSY) atomic_fetch_add_explicit(&call->server->busy, 1, memory_order_relaxed);
+}
+
+/* Without memory for an answer there is none: the client's own timeout tells it. */
+static void give_up(struct call *call)
+{
+    release(call);
+    receive(call);
+}
+
+static void send_reply(struct call *call, struct reply *reply)
+{
+    count(call, (jwkd_status)reply->message.status);
+    nng_msg *message;
+    size_t size = protobuf_c_message_get_packed_size(&reply->message.base);
+    if (size > LIMIT_REPLY) {
+        reply_fail(reply, JWKD_RESOURCE_EXHAUSTED, NULL);
+        size = protobuf_c_message_get_packed_size(&reply->message.base);
+    }
+    if (nng_msg_alloc(&message, size) != 0) {
+        give_up(call);
+        return;
+    }
+    protobuf_c_message_pack(&reply->message.base, nng_msg_body(message));
+    send_packed(call, message);
+}
+
+static void send_failure(struct call *call, jwkd_status status, const jwkd_error *error)
+{
+    struct reply reply;
+    reply_init(&reply, call->request);
+    reply_fail(&reply, status, error);
+    send_reply(call, &reply);
+    reply_clear(&reply);
+}
+
+/* ---- answering ---- */
+
+static const char *told_url(struct reply *reply, const char *url)
+{
+    static const char *const WILDCARDS[] = {"tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"};
+    for (size_t i = 0; i < sizeof WILDCARDS / sizeof *WILDCARDS; i++) {
+        size_t length = strlen(WILDCARDS[i]);
+        if (strncmp(url, WILDCARDS[i], length) != 0) continue;
+        char told[64];
+        snprintf(told, sizeof told, "tcp://:%s", url + length);
+        return arena_text(&reply->arena, bytes_of_text(told));
+    }
+    return url;
+}
+
+static jwkd_status say_hello(struct rpc_server *server, struct reply *reply, jwkd_error *error)
+{
+    const struct rpc_options *options = &server->options;
+    Jwkd__V1__HelloReply *hello = reply_alloc(reply, sizeof *hello);
+    char **urls = reply_alloc(reply, (options->events_url_count + 1) * sizeof *urls);
+    if (!hello || !urls) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *hello = (Jwkd__V1__HelloReply)JWKD__V1__HELLO_REPLY__INIT;
+    hello->service_version = wire_text(options->version);
+    hello->min_version = hello->max_version = WIRE_VERSION;
+    hello->boot_id = wire_bytes(bytes_of(options->boot_id, sizeof options->boot_id));
+    hello->epoch = wire_bytes(bytes_of(keyring_epoch(options->keyring), 16));
+    hello->heartbeat_ms = options->heartbeat_ms;
+    hello->service_revision = keyring_service_revision(options->keyring);
+    for (size_t i = 0; i < options->events_url_count; i++) urls[i] = wire_text(told_url(reply, options->events_urls[i]));
+    hello->events_urls = urls;
+    hello->n_events_urls = options->events_url_count;
+    hello->clock_ns = clock_elapsed_ns();
+    reply->message.result_case = JWKD__V1__REPLY__RESULT_HELLO;
+    reply->message.hello = hello;
+    return JWKD_OK;
+}
+
+static void answer(struct call *call)
+{
+    struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, call->request);
+    jwkd_status status = call->entry->use_case
+        ? call->entry->use_case(call->server->options.keyring, call->request, &reply, &error)
+        : say_hello(call->server, &reply, &error);
+    if (status != JWKD_OK) reply_fail(&reply, status, &error);
+    send_reply(call, &reply);
+    reply_clear(&reply);
+}
+
+/* From the writer's thread. */
+static void change_done(struct keyring_command *command, struct bytes packed, jwkd_status status)
+{
+    struct call *call = command->context;
+    nng_msg *message;
+    count(call, status);
+    if (packed.size == 0 || nng_msg_alloc(&message, packed.size) != 0) {
+        give_up(call);
+        return;
+    }
+    memcpy(nng_msg_body(message), packed.data, packed.size);
+    send_packed(call, message);
+}
+
+static void change(struct call *call)
+{
+    jwkd_error error = {0};
+    call->command.request = call->request;
+    call->command.principal = call->principal;
+    call->command.done = change_done;
+    call->command.context = call;
+    jwkd_status status = JWKD_OK;
+    if (call->entry->class == DISPATCH_IMPORT)
+        status = keyring_prepare_import(call->server->options.keyring, &call->command, &error);
+    if (status == JWKD_OK) status = keyring_change(call->server->options.keyring, &call->command, &error);
+    if (status != JWKD_OK) send_failure(call, status, &error);
+}
+
+static void work(struct pool_job *job)
+{
+    struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
+    jwkd_error error = {0};
+    jwkd_status status = dispatch_check_deadline(call->request, clock_elapsed_ns(), &error);
+    if (status != JWKD_OK) send_failure(call, status, &error);
+    else if (call->entry->class == DISPATCH_IMPORT) change(call);
+    else answer(call);
+}
+
+/* ---- receiving ---- */
+
+/* Who asks: over ipc the system says so. */
+static void identify(struct call *call)
+{
+    uint64_t uid;
+    nng_pipe pipe = nng_msg_get_pipe(call->message);
+    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0)
+        snprintf(call->principal, sizeof call->principal, "uid:%" PRIu64, uid);
+    else
+        snprintf(call->principal, sizeof call->principal, "anonymous");
+}
+
+static jwkd_status read_request(struct call *call, jwkd_error *error)
+{
+    ProtobufCMessage *message;
+    struct bytes packed = bytes_of(nng_msg_body(call->message), nng_msg_len(call->message));
+    if (wire_unpack(&jwkd__v1__request__descriptor, packed, &call->arena, &message) != JWKD_OK)
+        return fail(error, JWKD_MALFORMED, "the message is not a jwkd.v1.Request");
+    call->request = (Jwkd__V1__Request *)message;
+    TRY(dispatch_check(call->request, call->server->options.boot_id, clock_elapsed_ns(), error));
+    call->entry = dispatch_find(call->request);
+    return JWKD_OK;
+}
+
+static void handle(struct call *call)
+{
+    jwkd_error error = {0};
+    call->phase = PHASE_WORKING;
+    atomic_fetch_add_explicit(&call->server->requests, 1, memory_order_relaxed);
+    jwkd_status status = read_request(call, &error);
+    if (status == JWKD_OK) {
+        switch (call->entry->class) {
+        case DISPATCH_INLINE: answer(call); return;
+        case DISPATCH_CHANGE: identify(call); change(call); return;
+        case DISPATCH_IMPORT: identify(call); break;
+        case DISPATCH_POOL: break;
+        }
+        call->job.run = work;
+        status = pool_submit(call->server->pool, &call->job);
+        if (status == JWKD_OK) return;
+        fail(&error, status, "the service has too much to do at present; try again in a moment");
+    }
+    send_failure(call, status, &error);
+}
+
+static void on_aio(void *argument)
+{
+    struct call *call = argument;
+    int result = nng_aio_result(call->aio);
+    if (call->phase == PHASE_SENDING && result != 0) {
+        nng_msg *unsent = nng_aio_get_msg(call->aio);
+        if (unsent) nng_msg_free(unsent);
+        nng_aio_set_msg(call->aio, NULL);
+    }
+    if (result == NNG_ECLOSED || result == NNG_ECANCELED || (call->server->stopping && call->phase == PHASE_SENDING)) {
+        call->phase = PHASE_CLOSED;
+        return;
+    }
+    if (call->phase == PHASE_SENDING || result != 0) {
+        receive(call);
+        return;
+    }
+    call->message = nng_aio_get_msg(call->aio);
+    nng_aio_set_msg(call->aio, NULL);
+    handle(call);
+}
+
+/* ---- starting and stopping ---- */
+
+static jwkd_status listen_on(nng_socket socket, const char *url, jwkd_error *error)
+{
+    nng_listener listener;
+    int result = nng_listener_create(&listener, socket, url);
+    if (result == 0 && strncmp(url, "ipc:", 4) == 0)
+        result = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
+    if (result == 0) result = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, LIMIT_REQUEST);
+    if (result == 0) result = nng_listener_start(listener, 0);
+    if (result != 0)
+        return fail(error, JWKD_UNAVAILABLE, "cannot listen on %s: %s", url, nng_strerror(result));
+    return JWKD_OK;
+}
+
+static void read_traffic(void *context, struct keyring_traffic *out)
+{
+    struct rpc_server *server = context;
+    *out = (struct keyring_traffic){.requests = server->requests, .failed = server->failed, .busy = server->busy};
+}
+
+static jwkd_status open_calls(struct rpc_server *server, jwkd_error *error)
+{
+    for (; server->call_count < CONTEXTS; server->call_count++) {
+        struct call *call = &server->calls[server->call_count];
+        call->server = server;
+        if (nng_aio_alloc(&call->aio, on_aio, call) != 0) return fail(error, JWKD_NO_MEMORY, "out of memory");
+        if (nng_ctx_open(&call->context, server->socket) != 0) {
+            nng_aio_free(call->aio);
+            return fail(error, JWKD_NO_MEMORY, "out of memory");
+        }
+    }
+    return JWKD_OK;
+}
+
+static jwkd_status open_server(struct rpc_server *server, jwkd_error *error)
+{
+    const struct rpc_options *options = &server->options;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned workers = options->workers ? options->workers : (unsigned)(processors > 0 ? processors : 1);
+    int result = nng_rep0_open(&server->socket);
+    if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no request socket: %s", nng_strerror(result));
+    if (pool_start(workers, options->queue ? options->queue : DEFAULT_QUEUE, &server->pool) != JWKD_OK)
+        return fail(error, JWKD_NO_MEMORY, "no threads for requests");
+    TRY(open_calls(server, error));
+    keyring_set_traffic(options->keyring, read_traffic, server);
+    for (size_t i = 0; i < server->call_count; i++) receive(&server->calls[i]);
+    for (size_t i = 0; i < options->url_count; i++) TRY(listen_on(server->socket, options->urls[i], error));
+    return JWKD_OK;
+}
+
+jwkd_status rpc_start(const struct rpc_options *options, struct rpc_server **out, jwkd_error *error)
+{
+    struct rpc_server *server = calloc(1, sizeof *server);
+    if (!server) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    server->options = *options;
+    jwkd_status status = open_server(server, error);
+    if (status != JWKD_OK) {
+        rpc_stop(server);
+        return status;
+    }
+    *out = server;
+    return JWKD_OK;
+}
+
+void rpc_stop(struct rpc_server *server)
+{
+    if (!server) return;
+    server->stopping = true; /* a context that has sent its answer receives no more */
+    pool_stop(server->pool); /* its jobs send their answers */
+    for (size_t i = 0; i < server->call_count; i++)
+        if (server->calls[i].phase == PHASE_SENDING) nng_aio_wait(server->calls[i].aio);
+    keyring_set_traffic(server->options.keyring, NULL, NULL);
+    nng_close(server->socket);
+    for (size_t i = 0; i < server->call_count; i++) nng_aio_stop(server->calls[i].aio);
+    for (size_t i = 0; i < server->call_count; i++) {
+        release(&server->calls[i]);
+        nng_aio_free(server->calls[i].aio);
+    }
+    free(server);
+}

@@ -1,0 +1,27 @@
+/* The check at start: every row is walked, looked up and authenticated, in a child process, since reading a
+ * damaged file through a memory map may end in SIGBUS or worse. */
+#ifndef STORE_CHECK_H
+#define STORE_CHECK_H
+
+#include "store/engine.h"
+#include "store/marker.h"
+
+struct check_report {
+    uint8_t store_id[STORE_ID_SIZE];
+    uint64_t rows;
+    uint64_t revision;
+};
+
+/* CORRUPT when a row is damaged, missing or too many. FAILED_PRECONDITION: not the store that `marker` names.
+ * DENIED: under another key than `key_id`. Without a marker (NULL): FAILED_PRECONDITION unless the store
+ * holds nothing yet. */
+jwkd_status check_rows(const struct engine_ops *ops, void *engine, struct authenticator *authenticator,
+    const struct marker *marker, struct bytes key_id, struct check_report *out, jwkd_error *error) MUST_CHECK;
+
+typedef jwkd_status check_work(void *context, struct check_report *out, jwkd_error *error);
+
+/* Does `work` in a child and hands over what it found; CORRUPT, when the child dies of it. */
+jwkd_status check_apart(
+    check_work *work, void *context, struct check_report *out, jwkd_error *error) MUST_CHECK;
+
+#endif

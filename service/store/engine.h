@@ -1,0 +1,85 @@
+/* What a storage engine provides: rows of bytes, and one atomic, durable, guarded write. Expectations,
+ * revisions and message authentication are made above it, in store.c, the same for every engine. */
+#ifndef STORE_ENGINE_H
+#define STORE_ENGINE_H
+
+#include "store/record.h"
+
+enum { ENGINE_VERSION = 1 };
+
+/* Rows of the store's own; their keys begin with a zero byte, which no caller's key does. */
+extern const struct bytes
+    ENGINE_IDENTITY_KEY; /* format, store id, id of the key-encryption key; written once */
+extern const struct bytes
+    ENGINE_STATE_KEY; /* count and sum of the callers' rows; its revision is the store's */
+
+/* The order of rows: byte by byte, the shorter first where one begins with the other. As memcmp. */
+int engine_compare(struct bytes a, struct bytes b);
+
+struct engine_change {
+    struct bytes key;
+    struct bytes record; /* empty: erase the row */
+};
+
+/* Returns false to end the listing. The views are valid during the call only. */
+typedef bool engine_visit(void *context, struct bytes key, struct bytes record);
+
+/* get and list are called from any thread; apply from one at a time, beside readers. All may block on the
+ * disk. */
+struct engine_ops {
+    /* Must be ENGINE_VERSION. */
+    unsigned version;
+
+    /* Must. Appends the record of `key`. NOT_FOUND; CORRUPT; UNAVAILABLE or BUSY when it cannot be read at
+     * present. */
+    jwkd_status (*get)(void *engine, struct bytes key, struct buffer *out);
+
+    /* Must. Visits, in byte order and of one state of the store, the rows that begin with `prefix`, behind
+     * `after`. */
+    jwkd_status (*list)(
+        void *engine, struct bytes prefix, struct bytes after, engine_visit *visit, void *context);
+
+    /* Must. Makes all changes or none, durably, provided that the record of the state row still is `guard`;
+     * CONFLICT when it is not. The keys differ from each other. UNAVAILABLE with a message when the medium
+     * cannot take it at present; each call tries anew. `urgent`: space kept back may be used. */
+    jwkd_status (*apply)(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
+        bool urgent, jwkd_error *error);
+
+    /* May. Without it the store is always STORE_READ_WRITE. Never blocks. */
+    enum store_condition (*condition)(const void *engine);
+
+    /* Must. Releases everything. */
+    void (*close)(void *engine);
+};
+
+/* A store over an engine, which it takes over and closes, even when it fails. INVALID_ARGUMENT for ops that
+ * lack what they must have. */
+jwkd_status store_over(const struct engine_ops *ops, void *engine, const uint8_t mac_key[STORE_MAC_KEY_SIZE],
+    const uint8_t id[STORE_ID_SIZE], struct store **out) MUST_CHECK;
+
+/* What the two rows of the store's own say. */
+struct engine_identity {
+    uint8_t store_id[STORE_ID_SIZE];
+    struct bytes key_id; /* at most ENGINE_KEY_ID_SIZE bytes; a view into the row */
+};
+enum { ENGINE_KEY_ID_SIZE = 32 };
+
+struct engine_state {
+    uint64_t revision; /* raised by one by every commit */
+    uint64_t count;
+    /* The exclusive or of every caller's row's code: a row that vanished, came back or went back shows. */
+    uint8_t sum[RECORD_MAC_SIZE];
+};
+
+/* Appends the record. */
+jwkd_status engine_identity_make(struct authenticator *authenticator, const struct engine_identity *identity,
+    struct buffer *out) MUST_CHECK;
+/* What an identity record says, believed or not: its code is not looked at. False when it is none. */
+bool engine_identity_read(struct bytes record, struct engine_identity *out);
+
+jwkd_status engine_state_make(
+    struct authenticator *authenticator, const struct engine_state *state, struct buffer *out) MUST_CHECK;
+jwkd_status engine_state_open(
+    struct authenticator *authenticator, struct bytes record, struct engine_state *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,37 @@
+/* The engine over LMDB; engine_lmdb.c is the only file that knows LMDB. */
+#ifndef STORE_ENGINE_LMDB_H
+#define STORE_ENGINE_LMDB_H
+
+#include "store/directory.h"
+#include "store/engine.h"
+
+#define LMDB_DATA_FILE "data.mdb"
+
+struct lmdb;
+
+extern const struct engine_ops LMDB_OPS;
+
+/* An engine that has nothing open yet. It takes the directory over, unless it fails (NO_MEMORY). Sizes as in
+ * struct store_lmdb_options. */
+jwkd_status lmdb_new(
+    struct directory *directory, size_t map_size, size_t ballast_size, struct lmdb **out) MUST_CHECK;
+/* Takes a struct lmdb, as engine_ops do; NULL is fine. */
+void lmdb_close(void *engine);
+struct directory *lmdb_directory(struct lmdb *lmdb);
+
+/* Makes the database with its first rows. It is made under another name and renamed: one that has its name is
+ * whole, whenever a crash comes. */
+jwkd_status lmdb_make(
+    const struct lmdb *lmdb, const struct engine_change *first, size_t count, jwkd_error *error) MUST_CHECK;
+
+/* Looks at the file's pages before anything is opened, while nobody writes. CORRUPT, DENIED. */
+jwkd_status lmdb_inspect(const struct lmdb *lmdb, jwkd_error *error) MUST_CHECK;
+
+/* For reading only; past LMDB's own locks unless `shared` with a process that writes. CORRUPT, DENIED,
+ * NO_MEMORY. */
+jwkd_status lmdb_open_to_read(struct lmdb *lmdb, bool shared, jwkd_error *error) MUST_CHECK;
+/* For writing where the directory's lock is held and the medium lets it, otherwise for reading until it does.
+ */
+jwkd_status lmdb_open(struct lmdb *lmdb, jwkd_error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,63 @@
+/* What persistence promises: get, list by prefix, and an atomic write of many rows, each on condition of
+ * its revision. That fits an LMDB transaction and an etcd compare-and-swap transaction alike.
+ *
+ * Every row carries a message authentication code over its key, revision and value, made here, above the
+ * engine, so that a scribbled or foreign row is never believed. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+struct store;
+
+enum { STORE_ID_SIZE = 16, STORE_MAC_KEY_SIZE = 32 };
+
+/* How a row must stand for a write to happen. Other numbers: the row's revision must be exactly this. */
+#define STORE_ABSENT UINT64_C(0)
+#define STORE_ANY UINT64_MAX
+
+struct store_write {
+    struct bytes key;   /* 1 to LIMIT_STORE_KEY bytes, the first of them not zero */
+    struct bytes value; /* at most LIMIT_STORE_VALUE bytes */
+    bool erase;         /* delete the row; `value` is ignored; deleting an absent row is no error */
+    uint64_t expected;  /* STORE_ABSENT, STORE_ANY or a revision */
+};
+
+/* A row as get and list hand it out; views are valid during the call only. */
+struct store_row {
+    struct bytes key, value;
+    uint64_t revision; /* the store's revision at the row's last write */
+};
+/* Returns false to end the listing early. Must not call the store. */
+typedef bool store_visit(void *context, const struct store_row *row);
+
+enum store_condition { STORE_READ_WRITE, STORE_READ_ONLY, STORE_FULL };
+
+/* Any thread may call anything; commits take turns. All calls but condition and id may block on the disk. */
+
+/* Appends the row's value to `out` (whose earlier contents stay). out_revision may be NULL. NOT_FOUND,
+ * CORRUPT, UNAVAILABLE; BUSY with more than a hundred threads at it. */
+jwkd_status store_get(
+    struct store *store, struct bytes key, struct buffer *out, uint64_t *out_revision) MUST_CHECK;
+
+/* Visits the rows whose key begins with `prefix`, in byte order, those behind `after` (empty: from the
+ * start). */
+jwkd_status store_list(struct store *store, struct bytes prefix, struct bytes after, store_visit *visit,
+    void *context) MUST_CHECK;
+
+/* Writes all or nothing, durably: when it returns JWKD_OK the rows survive a crash. *out_revision is the
+ * revision that all of them now have. CONFLICT: an expectation did not hold. INVALID_ARGUMENT: a key or value
+ * out of bounds, or the same key twice. UNAVAILABLE: full disk or read-only; the next call tries again, so
+ * that it heals by itself. `urgent`: room kept back for this (a ballast file) may be used. */
+jwkd_status store_commit(struct store *store, const struct store_write *writes, size_t count, bool urgent,
+    uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
+
+enum store_condition store_condition(const struct store *store);
+/* The database's identity, minted when it was made: STORE_ID_SIZE bytes. */
+struct bytes store_id(const struct store *store);
+
+/* NULL is fine. */
+void store_close(struct store *store);
+
+#endif
