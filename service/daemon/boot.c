@@ -1,0 +1,212 @@
+#include "daemon/boot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <nng/nng.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "daemon/log.h"
+#include "daemon/process.h"
+#include "keyring/keyring.h"
+#include "rpc/server.h"
+#include "store/lmdb.h"
+
+enum { THREAD_STACK = 512 * 1024, SHUTDOWN_SEC = 15 };
+
+struct service {
+    struct seal *seal;
+    struct store *store;
+    struct signer *signer;
+    struct keyring *keyring;
+    struct publisher *publisher;
+    struct rpc_server *rpc;
+    char rpc_socket[CONFIG_PATH + 32], events_socket[CONFIG_PATH + 32];
+    const char *rpc_urls[CONFIG_MAX_URLS + 1], *events_urls[CONFIG_MAX_URLS + 1];
+    char listen[CONFIG_MAX_URLS][256], listen_events[CONFIG_MAX_URLS][256];
+    uint8_t boot_id[16];
+    bool locked;
+};
+
+static void on_trouble(void *context, jwkd_status status, const char *message)
+{
+    (void)context;
+    log_warning(message, "status", jwkd_status_name(status));
+}
+
+static jwkd_status make_directory(const char *path, mode_t mode, jwkd_error *error)
+{
+    char partial[CONFIG_PATH];
+    snprintf(partial, sizeof partial, "%s", path);
+    for (char *slash = strchr(partial + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(partial, 0755); /* what is missing is reported below */
+        *slash = '/';
+    }
+    if (mkdir(path, mode) == 0 || errno == EEXIST) return JWKD_OK;
+    return fail(error, JWKD_UNAVAILABLE, "the directory %.150s cannot be made: %s", path, strerror(errno));
+}
+
+static void open_secure_heap(const struct config *config)
+{
+    bool locked = false;
+    if (signer_secure_heap((size_t)config->secure_heap_kib * 1024, &locked) != JWKD_OK)
+        log_warning("no secure heap: unsealed keys are kept in ordinary memory");
+    else if (!locked)
+        log_warning("unsealed keys may be swapped out: raise the limit on locked memory (LimitMEMLOCK=)");
+}
+
+static jwkd_status store_options(const struct config *config, const struct seal *seal, bool create,
+    struct store_lmdb_options *out, jwkd_error *error)
+{
+    *out = (struct store_lmdb_options){.directory = config->data, .create = create,
+        .map_size = (size_t)config->map_size_mib * 1024 * 1024, .key_id = seal_id(seal)};
+    if (seal_derive(seal, "store rows", out->mac_key) != JWKD_OK)
+        return fail(error, JWKD_INTERNAL, "the store's key cannot be derived");
+    return JWKD_OK;
+}
+
+/* A store without its key must not be given a new one: what is sealed in it would be lost without a word. */
+static bool store_exists(const struct config *config)
+{
+    char path[CONFIG_PATH + 16];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/data.mdb", config->data);
+    return stat(path, &info) == 0;
+}
+
+static jwkd_status open_seal(struct service *service, const struct config *config, bool create, jwkd_error *error)
+{
+    bool exists = store_exists(config);
+    jwkd_status status = seal_open(config->key_file, create && !exists, &service->seal, error);
+    if (status == JWKD_NOT_FOUND && exists)
+        return fail(error, status, "the key-encryption key %.120s is missing, and %.60s is sealed under it: put it back",
+            config->key_file, config->data);
+    return status;
+}
+
+static jwkd_status open_store(struct service *service, const struct config *config, jwkd_error *error)
+{
+    struct store_lmdb_options options;
+    uint64_t rows = 0;
+    TRY(store_options(config, service->seal, true, &options, error));
+    if (store_exists(config)) TRY(store_lmdb_check(&options, &rows, error));
+    process_pause_locking(service->locked);
+    jwkd_status status = store_lmdb_open(&options, &service->store, error);
+    process_resume_locking(service->locked);
+    OPENSSL_cleanse(options.mac_key, sizeof options.mac_key);
+    TRY(status);
+    char count[24];
+    snprintf(count, sizeof count, "%" PRIu64, rows);
+    log_info("store open", "directory", config->data, "rows", count);
+    if (store_condition(service->store) != STORE_READ_WRITE)
+        log_warning("the store is read-only: keys are served, changes are refused until it can be written");
+    return JWKD_OK;
+}
+
+static jwkd_status open_keys(struct service *service, const struct config *config, const char *version, jwkd_error *error)
+{
+    struct signer_options signer = {.seal = service->seal, .max_unsealed = (size_t)config->signer_keys};
+    TRY(signer_new(&signer, &service->signer, error));
+    struct keyring_options keyring = {.store = service->store, .signer = service->signer, .version = version,
+        .reserve = (unsigned)config->reserve, .memory_locked = service->locked, .on_trouble = on_trouble};
+    memcpy(keyring.boot_id, service->boot_id, sizeof keyring.boot_id);
+    return keyring_open(&keyring, &service->keyring, error);
+}
+
+static size_t list_urls(const char **urls, const char *directory, const char *name, char *socket, size_t socket_size,
+    char (*more)[256], size_t count)
+{
+    snprintf(socket, socket_size, "ipc://%s/%s", directory, name);
+    urls[0] = socket;
+    for (size_t i = 0; i < count; i++) urls[i + 1] = more[i];
+    return count + 1;
+}
+
+static jwkd_status open_sockets(struct service *service, const struct config *config, const char *version, jwkd_error *error)
+{
+    if (strlen(config->socket_dir) > 90) /* sun_path holds 108 */
+        return fail(error, JWKD_INVALID_ARGUMENT, "the socket directory's path is longer than a Unix socket's address may be");
+    TRY(make_directory(config->socket_dir, 0750, error));
+    memcpy(service->listen, config->listen, sizeof service->listen);
+    memcpy(service->listen_events, config->listen_events, sizeof service->listen_events);
+    size_t rpc_count = list_urls(service->rpc_urls, config->socket_dir, "rpc.sock", service->rpc_socket,
+        sizeof service->rpc_socket, service->listen, config->listen_count);
+    size_t events_count = list_urls(service->events_urls, config->socket_dir, "events.sock", service->events_socket,
+        sizeof service->events_socket, service->listen_events, config->listen_events_count);
+    struct publisher_options events = {.service_revision = keyring_service_revision(service->keyring),
+        .heartbeat_ms = (uint32_t)config->heartbeat_ms, .urls = service->events_urls, .url_count = events_count};
+    memcpy(events.boot_id, service->boot_id, sizeof events.boot_id);
+    memcpy(events.epoch, keyring_epoch(service->keyring), sizeof events.epoch);
+    TRY(publisher_start(&events, &service->publisher, error));
+    TRY(keyring_start(service->keyring, service->publisher, error));
+    struct rpc_options rpc = {.keyring = service->keyring, .version = version, .urls = service->rpc_urls,
+        .url_count = rpc_count, .events_urls = service->events_urls, .events_url_count = events_count,
+        .heartbeat_ms = (uint32_t)config->heartbeat_ms, .workers = (unsigned)config->workers,
+        .queue = (unsigned)config->queue};
+    memcpy(rpc.boot_id, service->boot_id, sizeof rpc.boot_id);
+    return rpc_start(&rpc, &service->rpc, error);
+}
+
+static jwkd_status start(struct service *service, const struct config *config, const char *version, jwkd_error *error)
+{
+    /* Threads are started by libraries too: under locked memory their stacks must not be 8 MiB. */
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+    service->locked = process_lock_memory();
+    open_secure_heap(config); /* before OpenSSL allocates anything */
+    if (RAND_bytes(service->boot_id, sizeof service->boot_id) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
+    TRY(make_directory(config->data, 0700, error));
+    TRY(open_seal(service, config, true, error));
+    TRY(open_store(service, config, error)); /* forks: before the first thread */
+    TRY(open_keys(service, config, version, error));
+    return open_sockets(service, config, version, error);
+}
+
+jwkd_status boot_start(const struct config *config, const char *version, struct service **out, jwkd_error *error)
+{
+    struct service *service = calloc(1, sizeof *service);
+    if (!service) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    jwkd_status status = start(service, config, version, error);
+    if (status != JWKD_OK) {
+        boot_stop(service);
+        return status;
+    }
+    log_info("serving", "requests", service->rpc_urls[0], "events", service->events_urls[0], "memory_locked",
+        service->locked ? "yes" : "no");
+    *out = service;
+    return JWKD_OK;
+}
+
+void boot_stop(struct service *service)
+{
+    process_watchdog(SHUTDOWN_SEC);
+    if (service->keyring) keyring_stop(service->keyring);
+    rpc_stop(service->rpc);
+    publisher_stop(service->publisher);
+    keyring_close(service->keyring);
+    signer_free(service->signer);
+    store_close(service->store);
+    seal_close(service->seal);
+    free(service);
+    nng_fini();
+}
+
+jwkd_status boot_check(const struct config *config, uint64_t *out_rows, jwkd_error *error)
+{
+    struct service service = {0};
+    TRY(open_seal(&service, config, false, error));
+    struct store_lmdb_options options;
+    jwkd_status status = store_options(config, service.seal, false, &options, error);
+    if (status == JWKD_OK) status = store_lmdb_check(&options, out_rows, error);
+    OPENSSL_cleanse(options.mac_key, sizeof options.mac_key);
+    seal_close(service.seal);
+    return status;
+}

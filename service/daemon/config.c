@@ -1,0 +1,273 @@
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+enum { CONFIG_FILE_MAX = 64 * 1024 };
+
+enum option_kind { OPTION_FLAG, OPTION_PATH, OPTION_WORD, OPTION_NUMBER, OPTION_URLS };
+
+struct option {
+    const char *name;
+    const char *value;  /* what stands for the value in the help; NULL for a flag */
+    enum option_kind kind;
+    size_t offset, count_offset;
+    uint64_t least, most;
+    bool command_line_only;
+    const char *help;
+};
+
+#define AT(member) offsetof(struct config, member)
+
+// clang-format off
+static const struct option OPTIONS[] = {
+    {"data", "DIR", OPTION_PATH, AT(data), 0, 0, 0, false, "where keys and events are stored (/var/lib/jwkd)"},
+    {"socket-dir", "DIR", OPTION_PATH, AT(socket_dir), 0, 0, 0, false,
+     "where rpc.sock and events.sock are made ($XDG_RUNTIME_DIR/jwkd or /run/jwkd)"},
+    {"key-file", "FILE", OPTION_PATH, AT(key_file), 0, 0, 0, false,
+     "the key-encryption key, made at the first start (DATA/jwkd.key)"},
+    {"listen", "URL", OPTION_URLS, AT(listen), AT(listen_count), 0, 0, false,
+     "serve requests here too, e.g. tcp://127.0.0.1:7070; may be repeated"},
+    {"listen-events", "URL", OPTION_URLS, AT(listen_events), AT(listen_events_count), 0, 0, false,
+     "publish events here too, e.g. tcp://127.0.0.1:7071; may be repeated"},
+    {"workers", "N", OPTION_NUMBER, AT(workers), 0, 1, 256, false, "threads for cryptography (one a processor)"},
+    {"queue", "N", OPTION_NUMBER, AT(queue), 0, 1, 150, false, "requests that may wait for a worker (128)"},
+    {"reserve", "N", OPTION_NUMBER, AT(reserve), 0, 0, 64, false, "ready keys kept per key type in use (4)"},
+    {"heartbeat-ms", "N", OPTION_NUMBER, AT(heartbeat_ms), 0, 10, 10000, false, "time between heartbeats (250)"},
+    {"signer-keys", "N", OPTION_NUMBER, AT(signer_keys), 0, 1, 1000000, false, "private keys held unsealed at a time (1024)"},
+    {"secure-heap", "KIB", OPTION_NUMBER, AT(secure_heap_kib), 0, 64, 1048576, false,
+     "memory for unsealed keys, locked where allowed (4096)"},
+    {"map-size", "MIB", OPTION_NUMBER, AT(map_size_mib), 0, 16, 16777216, false,
+     "address space for the store, taken once (65536)"},
+    {"log-level", "LEVEL", OPTION_WORD, AT(log_level), 0, 0, 0, false, "error, warning, info or debug (info)"},
+    {"log-format", "FORMAT", OPTION_WORD, AT(log_format), 0, 0, 0, false, "text or json (text)"},
+    {"config", "FILE", OPTION_PATH, AT(config_file), 0, 0, 0, true, "read options from a file first: name = value lines"},
+    {"check", NULL, OPTION_FLAG, AT(check), 0, 0, 0, true, "check configuration, key file and every stored row, then exit"},
+    {"help", NULL, OPTION_FLAG, AT(help), 0, 0, 0, true, "show this"},
+    {"version", NULL, OPTION_FLAG, AT(version), 0, 0, 0, true, "show the version"},
+};
+// clang-format on
+
+enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
+
+static const struct option *find_option(struct bytes name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (bytes_equal_text(name, OPTIONS[i].name)) return &OPTIONS[i];
+    return NULL;
+}
+
+static void *member(struct config *config, size_t offset) { return (char *)config + offset; }
+
+static jwkd_status set_text(const struct option *option, char *out, size_t capacity, struct bytes value, jwkd_error *error)
+{
+    if (value.size == 0) return fail(error, JWKD_INVALID_ARGUMENT, "%s needs a value", option->name);
+    if (value.size >= capacity || memchr(value.data, '\0', value.size))
+        return fail(error, JWKD_INVALID_ARGUMENT, "the value of %s is longer than %zu characters", option->name, capacity - 1);
+    memcpy(out, value.data, value.size);
+    out[value.size] = '\0';
+    return JWKD_OK;
+}
+
+static jwkd_status set_number(const struct option *option, uint64_t *out, struct bytes value, jwkd_error *error)
+{
+    uint64_t number = 0;
+    bool good = value.size > 0 && value.size <= 10;
+    for (size_t i = 0; good && i < value.size; i++) {
+        good = value.data[i] >= '0' && value.data[i] <= '9';
+        number = number * 10 + (uint64_t)(value.data[i] - '0');
+    }
+    if (!good || number < option->least || number > option->most)
+        return fail(error, JWKD_INVALID_ARGUMENT, "%s is a number from %llu to %llu", option->name,
+            (unsigned long long)option->least, (unsigned long long)option->most);
+    *out = number;
+    return JWKD_OK;
+}
+
+static jwkd_status add_url(const struct option *option, struct config *config, struct bytes value, jwkd_error *error)
+{
+    size_t *count = member(config, option->count_offset);
+    char(*urls)[256] = member(config, option->offset);
+    if (*count == CONFIG_MAX_URLS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "%s is given more than %d times", option->name, CONFIG_MAX_URLS);
+    if (value.size < 6 || (memcmp(value.data, "tcp://", 6) != 0 && memcmp(value.data, "ipc://", 6) != 0))
+        return fail(error, JWKD_INVALID_ARGUMENT, "%s takes a URL that begins with tcp:// or ipc://", option->name);
+    TRY(set_text(option, urls[*count], sizeof urls[*count], value, error));
+    (*count)++;
+    return JWKD_OK;
+}
+
+static jwkd_status set_option(const struct option *option, struct config *config, struct bytes value, jwkd_error *error)
+{
+    switch (option->kind) {
+    case OPTION_FLAG: *(bool *)member(config, option->offset) = true; return JWKD_OK;
+    case OPTION_PATH: return set_text(option, member(config, option->offset), CONFIG_PATH, value, error);
+    case OPTION_WORD: return set_text(option, member(config, option->offset), 16, value, error);
+    case OPTION_NUMBER: return set_number(option, member(config, option->offset), value, error);
+    case OPTION_URLS: return add_url(option, config, value, error);
+    }
+    return JWKD_INTERNAL;
+}
+
+static struct bytes trim(struct bytes text)
+{
+    while (text.size && (text.data[0] == ' ' || text.data[0] == '\t')) text.data++, text.size--;
+    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t' || text.data[text.size - 1] == '\r'))
+        text.size--;
+    return text;
+}
+
+static jwkd_status parse_line(struct bytes line, const char *file, unsigned number, struct config *config, jwkd_error *error)
+{
+    line = trim(line);
+    if (line.size == 0 || line.data[0] == '#') return JWKD_OK;
+    const uint8_t *equals = memchr(line.data, '=', line.size);
+    if (!equals) return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: a line is \"name = value\"", file, number);
+    struct bytes name = trim(bytes_of(line.data, (size_t)(equals - line.data)));
+    struct bytes value = trim(bytes_of(equals + 1, line.size - (size_t)(equals - line.data) - 1));
+    const struct option *option = find_option(name);
+    if (!option || option->command_line_only)
+        return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: there is no setting \"%.*s\" (jwkd --help lists them)", file,
+            number, (int)(name.size < 40 ? name.size : 40), (const char *)name.data);
+    jwkd_error why = {0};
+    jwkd_status status = set_option(option, config, value, &why);
+    return status == JWKD_OK ? JWKD_OK : fail(error, status, "%.100s:%u: %.120s", file, number, why.message);
+}
+
+jwkd_status config_parse(struct bytes text, const char *file, struct config *config, jwkd_error *error)
+{
+    for (unsigned number = 1; text.size; number++) {
+        const uint8_t *newline = memchr(text.data, '\n', text.size);
+        size_t length = newline ? (size_t)(newline - text.data) : text.size;
+        TRY(parse_line(bytes_of(text.data, length), file, number, config, error));
+        size_t used = newline ? length + 1 : length;
+        text = bytes_of(text.data + used, text.size - used);
+    }
+    return JWKD_OK;
+}
+
+static jwkd_status read_file(const char *file, struct config *config, jwkd_error *error)
+{
+    FILE *stream = fopen(file, "re");
+    if (!stream)
+        return fail(error, JWKD_NOT_FOUND, "the configuration file %.150s cannot be read: %s", file, strerror(errno));
+    CLEANUP(free_at) char *text = malloc(CONFIG_FILE_MAX + 1);
+    size_t size = text ? fread(text, 1, CONFIG_FILE_MAX + 1, stream) : 0;
+    bool failed = ferror(stream) != 0;
+    fclose(stream);
+    if (!text || failed) return fail(error, JWKD_UNAVAILABLE, "the configuration file %.150s cannot be read", file);
+    if (size > CONFIG_FILE_MAX)
+        return fail(error, JWKD_INVALID_ARGUMENT, "the configuration file %.150s is larger than %d bytes", file, CONFIG_FILE_MAX);
+    return config_parse(bytes_of(text, size), file, config, error);
+}
+
+/* "--name value", "--name=value" or "--flag". */
+static jwkd_status next_argument(int count, char *const *arguments, int *index, const struct option **out_option,
+    struct bytes *out_value, jwkd_error *error)
+{
+    const char *argument = arguments[*index];
+    if (strcmp(argument, "-h") == 0) argument = "--help";
+    if (strcmp(argument, "-V") == 0) argument = "--version";
+    if (strncmp(argument, "--", 2) != 0)
+        return fail(error, JWKD_INVALID_ARGUMENT, "\"%.60s\" is not an option (jwkd --help lists them)", argument);
+    const char *equals = strchr(argument, '=');
+    struct bytes name = bytes_of(argument + 2, equals ? (size_t)(equals - argument) - 2 : strlen(argument) - 2);
+    const struct option *option = find_option(name);
+    if (!option) return fail(error, JWKD_INVALID_ARGUMENT, "there is no option \"%.60s\" (jwkd --help lists them)", argument);
+    if (option->kind == OPTION_FLAG && equals)
+        return fail(error, JWKD_INVALID_ARGUMENT, "--%s takes no value", option->name);
+    struct bytes value = equals ? bytes_of_text(equals + 1) : (struct bytes){0};
+    if (option->kind != OPTION_FLAG && !equals) {
+        if (++*index >= count) return fail(error, JWKD_INVALID_ARGUMENT, "--%s needs a value", option->name);
+        value = bytes_of_text(arguments[*index]);
+    }
+    *out_option = option;
+    *out_value = value;
+    return JWKD_OK;
+}
+
+static jwkd_status read_arguments(int count, char *const *arguments, bool only_command_line, struct config *config,
+    jwkd_error *error)
+{
+    for (int i = 1; i < count; i++) {
+        const struct option *option = NULL;
+        struct bytes value;
+        TRY(next_argument(count, arguments, &i, &option, &value, error));
+        if (only_command_line && !option->command_line_only) continue;
+        TRY(set_option(option, config, value, error));
+    }
+    return JWKD_OK;
+}
+
+static void default_directories(struct config *config)
+{
+    const char *state = getenv("STATE_DIRECTORY"), *runtime = getenv("XDG_RUNTIME_DIR"), *home = getenv("HOME");
+    const char *shared = getenv("XDG_DATA_HOME");
+    if (state && *state == '/') snprintf(config->data, sizeof config->data, "%s", state);
+    else if (geteuid() == 0) snprintf(config->data, sizeof config->data, "/var/lib/jwkd");
+    else if (shared && *shared == '/') snprintf(config->data, sizeof config->data, "%s/jwkd", shared);
+    else snprintf(config->data, sizeof config->data, "%s/.local/share/jwkd", home && *home ? home : ".");
+    if (runtime && *runtime == '/') snprintf(config->socket_dir, sizeof config->socket_dir, "%s/jwkd", runtime);
+    else snprintf(config->socket_dir, sizeof config->socket_dir, "/run/jwkd");
+}
+
+static jwkd_status check_words(const struct config *config, jwkd_error *error)
+{
+    if (strcmp(config->log_format, "text") != 0 && strcmp(config->log_format, "json") != 0)
+        return fail(error, JWKD_INVALID_ARGUMENT, "log-format is text or json, not \"%s\"", config->log_format);
+    static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
+    for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++)
+        if (strcmp(config->log_level, LEVELS[i]) == 0) return JWKD_OK;
+    return fail(error, JWKD_INVALID_ARGUMENT, "log-level is error, warning, info or debug, not \"%s\"", config->log_level);
+}
+
+static jwkd_status check_transports(const struct config *config, jwkd_error *error)
+{
+    if (config->listen_count && !config->listen_events_count)
+        return fail(error, JWKD_INVALID_ARGUMENT, "listen needs listen-events too: clients follow the keys there");
+    return JWKD_OK;
+}
+
+jwkd_status config_read(int count, char *const *arguments, struct config *out, jwkd_error *error)
+{
+    memset(out, 0, sizeof *out);
+    default_directories(out);
+    out->reserve = 4;
+    out->heartbeat_ms = 250;
+    out->signer_keys = 1024;
+    out->secure_heap_kib = 4096;
+    strcpy(out->log_level, "info");
+    strcpy(out->log_format, "text");
+    TRY(read_arguments(count, arguments, true, out, error));
+    if (out->help || out->version) return JWKD_OK;
+    if (*out->config_file) TRY(read_file(out->config_file, out, error));
+    TRY(read_arguments(count, arguments, false, out, error));
+    if (!*out->key_file) {
+        if (strlen(out->data) + sizeof "/jwkd.key" > sizeof out->key_file)
+            return fail(error, JWKD_INVALID_ARGUMENT, "the data directory's path is too long");
+        strcpy(out->key_file, out->data);
+        strcat(out->key_file, "/jwkd.key");
+    }
+    TRY(check_words(out, error));
+    return check_transports(out, error);
+}
+
+void config_print_help(void)
+{
+    printf("Usage: jwkd [OPTION]...\n"
+           "Owns JWT signing keys: signs, verifies, publishes key sets and announces every change.\n\n"
+           "  jwkd --data DIR --socket-dir DIR    is all that it takes to run one\n\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        char left[40];
+        snprintf(left, sizeof left, "--%s%s%s", OPTIONS[i].name, OPTIONS[i].value ? " " : "",
+            OPTIONS[i].value ? OPTIONS[i].value : "");
+        printf("  %-22s %s\n", left, OPTIONS[i].help);
+    }
+    printf("\nSIGTERM and SIGINT end it. Exit status: 0; 1 it could not start or the check failed; 2 usage.\n"
+           "See jwkd(8), jwkctl(1).\n");
+}
