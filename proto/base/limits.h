@@ -13,7 +13,7 @@ enum {
     LIMIT_ALGORITHM_NAME = 16,
 
     /* documents */
-    LIMIT_TOKEN = 16 * 1024,            /* a JWS compact serialisation, ML-DSA-87 included */
+    LIMIT_TOKEN = 24 * 1024,            /* a JWS compact serialisation, ML-DSA-87 included */
     LIMIT_CLAIMS = 8 * 1024,            /* a JSON claims set or raw payload to be signed */
     LIMIT_JSON_DEPTH = 16,
     LIMIT_JSON_NODES = 128 * 1024,      /* a full key set: 4096 keys of some 30 values */

@@ -1,7 +1,6 @@
 #include "daemon/boot.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <nng/nng.h>
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -92,17 +91,13 @@ static jwkd_status open_seal(struct service *service, const struct config *confi
 static jwkd_status open_store(struct service *service, const struct config *config, jwkd_error *error)
 {
     struct store_lmdb_options options;
-    uint64_t rows = 0;
     TRY(store_options(config, service->seal, true, &options, error));
-    if (store_exists(config)) TRY(store_lmdb_check(&options, &rows, error));
     process_pause_locking(service->locked);
     jwkd_status status = store_lmdb_open(&options, &service->store, error);
     process_resume_locking(service->locked);
     OPENSSL_cleanse(options.mac_key, sizeof options.mac_key);
     TRY(status);
-    char count[24];
-    snprintf(count, sizeof count, "%" PRIu64, rows);
-    log_info("store open", "directory", config->data, "rows", count);
+    log_info("store open", "directory", config->data);
     if (store_condition(service->store) != STORE_READ_WRITE)
         log_warning("the store is read-only: keys are served, changes are refused until it can be written");
     return JWKD_OK;

@@ -14,6 +14,7 @@ struct pending {
     const struct key_type *type;
     char *principal;
     struct buffer request;         /* packed */
+    struct buffer shown;           /* the answer once it is there, when it is to be handed out once only */
 };
 
 struct keyring {
@@ -38,6 +39,7 @@ struct keyring {
     /* the writer's alone: */
     uint64_t next_environment_id, service_revision, service_row_revision;
     struct pending *pending;
+    struct pending *shown;         /* done, with an answer that is handed out to the first who asks again */
     struct reserve *reserve;       /* has a lock of its own, taken after none of ours */
     int64_t answers_expired_at;
 

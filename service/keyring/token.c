@@ -36,6 +36,12 @@ static bool still_live(struct keyring *keyring, const struct signing *signing)
     return keyset_find(environment->keyset, bytes_of_text(signing->signer_key.kid), &found) == KEY_LIVE;
 }
 
+/* The deactivation had the signer forget the key; we may have unsealed it again after that. */
+static void drop_key(struct keyring *keyring, const struct signing *signing)
+{
+    signer_forget(keyring->options.signer, signing->signer_key.owner, signing->signer_key.kid);
+}
+
 /* header '.' payload '.' signature, appended to an empty buffer. */
 static jwkd_status make_token(struct keyring *keyring, const struct signing *signing, struct bytes type,
     struct bytes payload, struct buffer *out)
@@ -137,7 +143,10 @@ jwkd_status keyring_sign(struct keyring *keyring, const Jwkd__V1__Request *reque
         struct signing signing;
         TRY(begin_signing(keyring, sign->environment, reply, &signing, error));
         TRY(sign_all(keyring, sign, &signing, reply, answer));
-        if (!still_live(keyring, &signing)) continue;
+        if (!still_live(keyring, &signing)) {
+            drop_key(keyring, &signing);
+            continue;
+        }
         reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;
         reply->message.signed_ = answer;
         return JWKD_OK;
@@ -177,8 +186,10 @@ jwkd_status keyring_sign_raw(struct keyring *keyring, const Jwkd__V1__Request *r
     TRY(begin_signing(keyring, raw->environment, reply, &signing, error));
     CLEANUP(buffer_clear) struct buffer token = {0};
     TRY(make_token(keyring, &signing, bytes_of_text(raw->type), wire_view(raw->payload), &token));
-    if (!still_live(keyring, &signing))
+    if (!still_live(keyring, &signing)) {
+        drop_key(keyring, &signing);
         return fail(error, JWKD_UNAVAILABLE, "the signing key changed meanwhile; try again");
+    }
     *item = (Jwkd__V1__SignedToken)JWKD__V1__SIGNED_TOKEN__INIT;
     item->token = arena_text(&reply->arena, buffer_bytes(&token));
     if (!item->token) return fail(error, JWKD_NO_MEMORY, "out of memory");

@@ -13,6 +13,7 @@ enum {
     DEFAULT_QUEUE = 1024,
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
+    SHOWN_ONCE = 64,              /* answers kept in memory until they are collected */
 };
 
 /* One change of a batch, decided. */
@@ -37,6 +38,7 @@ static void pending_free(struct pending *pending)
 {
     free(pending->principal);
     buffer_clear(&pending->request);
+    buffer_clear(&pending->shown);
     free(pending);
 }
 
@@ -74,6 +76,20 @@ static bool same_request(const struct pending *pending, const char *principal, s
     ProtobufCMessage *message;
     return wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) == JWKD_OK &&
         bytes_equal(wire_view(((const Jwkd__V1__Request *)message)->request_id), request_id);
+}
+
+/* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
+static bool collect_shown(struct keyring *keyring, const struct change_request *change, struct buffer *out)
+{
+    for (struct pending **link = &keyring->shown; *link; link = &(*link)->next) {
+        struct pending *done = *link;
+        if (!same_request(done, change->principal, wire_view(change->request->request_id))) continue;
+        bool collected = buffer_append_bytes(out, buffer_bytes(&done->shown)) == JWKD_OK;
+        *link = done->next;
+        pending_free(done);
+        return collected;
+    }
+    return false;
 }
 
 /* Whether the same request waits for its key already. */
@@ -158,6 +174,13 @@ static jwkd_status repeated(struct keyring *keyring, const struct change_request
         change->digest, out);
     if (status == JWKD_CONFLICT)
         return fail(error, status, "the request id was used for another operation; take a new one");
+    if (status == JWKD_OK) { /* the digest was compared: it is the same request */
+        struct buffer shown = {0};
+        if (collect_shown(keyring, change, &shown)) {
+            buffer_clear(out);
+            *out = shown;
+        }
+    }
     if (status != JWKD_NOT_FOUND) return status;
     TRY(check_waiting(keyring, change, error));
     return JWKD_NOT_FOUND;
@@ -242,6 +265,8 @@ static bool serve(struct round *round, struct pending *pending)
     rows_request_name("work", wire_view(request->request_id), pending->principal, name);
     if (broken || batch_erase(batch, name) != JWKD_OK || keep_answer(batch, &change, &reply) != JWKD_OK)
         round->spoiled = true;
+    buffer_clear(&pending->shown);
+    if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK) round->spoiled = true;
     return true;
 }
 
@@ -258,6 +283,24 @@ static void serve_waiting(struct round *round)
             link = &pending->next;
         }
     }
+}
+
+/* What was served is done with, but for answers that somebody still has to see. */
+static void settle_served(struct keyring *keyring, struct pending *served)
+{
+    for (struct pending *next; served; served = next) {
+        next = served->next;
+        if (served->shown.size) {
+            served->next = keyring->shown;
+            keyring->shown = served;
+        } else {
+            pending_free(served);
+        }
+    }
+    struct pending **link = &keyring->shown;
+    for (unsigned kept = 0; *link && kept < SHOWN_ONCE; kept++) link = &(*link)->next;
+    free_pendings(*link);
+    *link = NULL;
 }
 
 static void append_pending(struct keyring *keyring, struct pending *list)
@@ -324,7 +367,8 @@ static void finish_round(struct round *round)
     bool committed = status == JWKD_OK;
     put_accepted(round, committed);
     append_pending(keyring, committed ? round->waiting : round->served);
-    free_pendings(committed ? round->served : round->waiting);
+    if (committed) settle_served(keyring, round->served);
+    else free_pendings(round->waiting);
     batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
     answer_all(round, status, &error);
 }
@@ -478,7 +522,8 @@ void writer_stop(struct keyring *keyring)
 void writer_close(struct keyring *keyring)
 {
     free_pendings(keyring->pending);
-    keyring->pending = NULL;
+    free_pendings(keyring->shown);
+    keyring->pending = keyring->shown = NULL;
     for (struct ready_key *key = keyring->made, *next; key; key = next) {
         next = key->next;
         ready_key_free(key);
