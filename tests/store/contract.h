@@ -1,0 +1,17 @@
+/* What store.h promises, as a suite that runs over any engine. */
+#ifndef TEST_STORE_CONTRACT_H
+#define TEST_STORE_CONTRACT_H
+
+#include "store/store.h"
+
+struct contract_engine {
+    const char *name;
+    void *(*make)(void); /* a new, empty place */
+    void (*remove)(void *place);
+    struct store *(*open)(void *place); /* the store there; fails the test when it cannot */
+};
+
+/* The number of cases that failed. */
+int contract_run(const struct contract_engine *engine);
+
+#endif

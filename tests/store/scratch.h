@@ -1,0 +1,31 @@
+/* A directory of its own for each test, and the store in it. */
+#ifndef TEST_STORE_SCRATCH_H
+#define TEST_STORE_SCRATCH_H
+
+#include "store/lmdb.h"
+
+struct scratch {
+    char *directory; /* removed, with all that it holds, by scratch_clear */
+    struct store_lmdb_options options;
+    struct store *store; /* NULL: not open */
+    jwkd_error error;    /* of the last call */
+};
+
+/* The store is not opened. Fails the test when it cannot. */
+void scratch_init(struct scratch *scratch);
+void scratch_clear(struct scratch *scratch);
+
+/* Opens the store and keeps it; an open one is closed before. */
+jwkd_status scratch_open(struct scratch *scratch);
+void scratch_close(struct scratch *scratch);
+
+/* The path of a file in the directory; static storage, until the next call. */
+const char *scratch_path(const struct scratch *scratch, const char *name);
+void scratch_copy_file(const char *from, const char *to);
+
+/* One row, with any revision. */
+jwkd_status scratch_put(struct scratch *scratch, const char *key, const char *value, bool urgent);
+/* Fails the test unless the row is as said (NULL: absent). */
+void scratch_expect(struct scratch *scratch, const char *key, const char *value);
+
+#endif
