@@ -15,7 +15,7 @@
 #include "rpc/server.h"
 #include "store/lmdb.h"
 
-enum { THREAD_STACK = 512 * 1024, SHUTDOWN_SEC = 15 };
+enum { THREAD_STACK = 2 * 1024 * 1024, SHUTDOWN_SEC = 15 };
 
 struct service {
     struct seal *seal;

@@ -3,8 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { STACK_SIZE = 512 * 1024 };
-
 struct pool {
     pthread_mutex_t lock; /* guards all below; not held while a job runs */
     pthread_cond_t filled;
@@ -45,13 +43,9 @@ jwkd_status pool_start(unsigned threads, unsigned capacity, struct pool **out)
     pthread_cond_init(&pool->filled, NULL);
     pool->tail = &pool->head;
     pool->capacity = capacity;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
     while (pool->thread_count < threads &&
-        pthread_create(&pool->threads[pool->thread_count], &attributes, run_jobs, pool) == 0)
+        pthread_create(&pool->threads[pool->thread_count], NULL, run_jobs, pool) == 0)
         pool->thread_count++;
-    pthread_attr_destroy(&attributes);
     if (pool->thread_count < threads) {
         pool_stop(pool);
         return JWKD_NO_MEMORY;
