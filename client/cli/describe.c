@@ -1,0 +1,84 @@
+#include "cli/describe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void key_type_format(const char *algorithm, uint32_t bits, char out[MOMENT_SIZE])
+{
+    /* An environment has a size for its RSA keys even while its keys are of another type. */
+    bool rsa = strncmp(algorithm, "RS", 2) == 0 || strncmp(algorithm, "PS", 2) == 0;
+    snprintf(out, MOMENT_SIZE, rsa && bits ? "%s %" PRIu32 : "%s", algorithm, bits);
+}
+
+const char *mode_name(jwkd_mode mode)
+{
+    return mode == JWKD_EXCLUSIVE ? "exclusive" : "overlap";
+}
+
+/* Adds what is absent from most keys. */
+static bool add_optional(json_t *object, const jwkd_key *key)
+{
+    bool added = true;
+    if (key->bits) added = added && json_object_set_new(object, "bits", json_integer(key->bits)) == 0;
+    if (key->deactivated_at)
+        added =
+            added && json_object_set_new(object, "deactivated_at", json_integer(key->deactivated_at)) == 0;
+    if (key->destroyed_at)
+        added = added && json_object_set_new(object, "destroyed_at", json_integer(key->destroyed_at)) == 0;
+    if (key->public_jwk && *key->public_jwk) {
+        json_t *jwk = json_read(bytes_of_text(key->public_jwk));
+        added = added && jwk && json_object_set_new(object, "public_jwk", jwk) == 0;
+    }
+    return added;
+}
+
+json_t *key_json(const jwkd_key *key)
+{
+    json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b, s:b, s:b}", "kid", key->kid, "state",
+        jwkd_key_state_name(key), "algorithm", key->algorithm, "created_at", (json_int_t)key->created_at,
+        "revision", (json_int_t)key->revision, "primary", (int)key->primary, "held", (int)key->held,
+        "imported", (int)key->imported);
+    if (!object || add_optional(object, key)) return object;
+    json_decref(object);
+    return NULL;
+}
+
+json_t *key_answer_json(const char *environment, const jwkd_key_answer *answer)
+{
+    json_t *object = key_json(&answer->key);
+    json_t *state = json_pack("{s:s, s:I, s:o}", "name", environment, "revision",
+        (json_int_t)answer->revision, "primary_kid", json_text_or_null(answer->primary_kid));
+    if (object && state && json_object_set(object, "environment", state) == 0) {
+        json_decref(state);
+        return object;
+    }
+    json_decref(state);
+    json_decref(object);
+    return NULL;
+}
+
+json_t *environment_json(const jwkd_environment *environment)
+{
+    return json_pack("{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:s, s:b, s:I, s:o, s:I, s:I}", "name",
+        environment->name, "issuer", json_text_or_null(environment->issuer), "algorithm",
+        environment->default_algorithm, "bits", (json_int_t)environment->default_bits, "audience",
+        json_text_or_null(environment->default_audience), "max_ttl_sec",
+        (json_int_t)environment->max_token_lifetime_sec, "ttl_sec",
+        (json_int_t)environment->default_token_lifetime_sec, "leeway_sec",
+        (json_int_t)environment->leeway_sec, "mode", mode_name(environment->mode), "show_once",
+        (int)environment->show_once, "revision", (json_int_t)environment->revision, "primary_kid",
+        json_text_or_null(environment->primary_kid), "created_at", (json_int_t)environment->created_at,
+        "active_keys", (json_int_t)environment->active_keys);
+}
+
+jwkd_status print_key_answer(
+    bool json, const char *environment, const char *done, const jwkd_key_answer *answer, jwkd_error *error)
+{
+    if (json) return print_json(key_answer_json(environment, answer), error);
+    char type[MOMENT_SIZE];
+    key_type_format(answer->key.algorithm, answer->key.bits, type);
+    printf("%s %s (%s): %s; %s is at revision %" PRIu64 "\n", done, answer->key.kid, type,
+        jwkd_key_state_name(&answer->key), environment, answer->revision);
+    return JWKD_OK;
+}

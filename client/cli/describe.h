@@ -1,0 +1,18 @@
+/* Keys and environments, for people and as JSON. */
+#ifndef CLI_DESCRIBE_H
+#define CLI_DESCRIBE_H
+
+#include "cli/output.h"
+
+const char *mode_name(jwkd_mode mode);
+json_t *key_json(const jwkd_key *key);
+json_t *environment_json(const jwkd_environment *environment);
+/* The key with the environment's state, as every verb that changes a key prints it with --json. */
+json_t *key_answer_json(const char *environment, const jwkd_key_answer *answer);
+/* What became of a key: one line for people ("made KID: primary, ..."), or key_answer_json(). */
+jwkd_status print_key_answer(bool json, const char *environment, const char *done,
+    const jwkd_key_answer *answer, jwkd_error *error) MUST_CHECK;
+/* "RS256 4096", or the algorithm alone. */
+void key_type_format(const char *algorithm, uint32_t bits, char out[MOMENT_SIZE]);
+
+#endif

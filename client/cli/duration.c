@@ -1,0 +1,81 @@
+#include "cli/duration.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const struct unit {
+    char letter;
+    uint32_t seconds;
+} UNITS[] = {{'d', 24 * 60 * 60}, {'h', 60 * 60}, {'m', 60}, {'s', 1}};
+enum { UNIT_COUNT = sizeof UNITS / sizeof *UNITS };
+
+/* Reads the digits at *text and moves it behind them. */
+static jwkd_status parse_digits(const char **text, uint32_t *out)
+{
+    const char *at = *text;
+    uint64_t number = 0;
+    while (*at >= '0' && *at <= '9' && number <= UINT32_MAX)
+        number = number * 10 + (uint64_t)(*at++ - '0');
+    if (at == *text || number > UINT32_MAX) return JWKD_INVALID_ARGUMENT;
+    *text = at;
+    *out = (uint32_t)number;
+    return JWKD_OK;
+}
+
+jwkd_status number_parse(const char *text, uint32_t *out)
+{
+    uint32_t number = 0;
+    TRY(parse_digits(&text, &number));
+    if (*text) return JWKD_INVALID_ARGUMENT;
+    *out = number;
+    return JWKD_OK;
+}
+
+jwkd_status duration_parse(const char *text, uint32_t *out_sec)
+{
+    uint32_t number = 0;
+    TRY(parse_digits(&text, &number));
+    uint64_t seconds = *text ? 0 : 1;
+    if (*text && !text[1])
+        for (size_t i = 0; i < UNIT_COUNT; i++)
+            if (UNITS[i].letter == *text) seconds = UNITS[i].seconds;
+    if (seconds == 0 || number * seconds > UINT32_MAX) return JWKD_INVALID_ARGUMENT;
+    *out_sec = (uint32_t)(number * seconds);
+    return JWKD_OK;
+}
+
+void duration_format(uint32_t duration_sec, char out[MOMENT_SIZE])
+{
+    size_t i = 0;
+    while (i + 1 < UNIT_COUNT && (duration_sec == 0 || duration_sec % UNITS[i].seconds != 0))
+        i++;
+    snprintf(out, MOMENT_SIZE, "%" PRIu32 "%c", duration_sec / UNITS[i].seconds, UNITS[i].letter);
+}
+
+void moment_format(int64_t at, char out[MOMENT_SIZE])
+{
+    time_t seconds = (time_t)at;
+    struct tm calendar;
+    /* Years of four digits only, as RFC 3339 has them. */
+    bool representable = at >= -INT64_C(62167219200) && at <= INT64_C(253402300799) &&
+                         gmtime_r(&seconds, &calendar) &&
+                         strftime(out, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &calendar) > 0;
+    if (!representable) snprintf(out, MOMENT_SIZE, "%" PRId64, at);
+}
+
+void moment_format_age(int64_t at, int64_t now, char out[MOMENT_SIZE])
+{
+    /* Unsigned, so that no token's numbers can overflow it. */
+    uint64_t distance = at > now ? (uint64_t)at - (uint64_t)now : (uint64_t)now - (uint64_t)at;
+    if (distance == 0) {
+        snprintf(out, MOMENT_SIZE, "now");
+        return;
+    }
+    size_t i = 0;
+    while (distance < UNITS[i].seconds)
+        i++;
+    snprintf(out, MOMENT_SIZE, at > now ? "in %" PRIu64 "%c" : "%" PRIu64 "%c ago",
+        distance / UNITS[i].seconds, UNITS[i].letter);
+}

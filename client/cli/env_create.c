@@ -1,0 +1,48 @@
+#include "cli/environment.h"
+#include "cli/session.h"
+
+/* For a new environment 0 stands for the default: asking for it would silently give something else. */
+static jwkd_status refuse_zeros(
+    struct cli *cli, const jwkd_environment *wanted, unsigned fields, jwkd_error *error)
+{
+    if ((fields & JWKD_SET_LEEWAY) && wanted->leeway_sec == 0)
+        return usage_error(cli, error, "a new environment has a leeway; 'jwkctl env update' can set it to 0");
+    if (((fields & JWKD_SET_MAX_TOKEN_LIFETIME) && wanted->max_token_lifetime_sec == 0) ||
+        ((fields & JWKD_SET_DEFAULT_TOKEN_LIFETIME) && wanted->default_token_lifetime_sec == 0))
+        return usage_error(cli, error, "tokens must live for some time: --ttl and --max-ttl cannot be 0");
+    return JWKD_OK;
+}
+
+static jwkd_status env_create(struct cli *cli, jwkd_error *error)
+{
+    jwkd_environment wanted;
+    unsigned fields = 0;
+    TRY(environment_options(cli, &wanted, &fields, error));
+    TRY(refuse_zeros(cli, &wanted, fields, error));
+    CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
+    CLEANUP(free_answer) jwkd_environment *made = NULL;
+    TRY(session_open(cli, &client, error));
+    TRY(jwkd_environment_create(client, &wanted, &made, error));
+    return print_environment(cli->json, made, error);
+}
+
+const struct verb VERB_ENV_CREATE = {
+    .name = "env create",
+    .words = "NAME",
+    .least_words = 1,
+    .most_words = 1,
+    .summary = "make an environment: a namespace with keys and rules of its own",
+    .details =
+        "A name has a-z, 0-9, '-', '_' and '.', at most 63 of them, and begins with a letter or digit.\n"
+        "It has no key yet: 'jwkctl generate NAME' makes one.",
+    .options = {{OPTION_ISSUER, "the iss of its tokens (none)"},
+        {OPTION_ALGORITHM, "what its keys sign with (RS256)"},
+        {OPTION_BITS, "size of its RSA keys: 2048, 3072 or 4096 (4096)"},
+        {OPTION_AUD, "aud of tokens that are signed without one (none)"},
+        {OPTION_MAX_TTL, "the longest that a token may live (1h)"},
+        {OPTION_TTL, "how long a token lives unless its signer says (15m)"},
+        {OPTION_LEEWAY, "what verifiers allow for clocks that differ (30s)"},
+        {OPTION_MODE, "overlap, or exclusive: at most one live key (overlap)"},
+        {OPTION_SHOW_ONCE, "hand out public keys only when they are made"}},
+    .run = env_create,
+};

@@ -1,0 +1,110 @@
+#include "cli/help.h"
+
+#include <string.h>
+
+#include "cli/output.h"
+
+static const struct verb_option GLOBAL[] = {
+    {OPTION_URL, "the service ($JWKD_URL, $XDG_RUNTIME_DIR/jwkd/rpc.sock, /run/jwkd/rpc.sock)"},
+    {OPTION_JSON, "print JSON, failures too"},
+    {OPTION_HELP, "this, or a verb's own"},
+    {OPTION_VERSION, "the version"},
+    {OPTION_COUNT, NULL},
+};
+
+bool verb_takes(const struct verb *verb, enum option option)
+{
+    for (const struct verb_option *own = verb->options; own->help; own++)
+        if (own->option == option) return true;
+    for (const struct verb_option *global = GLOBAL; global->help; global++)
+        if (global->option == option) return true;
+    return false;
+}
+
+static void print_options(FILE *stream, const struct verb_option *options)
+{
+    for (; options->help; options++) {
+        char option[64];
+        const char *value = option_value_name(options->option);
+        snprintf(option, sizeof option, "--%s%s%s", option_name(options->option), value ? " " : "",
+            value ? value : "");
+        fprintf(stream, "  %-20s %s\n", option, options->help);
+    }
+}
+
+void help_overall(FILE *stream)
+{
+    fputs("usage: jwkctl [--url URL] [--json] VERB ...\n\n"
+          "Manages and uses the keys of a jwkd service.\n\nverbs:\n",
+        stream);
+    for (const struct verb *const *verb = VERBS; *verb; verb++)
+        fprintf(stream, "  %-12s %s\n", (*verb)->name, (*verb)->summary);
+    fputs("  help VERB    explain a verb\n\noptions, anywhere:\n", stream);
+    print_options(stream, GLOBAL);
+    fputs("\nExit status: 0 done; 1 failed, or a token refused; 2 wrong command line; 3 service not "
+          "reachable.\n",
+        stream);
+}
+
+void help_verb(const struct verb *verb)
+{
+    printf("usage: jwkctl %s%s%s%s\n\n", verb->name, *verb->words ? " " : "", verb->words,
+        verb->options[0].help ? " [options]" : "");
+    printf("%c%s.\n", verb->summary[0] - 'a' + 'A', verb->summary + 1);
+    if (*verb->details) printf("%s\n", verb->details);
+    if (verb->options[0].help) {
+        puts("\noptions:");
+        print_options(stdout, verb->options);
+    }
+    puts("\noptions of every verb:");
+    print_options(stdout, GLOBAL);
+}
+
+static json_t *options_json(const struct verb_option *options)
+{
+    json_t *array = json_array();
+    for (; array && options->help; options++) {
+        const char *value = option_value_name(options->option);
+        json_array_append_new(array, json_pack("{s:s, s:s?, s:s}", "name", option_name(options->option),
+                                         "value", value, "help", options->help));
+    }
+    return array;
+}
+
+static json_t *table_json(void)
+{
+    json_t *verbs = json_array();
+    for (const struct verb *const *verb = VERBS; verbs && *verb; verb++)
+        json_array_append_new(
+            verbs, json_pack("{s:s, s:s, s:s, s:o}", "name", (*verb)->name, "words", (*verb)->words,
+                       "summary", (*verb)->summary, "options", options_json((*verb)->options)));
+    return json_pack("{s:o, s:o}", "verbs", verbs, "options", options_json(GLOBAL));
+}
+
+/* Verbs of two words whose first is this, for `help env`. */
+static bool help_group(const char *word)
+{
+    size_t length = strlen(word);
+    bool any = false;
+    for (const struct verb *const *verb = VERBS; *verb; verb++) {
+        if (strncmp((*verb)->name, word, length) != 0 || (*verb)->name[length] != ' ') continue;
+        printf("  %-12s %s\n", (*verb)->name, (*verb)->summary);
+        any = true;
+    }
+    return any;
+}
+
+jwkd_status help(struct cli *cli, const char *const *words, size_t count, jwkd_error *error)
+{
+    size_t name_words = 0;
+    const struct verb *verb = verb_find(words, count, &name_words);
+    if (count == 0 && cli->json) return print_json(table_json(), error);
+    if (count == 0) {
+        help_overall(stdout);
+    } else if (verb) {
+        help_verb(verb);
+    } else if (!help_group(words[0])) {
+        return usage_error(cli, error, "there is no verb '%s'", words[0]);
+    }
+    return JWKD_OK;
+}

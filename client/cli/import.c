@@ -1,0 +1,34 @@
+#include "cli/describe.h"
+#include "cli/input.h"
+#include "cli/session.h"
+
+static jwkd_status import(struct cli *cli, jwkd_error *error)
+{
+    const char *environment = cli->words[0], *file = cli->words[1];
+    jwkd_import_options options = {
+        .algorithm = option_text(&cli->arguments, OPTION_ALGORITHM),
+        .hold = option_given(&cli->arguments, OPTION_HOLD),
+        .invalidate_kid = option_text(&cli->arguments, OPTION_INVALIDATE),
+    };
+    CLEANUP(buffer_clear) struct buffer key = {0};
+    CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
+    CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
+    warn_if_exposed(file);
+    TRY(read_file(file, "the private key", LIMIT_JWK, &key, error));
+    TRY(session_open(cli, &client, error));
+    TRY(jwkd_import(client, environment, (jwkd_bytes){key.data, key.size}, &options, &answer, error));
+    return print_key_answer(cli->json, environment, "imported", answer, error);
+}
+
+const struct verb VERB_IMPORT = {
+    .name = "import",
+    .words = "ENV FILE|-",
+    .least_words = 2,
+    .most_words = 2,
+    .summary = "bring a private key: a JWK or an unencrypted PEM file",
+    .details = "The key becomes primary. No environment may ever have held it, and it can never be exported.",
+    .options = {{OPTION_ALGORITHM, "what it signs with (the JWK's alg, else the environment's)"},
+        {OPTION_HOLD, "leave it active: 'jwkctl set-primary' makes it sign"},
+        {OPTION_INVALIDATE, "exclusive mode: the live key that it replaces at once"}},
+    .run = import,
+};

@@ -1,0 +1,101 @@
+#include <stdio.h>
+
+#include "cli/input.h"
+#include "cli/output.h"
+#include "cli/session.h"
+
+struct inspection {
+    bool json;
+    jwkd_token *token;
+    bool malformed; /* at least one was */
+};
+
+static struct bytes header_of(const jwkd_token *token)
+{
+    jwkd_bytes header = jwkd_token_header(token);
+    return bytes_of(header.data, header.size);
+}
+
+static struct bytes claims_of(const jwkd_token *token)
+{
+    jwkd_bytes claims = jwkd_token_claims(token);
+    return bytes_of(claims.data, claims.size);
+}
+
+/* JSON where it is JSON, else its text. */
+static json_t *to_json(struct bytes part)
+{
+    json_t *value = json_read(part);
+    return value ? value : json_text(part);
+}
+
+static jwkd_status print_part(const char *title, struct bytes part, jwkd_error *error)
+{
+    CLEANUP(json_decref_at) json_t *value = to_json(part);
+    CLEANUP(free_at)
+    char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) : NULL;
+    if (!text) return fail(error, JWKD_NO_MEMORY, "memory is short");
+    printf("%s %s\n", title, text);
+    return JWKD_OK;
+}
+
+static void print_times(const jwkd_token *token)
+{
+    static const char *const TIMES[][2] = {{"iat", "issued"}, {"nbf", "valid from"}, {"exp", "expires"}};
+    for (size_t i = 0; i < sizeof TIMES / sizeof *TIMES; i++) {
+        int64_t at = 0;
+        if (jwkd_token_integer(token, TIMES[i][0], &at)) print_moment(TIMES[i][1], at);
+    }
+}
+
+static jwkd_status print_malformed(bool json, const jwkd_error *why, jwkd_error *error)
+{
+    if (json)
+        return print_json(
+            json_pack("{s:b, s:{s:s, s:o}}", "verified", 0, "error", "status", jwkd_status_name(why->status),
+                "message", json_text(bytes_of_text(why->message))),
+            error);
+    printf("%s ", jwkd_status_name(why->status));
+    print_text(stdout, bytes_of_text(why->message));
+    putchar('\n');
+    return JWKD_OK;
+}
+
+static jwkd_status inspect_token(void *context, struct bytes text, jwkd_error *error)
+{
+    struct inspection *inspection = context;
+    const jwkd_token *token = inspection->token;
+    jwkd_error why = {0};
+    if (jwkd_inspect((const char *)text.data, text.size, inspection->token, &why) != JWKD_OK) {
+        inspection->malformed = true;
+        return print_malformed(inspection->json, &why, error);
+    }
+    if (inspection->json)
+        return print_json(json_pack("{s:o, s:o, s:b}", "header", to_json(header_of(token)), "claims",
+                              to_json(claims_of(token)), "verified", 0),
+            error);
+    puts("NOT VERIFIED: anybody can have written this");
+    TRY(print_part("header", header_of(token), error));
+    TRY(print_part("claims", claims_of(token), error));
+    print_times(token);
+    return JWKD_OK;
+}
+
+static jwkd_status inspect(struct cli *cli, jwkd_error *error)
+{
+    CLEANUP(jwkd_token_free_at) jwkd_token *token = jwkd_token_new();
+    if (!token) return fail(error, JWKD_NO_MEMORY, "memory is short");
+    struct inspection inspection = {.json = cli->json, .token = token};
+    TRY(each_token(cli->words[0], inspect_token, &inspection, error));
+    if (!inspection.malformed) return JWKD_OK;
+    return fail(error, JWKD_REFUSED, "%s", "");
+}
+
+const struct verb VERB_INSPECT = {
+    .name = "inspect",
+    .words = "[TOKEN|-]",
+    .most_words = 1,
+    .summary = "show what a token says, without judging it",
+    .details = "Asks no service. Reads tokens from standard input, one a line, unless one is given.",
+    .run = inspect,
+};

@@ -1,0 +1,114 @@
+# Completion of jwkctl for bash: verbs, options, and what the service has of environments and keys.
+
+_jwkctl_verbs="env generate import list show set-primary deactivate destroy sign verify inspect jwks watch status
+    ping help"
+_jwkctl_global_options="--url --json --help --version"
+
+# The options of a verb.
+_jwkctl_options() {
+    case $1 in
+    'env create') echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once ;;
+    'env update')
+        echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once --no-show-once
+        ;;
+    'env delete') echo --force ;;
+    generate) echo --algorithm --bits --hold --invalidate --no-wait ;;
+    import) echo --algorithm --hold --invalidate ;;
+    deactivate) echo --allow-none ;;
+    sign) echo --claims --sub --aud --ttl --type --payload ;;
+    verify) echo --aud --iss --type --local --jwks --signature-only ;;
+    jwks) echo --pem ;;
+    esac
+}
+
+# Whether an option is followed by its value.
+_jwkctl_takes_value() {
+    case $1 in
+    --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --leeway | --max-ttl | --mode | \
+        --payload | --sub | --ttl | --type | --url) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# Asks the service that the command line names; silent where there is none. Names and kids have no
+# escapes in JSON; a kid stands in its public JWK, too.
+_jwkctl_ask() {
+    local member=$1
+    shift
+    "$_jwkctl_program" "${_jwkctl_url[@]}" --json "$@" 2>/dev/null </dev/null |
+        grep -o "\"$member\":\"[^\"]*\"" | cut -d'"' -f4 | sort -u
+}
+
+_jwkctl_environments() { _jwkctl_ask name env list; }
+_jwkctl_kids() { [[ -z $1 ]] || _jwkctl_ask kid list "$1"; }
+
+# What may stand as the value of an option.
+_jwkctl_option_values() {
+    case $1 in
+    --mode) echo overlap exclusive ;;
+    --bits) echo 2048 3072 4096 ;;
+    --algorithm)
+        echo RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87
+        ;;
+    --invalidate) _jwkctl_kids "$2" ;;
+    esac
+}
+
+# What may stand as the next word behind a verb: arguments are the verb, then its words so far.
+_jwkctl_words() {
+    local verb=$1
+    shift
+    case $verb:$# in
+    :0) echo "$_jwkctl_verbs" ;;
+    env:0) echo create update list show delete ;;
+    help:0) echo "$_jwkctl_verbs" ;;
+    help:1) [[ $1 != env ]] || echo create update list show delete ;;
+    'env list:'* | 'env create:'* | status:* | ping:* | inspect:*) ;;
+    *:0) _jwkctl_environments ;;
+    show:1 | set-primary:1 | deactivate:1 | destroy:1) _jwkctl_kids "$1" ;;
+    esac
+}
+
+_jwkctl() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous='' word i verb=''
+    local -a words=() _jwkctl_url=()
+    local _jwkctl_program=${COMP_WORDS[0]}
+    COMPREPLY=()
+
+    # bash hands "--name=value" over as three words.
+    [[ $current != '=' ]] || current=''
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        [[ $word != '=' ]] || continue
+        if [[ -n $previous ]]; then
+            [[ $previous != --url ]] || _jwkctl_url=(--url "$word")
+            previous=''
+        elif _jwkctl_takes_value "$word"; then
+            previous=$word
+        elif [[ $word != -?* ]]; then
+            words+=("$word")
+        fi
+    done
+
+    verb=${words[0]-}
+    words=("${words[@]:1}")
+    if [[ $verb == env && ${#words[@]} -gt 0 ]]; then
+        verb="env ${words[0]}"
+        words=("${words[@]:1}")
+    fi
+
+    if [[ -n $previous ]]; then
+        case $previous in
+        --claims | --payload | --jwks) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_option_values "$previous" "${words[0]-}")" -- "$current") ;;
+        esac
+    elif [[ $current == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_options "$verb") $_jwkctl_global_options" -- "$current")
+    elif [[ $verb == import && ${#words[@]} -eq 1 ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    else
+        mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_words "$verb" "${words[@]}")" -- "$current")
+    fi
+}
+
+complete -o filenames -F _jwkctl jwkctl

@@ -1,0 +1,125 @@
+#include "cli/options.h"
+
+#include <string.h>
+
+static const struct option_row {
+    const char *name, *value_name;
+} OPTIONS[] = {
+    [OPTION_ALGORITHM] = {"algorithm", "ALG"},
+    [OPTION_ALLOW_NONE] = {"allow-none", NULL},
+    [OPTION_AUD] = {"aud", "AUDIENCE"},
+    [OPTION_BITS] = {"bits", "N"},
+    [OPTION_CLAIMS] = {"claims", "FILE"},
+    [OPTION_FORCE] = {"force", NULL},
+    [OPTION_HELP] = {"help", NULL},
+    [OPTION_HOLD] = {"hold", NULL},
+    [OPTION_INVALIDATE] = {"invalidate", "KID"},
+    [OPTION_ISS] = {"iss", "ISSUER"},
+    [OPTION_ISSUER] = {"issuer", "ISSUER"},
+    [OPTION_JSON] = {"json", NULL},
+    [OPTION_JWKS] = {"jwks", "FILE"},
+    [OPTION_LEEWAY] = {"leeway", "TIME"},
+    [OPTION_LOCAL] = {"local", NULL},
+    [OPTION_MAX_TTL] = {"max-ttl", "TIME"},
+    [OPTION_MODE] = {"mode", "MODE"},
+    [OPTION_NO_SHOW_ONCE] = {"no-show-once", NULL},
+    [OPTION_NO_WAIT] = {"no-wait", NULL},
+    [OPTION_PAYLOAD] = {"payload", "FILE"},
+    [OPTION_PEM] = {"pem", NULL},
+    [OPTION_SHOW_ONCE] = {"show-once", NULL},
+    [OPTION_SIGNATURE_ONLY] = {"signature-only", NULL},
+    [OPTION_SUB] = {"sub", "SUBJECT"},
+    [OPTION_TTL] = {"ttl", "TIME"},
+    [OPTION_TYPE] = {"type", "TYPE"},
+    [OPTION_URL] = {"url", "URL"},
+    [OPTION_VERSION] = {"version", NULL},
+};
+_Static_assert(sizeof OPTIONS / sizeof *OPTIONS == OPTION_COUNT, "a row for every option");
+
+const char *option_name(enum option option)
+{
+    return OPTIONS[option].name;
+}
+const char *option_value_name(enum option option)
+{
+    return OPTIONS[option].value_name;
+}
+
+/* OPTION_COUNT when there is none of that name. */
+static enum option option_by_name(const char *name, size_t length)
+{
+    unsigned i = 0;
+    while (
+        i < OPTION_COUNT && (strlen(OPTIONS[i].name) != length || memcmp(OPTIONS[i].name, name, length) != 0))
+        i++;
+    return (enum option)i;
+}
+
+static jwkd_status add_option(
+    struct arguments *arguments, enum option option, const char *value, jwkd_error *error)
+{
+    struct given_option *given = &arguments->options[option];
+    size_t most = option == OPTION_AUD ? LIMIT_AUDIENCES : 1;
+    /* Saying a flag twice says the same. */
+    if (!OPTIONS[option].value_name && given->count) return JWKD_OK;
+    if (given->count == most)
+        return fail(error, JWKD_INVALID_ARGUMENT, "--%s may be given %s", OPTIONS[option].name,
+            most == 1 ? "only once" : "16 times at most");
+    given->values[given->count++] = value;
+    return JWKD_OK;
+}
+_Static_assert(LIMIT_AUDIENCES == 16, "the message above says 16");
+
+/* Reads the option that begins at argv[*index]; leaves *index at the last argument that belongs to it. */
+static jwkd_status parse_option(
+    int argc, char *const *argv, int *index, struct arguments *arguments, jwkd_error *error)
+{
+    const char *name = argv[*index] + 2;
+    size_t length = strcspn(name, "=");
+    const char *value = name[length] == '=' ? name + length + 1 : NULL;
+    enum option option = option_by_name(name, length);
+    if (option == OPTION_COUNT)
+        return fail(error, JWKD_INVALID_ARGUMENT, "unknown option --%.*s", (int)length, name);
+    if (!OPTIONS[option].value_name) {
+        if (value) return fail(error, JWKD_INVALID_ARGUMENT, "--%s takes no value", OPTIONS[option].name);
+        return add_option(arguments, option, NULL, error);
+    }
+    if (!value) {
+        /* An option in the place of a value is a slip, and silently swallowing it would hide what it asks
+         * for. */
+        if (*index + 1 == argc || strncmp(argv[*index + 1], "--", 2) == 0)
+            return fail(error, JWKD_INVALID_ARGUMENT, "--%s needs a value: --%s=%s", OPTIONS[option].name,
+                OPTIONS[option].name, OPTIONS[option].value_name);
+        value = argv[++*index];
+    }
+    return add_option(arguments, option, value, error);
+}
+
+static jwkd_status parse_argument(
+    int argc, char *const *argv, int *index, struct arguments *arguments, jwkd_error *error)
+{
+    const char *argument = argv[*index];
+    if (strncmp(argument, "--", 2) == 0) return parse_option(argc, argv, index, arguments, error);
+    if (strcmp(argument, "-h") == 0) return add_option(arguments, OPTION_HELP, NULL, error);
+    if (argument[0] == '-' && argument[1])
+        return fail(error, JWKD_INVALID_ARGUMENT, "unknown option %s", argument);
+    if (arguments->word_count == MAX_WORDS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "too many arguments, from '%s' on", argument);
+    arguments->words[arguments->word_count++] = argument;
+    return JWKD_OK;
+}
+
+jwkd_status arguments_parse(int argc, char *const *argv, struct arguments *out, jwkd_error *error)
+{
+    struct arguments arguments = {0};
+    int i = 1;
+    for (; i < argc && strcmp(argv[i], "--") != 0; i++)
+        TRY(parse_argument(argc, argv, &i, &arguments, error));
+    for (i++; i < argc; i++) {
+        if (arguments.word_count == MAX_WORDS)
+            return fail(error, JWKD_INVALID_ARGUMENT, "too many arguments, from '%s' on", argv[i]);
+        arguments.words[arguments.word_count++] = argv[i];
+    }
+    *out = arguments;
+    return JWKD_OK;
+}

@@ -1,0 +1,76 @@
+/* The command line, taken apart: options by name anywhere, everything else a word. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/limits.h"
+#include "base/status.h"
+
+/* Every option of every verb, in the order of their names. */
+enum option {
+    OPTION_ALGORITHM,
+    OPTION_ALLOW_NONE,
+    OPTION_AUD,
+    OPTION_BITS,
+    OPTION_CLAIMS,
+    OPTION_FORCE,
+    OPTION_HELP,
+    OPTION_HOLD,
+    OPTION_INVALIDATE,
+    OPTION_ISS,
+    OPTION_ISSUER,
+    OPTION_JSON,
+    OPTION_JWKS,
+    OPTION_LEEWAY,
+    OPTION_LOCAL,
+    OPTION_MAX_TTL,
+    OPTION_MODE,
+    OPTION_NO_SHOW_ONCE,
+    OPTION_NO_WAIT,
+    OPTION_PAYLOAD,
+    OPTION_PEM,
+    OPTION_SHOW_ONCE,
+    OPTION_SIGNATURE_ONLY,
+    OPTION_SUB,
+    OPTION_TTL,
+    OPTION_TYPE,
+    OPTION_URL,
+    OPTION_VERSION,
+    OPTION_COUNT
+};
+
+/* Without the dashes. */
+const char *option_name(enum option option);
+/* What its value is called in help, e.g. "KID"; NULL for a flag. */
+const char *option_value_name(enum option option);
+
+enum { MAX_WORDS = 6 };
+
+/* A command line. Everything points into argv. */
+struct arguments {
+    struct given_option {
+        const char *values[LIMIT_AUDIENCES];
+        size_t count;
+    } options[OPTION_COUNT];
+    const char *words[MAX_WORDS + 1];
+    size_t word_count;
+};
+
+/* Takes argv[1..argc-1] apart. Options are "--name value", "--name=value" or flags, and are never
+ * abbreviated; "--" ends them; "-" alone is a word. INVALID_ARGUMENT: an unknown option, a value missing or
+ * too many, an option twice that may be given once. */
+jwkd_status arguments_parse(int argc, char *const *argv, struct arguments *out, jwkd_error *error) MUST_CHECK;
+
+static inline bool option_given(const struct arguments *arguments, enum option option)
+{
+    return arguments->options[option].count > 0;
+}
+/* NULL when it was not given. */
+static inline const char *option_text(const struct arguments *arguments, enum option option)
+{
+    return arguments->options[option].values[0];
+}
+
+#endif

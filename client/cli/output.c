@@ -1,0 +1,120 @@
+#include "cli/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* Escapes what is not ASCII, so that no claim can disguise itself on a terminal (bidirectional marks,
+ * look-alikes). */
+static const size_t DUMP = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY;
+
+jwkd_status print_json(json_t *value, jwkd_error *error)
+{
+    CLEANUP(json_decref_at) json_t *owned = value;
+    CLEANUP(free_at) char *text = owned ? json_dumps(owned, DUMP) : NULL;
+    if (!text) return fail(error, JWKD_NO_MEMORY, "memory is short");
+    /* One call, so that lines of two threads do not mix. */
+    if (printf("%s\n", text) < 0 || fflush(stdout) != 0)
+        return fail(error, JWKD_INTERNAL, "cannot write to standard output: %s", strerror(errno));
+    return JWKD_OK;
+}
+
+json_t *json_text(struct bytes text)
+{
+    json_t *string = json_stringn((const char *)text.data, text.size);
+    if (string || text.size == 0) return string ? string : json_string("");
+    CLEANUP(free_at) char *ascii = bytes_to_text(text);
+    if (!ascii) return NULL;
+    for (size_t i = 0; i < text.size; i++)
+        if ((unsigned char)ascii[i] >= 0x80) ascii[i] = '?';
+    return json_stringn(ascii, text.size);
+}
+
+json_t *json_text_or_null(const char *text)
+{
+    return text && *text ? json_text(bytes_of_text(text)) : json_null();
+}
+
+json_t *json_read(struct bytes text)
+{
+    return text.size ? json_loadb((const char *)text.data, text.size,
+                           JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, NULL)
+                     : NULL;
+}
+
+void print_text(FILE *stream, struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = text.data[i];
+        /* The second set of control characters, U+0080 to U+009F, which terminals obey too. */
+        bool second_set = c == 0xc2 && i + 1 < text.size && text.data[i + 1] < 0xa0;
+        if (second_set) i++;
+        putc(c < 0x20 || c == 0x7f || second_set ? '?' : c, stream);
+    }
+}
+
+static bool is_plain(struct bytes value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] <= ' ' || value.data[i] >= 0x7f || value.data[i] == '"') return false;
+    return value.size > 0;
+}
+
+void print_value(struct bytes value)
+{
+    if (is_plain(value)) {
+        fwrite(value.data, 1, value.size, stdout);
+        return;
+    }
+    CLEANUP(json_decref_at) json_t *string = json_text(value);
+    CLEANUP(free_at) char *text = string ? json_dumps(string, DUMP) : NULL;
+    fputs(text ? text : "?", stdout);
+}
+
+void print_field(const char *name, const char *format, ...)
+{
+    char value[8192]; /* a public JWK of ML-DSA-87 has some 3.6 KiB */
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(value, sizeof value, format, arguments);
+    va_end(arguments);
+    printf("%-14s ", name);
+    print_text(stdout, bytes_of_text(value));
+    putchar('\n');
+}
+
+void print_moment(const char *name, int64_t at)
+{
+    if (at == 0) return;
+    char moment[MOMENT_SIZE], age[MOMENT_SIZE];
+    moment_format(at, moment);
+    moment_format_age(at, clock_wall_sec(), age);
+    print_field(name, "%s (%s)", moment, age);
+}
+
+void report_error(bool json, const jwkd_error *error, const char *hint)
+{
+    const char *message = error->message[0] ? error->message : jwkd_status_text(error->status);
+    if (json) {
+        CLEANUP(json_decref_at)
+        json_t *object = json_pack("{s:{s:s, s:o, s:o}}", "error", "status", jwkd_status_name(error->status),
+            "message", json_text(bytes_of_text(message)), "hint", json_text_or_null(hint));
+        CLEANUP(free_at) char *text = object ? json_dumps(object, DUMP) : NULL;
+        if (text) {
+            fprintf(stderr, "%s\n", text);
+            return;
+        }
+    }
+    fputs("jwkctl: ", stderr);
+    print_text(stderr, bytes_of_text(message));
+    fputc('\n', stderr);
+    if (hint && *hint) {
+        fputs("  ", stderr);
+        print_text(stderr, bytes_of_text(hint));
+        fputc('\n', stderr);
+    }
+}

@@ -1,0 +1,50 @@
+#include "cli/cli.h"
+
+#include <string.h>
+
+/* In the order of help: environments, keys, tokens, the service. */
+const struct verb *const VERBS[] = {
+    &VERB_ENV_CREATE,
+    &VERB_ENV_UPDATE,
+    &VERB_ENV_LIST,
+    &VERB_ENV_SHOW,
+    &VERB_ENV_DELETE,
+    &VERB_GENERATE,
+    &VERB_IMPORT,
+    &VERB_LIST,
+    &VERB_SHOW,
+    &VERB_SET_PRIMARY,
+    &VERB_DEACTIVATE,
+    &VERB_DESTROY,
+    &VERB_SIGN,
+    &VERB_VERIFY,
+    &VERB_INSPECT,
+    &VERB_JWKS,
+    &VERB_WATCH,
+    &VERB_STATUS,
+    &VERB_PING,
+    NULL,
+};
+
+/* How many of the words are exactly this name; 0 when they are not. */
+static size_t name_words(const char *name, const char *const *words, size_t count)
+{
+    const char *space = strchr(name, ' ');
+    if (!space) return count > 0 && strcmp(words[0], name) == 0 ? 1 : 0;
+    size_t first = (size_t)(space - name);
+    bool same = count > 1 && strlen(words[0]) == first && strncmp(words[0], name, first) == 0 &&
+                strcmp(words[1], space + 1) == 0;
+    return same ? 2 : 0;
+}
+
+const struct verb *verb_find(const char *const *words, size_t count, size_t *out_name_words)
+{
+    for (const struct verb *const *verb = VERBS; *verb; verb++) {
+        size_t found = name_words((*verb)->name, words, count);
+        if (found) {
+            *out_name_words = found;
+            return *verb;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,224 @@
+/* Administration calls: each fills in one message, asks, and lays the answer out. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "lib/answer.h"
+#include "lib/call.h"
+
+enum { FIRST_POLL_MS = 100, LONGEST_POLL_MS = 250, PROGRESS_MS = 500 };
+
+static Jwkd__V1__Request request_of(Jwkd__V1__Request__OperationCase operation)
+{
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    request.operation_case = operation;
+    return request;
+}
+
+static jwkd_status check(jwkd_client *client, const char *environment, jwkd_error *error)
+{
+    TRY(client_check(client, error));
+    return check_environment_name(environment, error);
+}
+
+static jwkd_status check_kid(const char *kid, jwkd_error *error)
+{
+    if (kid && *kid && strlen(kid) <= LIMIT_KID) return JWKD_OK;
+    return fail(error, JWKD_INVALID_ARGUMENT, "a kid has 1 to %d characters", (int)LIMIT_KID);
+}
+
+/* ---- environments */
+
+static jwkd_status ask_for_environment(
+    jwkd_client *client, Jwkd__V1__Request *request, jwkd_environment **out, jwkd_error *error)
+{
+    CLEANUP(reply_free_at) struct reply *reply = NULL;
+    TRY(client_call(client, request, JWKD__V1__REPLY__RESULT_ENVIRONMENT, NULL, &reply, error));
+    return answer_environment_block(reply, out, error);
+}
+
+jwkd_status jwkd_environment_create(
+    jwkd_client *client, const jwkd_environment *environment, jwkd_environment **out, jwkd_error *error)
+{
+    TRY(check(client, environment->name, error));
+    Jwkd__V1__Environment wire = answer_to_environment(environment);
+    Jwkd__V1__CreateEnvironmentRequest create = JWKD__V1__CREATE_ENVIRONMENT_REQUEST__INIT;
+    create.environment = &wire;
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT);
+    request.create_environment = &create;
+    return ask_for_environment(client, &request, out, error);
+}
+
+jwkd_status jwkd_environment_update(jwkd_client *client, const jwkd_environment *environment, unsigned fields,
+    jwkd_environment **out, jwkd_error *error)
+{
+    static const char *const NAMES[] = {"issuer", "default_algorithm", "default_bits", "default_audience",
+        "max_token_lifetime_sec", "default_token_lifetime_sec", "leeway_sec", "mode", "show_once"};
+    enum { FIELDS = sizeof NAMES / sizeof *NAMES };
+    _Static_assert(JWKD_SET_SHOW_ONCE == 1 << (FIELDS - 1), "a name for every field");
+    TRY(check(client, environment->name, error));
+    if (fields == 0 || fields >> FIELDS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "an update names the fields that it sets");
+    Jwkd__V1__Environment wire = answer_to_environment(environment);
+    Jwkd__V1__UpdateEnvironmentRequest update = JWKD__V1__UPDATE_ENVIRONMENT_REQUEST__INIT;
+    char *names[FIELDS];
+    for (unsigned i = 0; i < FIELDS; i++)
+        if (fields & 1u << i) names[update.n_fields++] = wire_text(NAMES[i]);
+    update.fields = names;
+    update.environment = &wire;
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT);
+    request.update_environment = &update;
+    return ask_for_environment(client, &request, out, error);
+}
+
+jwkd_status jwkd_environment_delete(
+    jwkd_client *client, const char *name, bool with_live_keys, jwkd_error *error)
+{
+    TRY(check(client, name, error));
+    Jwkd__V1__DeleteEnvironmentRequest delete = JWKD__V1__DELETE_ENVIRONMENT_REQUEST__INIT;
+    delete.name = wire_text(name);
+    delete.with_live_keys = with_live_keys;
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT);
+    request.delete_environment = &delete;
+    CLEANUP(reply_free_at) struct reply *reply = NULL;
+    return client_call(client, &request, JWKD__V1__REPLY__RESULT_DELETED, NULL, &reply, error);
+}
+
+/* ---- keys */
+
+static jwkd_status ask_for_key(jwkd_client *client, Jwkd__V1__Request *request, const struct call_wait *wait,
+    jwkd_key_answer **out, jwkd_error *error)
+{
+    CLEANUP(reply_free_at) struct reply *reply = NULL;
+    TRY(client_call(client, request, JWKD__V1__REPLY__RESULT_KEY, wait, &reply, error));
+    return answer_key_block(reply, out, error);
+}
+
+/* Sleeps, unless the client is being closed. */
+static jwkd_status wait_for_key(jwkd_client *client, uint64_t ms, jwkd_error *error)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    uint64_t ns = (uint64_t)at.tv_nsec + ms * NS_PER_MS;
+    at.tv_sec += (time_t)(ns / NS_PER_SEC);
+    at.tv_nsec = (long)(ns % NS_PER_SEC);
+    pthread_mutex_lock(&client->lock);
+    int result = 0;
+    while (!client->closing && result == 0)
+        result = pthread_cond_timedwait(&client->calls_ended, &client->lock, &at);
+    bool closing = client->closing;
+    pthread_mutex_unlock(&client->lock);
+    return closing ? fail(error, JWKD_CLOSED, "the client is being closed") : JWKD_OK;
+}
+
+/* Repeats one request, under one id, until the key is there or the caller's patience ends. */
+static jwkd_status poll_for_key(jwkd_client *client, Jwkd__V1__Request *request,
+    const jwkd_generate_options *options, jwkd_key_answer **out, jwkd_error *error)
+{
+    uint8_t request_id[16];
+    if (random_id(request_id) != JWKD_OK) return fail(error, JWKD_INTERNAL, "no random bytes");
+    uint64_t start_ns = clock_elapsed_ns(), told_ms = 0;
+    for (uint64_t poll_ms = FIRST_POLL_MS;; poll_ms += poll_ms < LONGEST_POLL_MS ? 50 : 0) {
+        jwkd_status status =
+            ask_for_key(client, request, &(struct call_wait){.request_id = request_id}, out, error);
+        uint64_t waited_ms = (clock_elapsed_ns() - start_ns) / NS_PER_MS;
+        if (status != JWKD_IN_PROGRESS || waited_ms >= options->wait_ms) return status;
+        if (options->on_progress && waited_ms >= told_ms + PROGRESS_MS) {
+            options->on_progress(options->context, waited_ms);
+            told_ms = waited_ms;
+        }
+        uint64_t left_ms = options->wait_ms - waited_ms;
+        TRY(wait_for_key(client, poll_ms < left_ms ? poll_ms : left_ms, error));
+    }
+}
+
+jwkd_status jwkd_generate(jwkd_client *client, const char *environment, const jwkd_generate_options *options,
+    jwkd_key_answer **out, jwkd_error *error)
+{
+    static const jwkd_generate_options DEFAULTS = {0};
+    if (!options) options = &DEFAULTS;
+    TRY(check(client, environment, error));
+    Jwkd__V1__GenerateRequest generate = JWKD__V1__GENERATE_REQUEST__INIT;
+    generate.environment = wire_text(environment);
+    generate.algorithm = wire_text(options->algorithm);
+    generate.bits = options->bits;
+    generate.hold = options->hold;
+    generate.invalidate_kid = wire_text(options->invalidate_kid);
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_GENERATE);
+    request.generate = &generate;
+    return poll_for_key(client, &request, options, out, error);
+}
+
+jwkd_status jwkd_import(jwkd_client *client, const char *environment, jwkd_bytes private_key,
+    const jwkd_import_options *options, jwkd_key_answer **out, jwkd_error *error)
+{
+    static const jwkd_import_options DEFAULTS = {0};
+    if (!options) options = &DEFAULTS;
+    TRY(check(client, environment, error));
+    if (private_key.size == 0 || private_key.size > LIMIT_JWK)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a private key has 1 to %d bytes", (int)LIMIT_JWK);
+    Jwkd__V1__ImportRequest import = JWKD__V1__IMPORT_REQUEST__INIT;
+    import.environment = wire_text(environment);
+    import.private_key = wire_bytes(bytes_of(private_key.data, private_key.size));
+    import.algorithm = wire_text(options->algorithm);
+    import.hold = options->hold;
+    import.invalidate_kid = wire_text(options->invalidate_kid);
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_IMPORT);
+    request.import = &import;
+    return ask_for_key(client, &request, NULL, out, error);
+}
+
+jwkd_status jwkd_get_key(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error)
+{
+    TRY(check(client, environment, error));
+    TRY(check_kid(kid, error));
+    Jwkd__V1__GetKeyRequest get = JWKD__V1__GET_KEY_REQUEST__INIT;
+    get.environment = wire_text(environment);
+    get.kid = wire_text(kid);
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_GET_KEY);
+    request.get_key = &get;
+    return ask_for_key(client, &request, NULL, out, error);
+}
+
+jwkd_status jwkd_set_primary(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error)
+{
+    TRY(check(client, environment, error));
+    TRY(check_kid(kid, error));
+    Jwkd__V1__SetPrimaryRequest set = JWKD__V1__SET_PRIMARY_REQUEST__INIT;
+    set.environment = wire_text(environment);
+    set.kid = wire_text(kid);
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_SET_PRIMARY);
+    request.set_primary = &set;
+    return ask_for_key(client, &request, NULL, out, error);
+}
+
+jwkd_status jwkd_deactivate(jwkd_client *client, const char *environment, const char *kid, bool allow_none,
+    jwkd_key_answer **out, jwkd_error *error)
+{
+    TRY(check(client, environment, error));
+    TRY(check_kid(kid, error));
+    Jwkd__V1__DeactivateRequest deactivate = JWKD__V1__DEACTIVATE_REQUEST__INIT;
+    deactivate.environment = wire_text(environment);
+    deactivate.kid = wire_text(kid);
+    deactivate.allow_none = allow_none;
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
+    request.deactivate = &deactivate;
+    return ask_for_key(client, &request, NULL, out, error);
+}
+
+jwkd_status jwkd_destroy(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error)
+{
+    TRY(check(client, environment, error));
+    TRY(check_kid(kid, error));
+    Jwkd__V1__DestroyRequest destroy = JWKD__V1__DESTROY_REQUEST__INIT;
+    destroy.environment = wire_text(environment);
+    destroy.kid = wire_text(kid);
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_DESTROY);
+    request.destroy = &destroy;
+    return ask_for_key(client, &request, NULL, out, error);
+}

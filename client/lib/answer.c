@@ -1,0 +1,211 @@
+#include "lib/answer.h"
+
+static uint64_t revision_of(const Jwkd__V1__State *state)
+{
+    return state ? state->revision : 0;
+}
+
+jwkd_environment answer_environment(struct block *block, const Jwkd__V1__Environment *from)
+{
+    return (jwkd_environment){
+        .name = block_text(block, from->name),
+        .issuer = block_text(block, from->issuer),
+        .default_algorithm = block_text(block, from->default_algorithm),
+        .default_bits = from->default_bits,
+        .default_audience = block_text(block, from->default_audience),
+        .max_token_lifetime_sec = from->max_token_lifetime_sec,
+        .default_token_lifetime_sec = from->default_token_lifetime_sec,
+        .leeway_sec = from->leeway_sec,
+        .mode = from->mode == JWKD__V1__MODE__EXCLUSIVE ? JWKD_EXCLUSIVE : JWKD_OVERLAP,
+        .show_once = from->show_once,
+        .revision = revision_of(from->state),
+        .primary_kid = block_text(block, from->primary_kid),
+        .created_at = from->created_at,
+        .active_keys = from->active_keys,
+    };
+}
+
+Jwkd__V1__Environment answer_to_environment(const jwkd_environment *from)
+{
+    Jwkd__V1__Environment to = JWKD__V1__ENVIRONMENT__INIT;
+    to.name = wire_text(from->name);
+    to.issuer = wire_text(from->issuer);
+    to.default_algorithm = wire_text(from->default_algorithm);
+    to.default_bits = from->default_bits;
+    to.default_audience = wire_text(from->default_audience);
+    to.max_token_lifetime_sec = from->max_token_lifetime_sec;
+    to.default_token_lifetime_sec = from->default_token_lifetime_sec;
+    to.leeway_sec = from->leeway_sec;
+    to.mode = from->mode == JWKD_EXCLUSIVE ? JWKD__V1__MODE__EXCLUSIVE : JWKD__V1__MODE__OVERLAP;
+    to.show_once = from->show_once;
+    return to;
+}
+
+/* A state that this library does not know is one that it must not trust. */
+static jwkd_key_state state_of(const Jwkd__V1__Key *key)
+{
+    if (key->state == JWKD__V1__KEY_STATE__ACTIVE) return JWKD_KEY_ACTIVE;
+    return key->state == JWKD__V1__KEY_STATE__DESTROYED ? JWKD_KEY_DESTROYED : JWKD_KEY_DEACTIVATED;
+}
+
+jwkd_key answer_key(struct block *block, const Jwkd__V1__Key *from)
+{
+    jwkd_bytes jwk = block_bytes(block, wire_view(from->public_jwk));
+    return (jwkd_key){
+        .kid = block_text(block, from->kid),
+        .state = state_of(from),
+        .primary = from->primary,
+        .algorithm = block_text(block, from->algorithm),
+        .bits = from->bits,
+        .created_at = from->created_at,
+        .deactivated_at = from->deactivated_at,
+        .destroyed_at = from->destroyed_at,
+        .revision = from->revision,
+        .public_jwk = jwk.data, /* a block's bytes have a NUL behind them */
+        .imported = from->imported,
+        .held = from->held,
+    };
+}
+
+const char *jwkd_key_state_name(const jwkd_key *key)
+{
+    switch (key->state) {
+    case JWKD_KEY_ACTIVE:
+        return key->primary ? "primary" : "active";
+    case JWKD_KEY_DEACTIVATED:
+        return "deactivated";
+    case JWKD_KEY_DESTROYED:
+        return "destroyed";
+    }
+    return "deactivated";
+}
+
+/* ---- whole answers */
+
+static jwkd_status build(block_layout *layout, const void *from, void **out, jwkd_error *error)
+{
+    if (block_build(layout, from, out) == JWKD_OK) return JWKD_OK;
+    return fail(error, JWKD_NO_MEMORY, "out of memory");
+}
+
+static void *lay_out_environment(struct block *block, const void *from)
+{
+    jwkd_environment *out = block_take(block, sizeof *out);
+    jwkd_environment environment = answer_environment(block, from);
+    if (out) *out = environment;
+    return out;
+}
+
+jwkd_status answer_environment_block(const struct reply *reply, jwkd_environment **out, jwkd_error *error)
+{
+    const Jwkd__V1__Environment *environment = reply->message->environment->environment;
+    if (!environment) return fail(error, JWKD_MALFORMED, "the service's answer lacks the environment");
+    void *block;
+    TRY(build(lay_out_environment, environment, &block, error));
+    *out = block;
+    return JWKD_OK;
+}
+
+static void *lay_out_key_answer(struct block *block, const void *from)
+{
+    const Jwkd__V1__KeyReply *reply = from;
+    jwkd_key_answer *out = block_take(block, sizeof *out);
+    jwkd_key_answer answer = {
+        .key = answer_key(block, reply->key),
+        .revision = revision_of(reply->state),
+        .primary_kid = block_text(block, reply->primary_kid),
+    };
+    if (out) *out = answer;
+    return out;
+}
+
+jwkd_status answer_key_block(const struct reply *reply, jwkd_key_answer **out, jwkd_error *error)
+{
+    const Jwkd__V1__KeyReply *key = reply->message->key;
+    if (!key->key || !key->state) return fail(error, JWKD_MALFORMED, "the service's answer lacks the key");
+    void *block;
+    TRY(build(lay_out_key_answer, key, &block, error));
+    *out = block;
+    return JWKD_OK;
+}
+
+/* ---- events */
+
+static const jwkd_event_kind KINDS[] = {
+    [JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED] = JWKD_EVENT_ENVIRONMENT_CREATED,
+    [JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED] = JWKD_EVENT_ENVIRONMENT_UPDATED,
+    [JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED] = JWKD_EVENT_ENVIRONMENT_DELETED,
+    [JWKD__V1__CHANGE__KIND__KEY_PUBLISHED] = JWKD_EVENT_KEY_PUBLISHED,
+    [JWKD__V1__CHANGE__KIND__KEY_PROMOTED] = JWKD_EVENT_KEY_PROMOTED,
+    [JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED] = JWKD_EVENT_KEY_DEACTIVATED,
+    [JWKD__V1__CHANGE__KIND__KEY_DESTROYED] = JWKD_EVENT_KEY_DESTROYED,
+};
+
+bool answer_event_is_whole(const Jwkd__V1__Event *event)
+{
+    if (!event->state || event->state->epoch.len != 16 || event->boot_id.len != 16) return false;
+    for (size_t i = 0; i < event->n_changes; i++) {
+        const Jwkd__V1__Change *change = event->changes[i];
+        if (change->kind <= JWKD__V1__CHANGE__KIND__NONE ||
+            change->kind > JWKD__V1__CHANGE__KIND__KEY_DESTROYED)
+            return false;
+        bool of_key = change->kind >= JWKD__V1__CHANGE__KIND__KEY_PUBLISHED;
+        bool of_settings = change->kind == JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED ||
+                           change->kind == JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED;
+        if ((of_key && !change->key) || (of_settings && !change->environment)) return false;
+    }
+    return true;
+}
+
+static void *lay_out_event(struct block *block, const void *from)
+{
+    const struct event_parts *parts = from;
+    const Jwkd__V1__Change *change = parts->change;
+    jwkd_event *out = block_take(block, sizeof *out);
+    jwkd_event event = {
+        .kind = KINDS[change->kind],
+        .environment = block_text(block, parts->event->environment),
+        .revision = parts->event->state->revision,
+        .previous_revision = parts->event->previous_revision,
+        .at = parts->event->at,
+        .primary_kid = block_text(block, parts->event->primary_kid),
+    };
+    if (change->key) {
+        jwkd_key *room = block_take(block, sizeof *room), key = answer_key(block, change->key);
+        if (room) *room = key;
+        event.key = room;
+    }
+    if (change->environment) {
+        jwkd_environment *room = block_take(block, sizeof *room);
+        jwkd_environment settings = answer_environment(block, change->environment);
+        if (room) *room = settings;
+        event.settings = room;
+    }
+    if (out) *out = event;
+    return out;
+}
+
+jwkd_status answer_event_block(const Jwkd__V1__Event *event, const Jwkd__V1__Change *change, jwkd_event **out)
+{
+    void *block;
+    TRY(block_build(lay_out_event, &(struct event_parts){.event = event, .change = change}, &block));
+    *out = block;
+    return JWKD_OK;
+}
+
+const char *jwkd_event_kind_name(jwkd_event_kind kind)
+{
+    static const char *const NAMES[] = {
+        [JWKD_EVENT_SYNCHRONISED] = "SYNCHRONISED",
+        [JWKD_EVENT_ENVIRONMENT_CREATED] = "ENVIRONMENT_CREATED",
+        [JWKD_EVENT_ENVIRONMENT_UPDATED] = "ENVIRONMENT_UPDATED",
+        [JWKD_EVENT_ENVIRONMENT_DELETED] = "ENVIRONMENT_DELETED",
+        [JWKD_EVENT_KEY_PUBLISHED] = "KEY_PUBLISHED",
+        [JWKD_EVENT_KEY_PROMOTED] = "KEY_PROMOTED",
+        [JWKD_EVENT_KEY_DEACTIVATED] = "KEY_DEACTIVATED",
+        [JWKD_EVENT_KEY_DESTROYED] = "KEY_DESTROYED",
+        [JWKD_EVENT_CONNECTED] = "CONNECTED",
+        [JWKD_EVENT_DISCONNECTED] = "DISCONNECTED",
+    };
+    return (unsigned)kind < sizeof NAMES / sizeof *NAMES ? NAMES[kind] : "UNKNOWN";
+}

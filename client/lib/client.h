@@ -1,0 +1,70 @@
+/* A connection: the REQ socket, what hello told us, and the handles that live on it. */
+#ifndef LIB_CLIENT_H
+#define LIB_CLIENT_H
+
+#include <jwkd.h>
+#include <nng/nng.h>
+#include <pthread.h>
+
+#include "lib/url.h"
+#include "wire/wire.h"
+
+struct call;
+struct follow;
+struct lane;
+
+enum { CLIENT_LANES = 64 };
+
+/* Who takes a call's steps: nng's threads, or the thread that waits for the answer. */
+enum call_way { CALL_BY_CALLBACK, CALL_BY_WAITING, CALL_WAYS };
+
+/* What hello said, kept until the service says that it was restarted. */
+struct session {
+    bool known;
+    uint8_t boot_id[16];
+    uint64_t service_clock_ns, our_clock_ns; /* the same instant, or ours a little later */
+    uint64_t service_revision;
+    char events_url[URL_SIZE]; /* "": the service offered none that we may follow */
+};
+
+struct jwkd_client {
+    unsigned generation; /* fork_generation() at the birth */
+    struct url url;
+    char *name;
+    uint32_t timeout_ms;
+    bool background;
+    nng_socket socket;
+
+    pthread_mutex_t lock; /* guards all below; held across no call into nng but aborting */
+    pthread_cond_t calls_ended;
+    bool closing;
+    struct session session;
+    nng_pipe pipe; /* the connection, where there is one */
+    struct call *active, *idle[CALL_WAYS];
+    struct lane *lanes[CLIENT_LANES];
+    size_t waiting;        /* sign items in all lanes' queues */
+    struct follow *follow; /* made when first needed */
+};
+
+/* JWKD_CLOSED when the handle is NULL, closing, or was inherited across fork(). */
+jwkd_status client_check(const jwkd_client *client, jwkd_error *error) MUST_CHECK;
+
+struct session client_session(jwkd_client *client);
+/* Forgets a session of this boot, if it is the one known: the next call says hello again. */
+void client_forget_session(jwkd_client *client, const uint8_t boot_id[16]);
+/* Closes a connection that does not answer, so that nng makes another. `pipe`: what client_pipe() said when
+ * it was asked. */
+void client_drop_pipe(jwkd_client *client, nng_pipe pipe);
+nng_pipe client_pipe(jwkd_client *client);
+/* Takes over a hello. MALFORMED, UNSUPPORTED. */
+jwkd_status client_learn(
+    jwkd_client *client, const Jwkd__V1__HelloReply *hello, jwkd_error *error) MUST_CHECK;
+
+/* For pipe callbacks at NNG_PIPE_EV_ADD_PRE: closes a pipe whose other end belongs to a user that may not
+ * speak for the service; false then. */
+bool client_admit(jwkd_client *client, nng_pipe pipe);
+
+/* INVALID_ARGUMENT unless it is an environment's name: checked here, since names become topics. */
+jwkd_status check_environment_name(const char *name, jwkd_error *error) MUST_CHECK;
+
+#endif

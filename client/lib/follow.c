@@ -1,0 +1,304 @@
+#include "lib/follow.h"
+
+#include <nng/protocol/pubsub0/sub.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "lib/answer.h"
+
+enum {
+    RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
+    RECONNECT_MIN_MS = 10,
+    RECONNECT_MAX_MS = 250,
+};
+
+/* ---- what arrives; in nng's callback */
+
+static bool follows(const struct follower *follower, const char *environment)
+{
+    return !*follower->environment || strcmp(follower->environment, environment) == 0;
+}
+
+void follower_resync(struct follower *follower)
+{
+    follower->needs_sync = true;
+    pthread_cond_broadcast(&follower->follow->changed);
+}
+
+static void resync_all(struct follow *follow)
+{
+    for (struct follower *f = follow->followers; f; f = f->next)
+        follower_resync(f);
+}
+
+/* Another boot id: the service was restarted, and may have said things that nobody heard. */
+static void check_boot(struct follow *follow, ProtobufCBinaryData boot_id)
+{
+    if (boot_id.len != sizeof follow->boot_id || memcmp(boot_id.data, follow->boot_id, boot_id.len) == 0)
+        return;
+    memcpy(follow->boot_id, boot_id.data, sizeof follow->boot_id);
+    resync_all(follow);
+}
+
+static void handle_event(struct follow *follow, struct bytes topic, const Jwkd__V1__Event *event)
+{
+    if (!bytes_equal_text(topic, event->environment) || !answer_event_is_whole(event)) return;
+    pthread_mutex_lock(&follow->lock);
+    check_boot(follow, event->boot_id);
+    for (struct follower *f = follow->followers; f; f = f->next)
+        if (follows(f, event->environment)) f->kind->on_event(f, event);
+    pthread_mutex_unlock(&follow->lock);
+}
+
+static void handle_heartbeat(struct follow *follow, const Jwkd__V1__Heartbeat *heartbeat)
+{
+    pthread_mutex_lock(&follow->lock);
+    check_boot(follow, heartbeat->boot_id);
+    follow->service_revision = heartbeat->service_revision;
+    for (struct follower *f = follow->followers; f; f = f->next) {
+        if (f->needs_sync || f == follow->syncing || heartbeat->service_revision <= f->synced_at) continue;
+        if (heartbeat->covers_from > f->synced_at || f->kind->is_behind(f, heartbeat))
+            follower_resync(f);
+        else
+            f->synced_at = heartbeat->service_revision;
+    }
+    pthread_mutex_unlock(&follow->lock);
+}
+
+/* Whatever is not well formed is passed over: if it was an event, the next one or a heartbeat shows the gap.
+ */
+static void handle(struct follow *follow, struct bytes message)
+{
+    struct bytes topic, body;
+    struct arena arena = {0};
+    ProtobufCMessage *unpacked;
+    if (message.size > LIMIT_EVENT || wire_split(message, &topic, &body) != JWKD_OK) return;
+    bool heartbeat = topic.size == 0;
+    const ProtobufCMessageDescriptor *type =
+        heartbeat ? &jwkd__v1__heartbeat__descriptor : &jwkd__v1__event__descriptor;
+    if (wire_unpack(type, body, &arena, &unpacked) == JWKD_OK) {
+        if (heartbeat)
+            handle_heartbeat(follow, (const Jwkd__V1__Heartbeat *)unpacked);
+        else
+            handle_event(follow, topic, (const Jwkd__V1__Event *)unpacked);
+    }
+    arena_clear(&arena);
+}
+
+static void on_received(void *argument)
+{
+    struct follow *follow = argument;
+    int result = nng_aio_result(follow->receive);
+    if (result == NNG_ECLOSED || result == NNG_ECANCELED) return;
+    if (result == 0) {
+        nng_msg *message = nng_aio_get_msg(follow->receive);
+        handle(follow, bytes_of(nng_msg_body(message), nng_msg_len(message)));
+        nng_msg_free(message);
+    }
+    nng_recv_aio(follow->socket, follow->receive);
+}
+
+/* ---- the connection */
+
+static void tell_all(struct follow *follow, jwkd_event_kind kind)
+{
+    for (struct follower *f = follow->followers; f; f = f->next)
+        notice_plain(f, kind, "", 0, "");
+}
+
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
+{
+    struct follow *follow = argument;
+    bool admitted = event != NNG_PIPE_EV_ADD_PRE || client_admit(follow->client, pipe);
+    pthread_mutex_lock(&follow->lock);
+    if (!admitted) {
+        follow->denied = true;
+    } else if (event == NNG_PIPE_EV_ADD_POST) {
+        follow->pipe = pipe;
+        follow->connected = true;
+        follow->denied = false;
+        follow->retry_at_ns = 0;
+        tell_all(follow, JWKD_EVENT_CONNECTED);
+        if (follow->connected_before) resync_all(follow); /* what was published meanwhile is lost */
+        follow->connected_before = true;
+    } else if (event == NNG_PIPE_EV_REM_POST && follow->connected &&
+               nng_pipe_id(pipe) == nng_pipe_id(follow->pipe)) {
+        follow->connected = false;
+        tell_all(follow, JWKD_EVENT_DISCONNECTED);
+    }
+    pthread_cond_broadcast(&follow->changed);
+    pthread_mutex_unlock(&follow->lock);
+}
+
+static int open_socket(struct follow *follow)
+{
+    int result = nng_sub0_open(&follow->socket);
+    if (result != 0) return result;
+    result = nng_socket_set_int(follow->socket, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
+    if (result == 0) result = nng_socket_set_size(follow->socket, NNG_OPT_RECVMAXSZ, LIMIT_EVENT);
+    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    for (nng_pipe_ev event = NNG_PIPE_EV_ADD_PRE; result == 0 && event < NNG_PIPE_EV_NUM; event++)
+        result = nng_pipe_notify(follow->socket, event, on_pipe, follow);
+    struct bytes heartbeats = WIRE_HEARTBEAT_TOPIC;
+    if (result == 0)
+        result = nng_socket_set(follow->socket, NNG_OPT_SUB_SUBSCRIBE, heartbeats.data, heartbeats.size);
+    if (result == 0) result = nng_aio_alloc(&follow->receive, on_received, follow);
+    if (result == 0) nng_aio_set_timeout(follow->receive, NNG_DURATION_INFINITE);
+    return result;
+}
+
+static void close_socket(struct follow *follow)
+{
+    if (nng_socket_id(follow->socket) <= 0) return;
+    if (follow->receive) nng_aio_stop(follow->receive);
+    for (nng_pipe_ev event = NNG_PIPE_EV_ADD_PRE; event < NNG_PIPE_EV_NUM; event++)
+        nng_pipe_notify(follow->socket, event, NULL, NULL);
+    nng_close(follow->socket);
+    if (follow->receive) nng_aio_free(follow->receive);
+}
+
+/* ---- making and ending */
+
+static void stop_thread(struct follow *follow, pthread_t thread)
+{
+    pthread_mutex_lock(&follow->lock);
+    follow->stop = true;
+    pthread_cond_broadcast(&follow->changed);
+    pthread_cond_broadcast(&follow->noticed);
+    pthread_mutex_unlock(&follow->lock);
+    pthread_join(thread, NULL);
+}
+
+static void follow_delete(struct follow *follow)
+{
+    close_socket(follow);
+    pthread_cond_destroy(&follow->changed);
+    pthread_cond_destroy(&follow->noticed);
+    pthread_mutex_destroy(&follow->lock);
+    free(follow);
+}
+
+static jwkd_status follow_new(jwkd_client *client, struct follow **out, jwkd_error *error)
+{
+    struct follow *follow = calloc(1, sizeof *follow);
+    if (!follow) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    follow->client = client;
+    follow->last_notice = &follow->first_notice;
+    pthread_mutex_init(&follow->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&follow->changed, &attributes);
+    pthread_cond_init(&follow->noticed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    int result = open_socket(follow);
+    if (result != 0) {
+        follow_delete(follow);
+        return fail(error, JWKD_NO_MEMORY, "no socket for events: %s", nng_strerror(result));
+    }
+    bool working = pthread_create(&follow->worker, NULL, follow_work, follow) == 0;
+    bool telling = working && pthread_create(&follow->teller, NULL, follow_tell, follow) == 0;
+    if (!telling) {
+        if (working) stop_thread(follow, follow->worker);
+        follow_delete(follow);
+        return fail(error, JWKD_NO_MEMORY, "no thread to follow events");
+    }
+    nng_recv_aio(follow->socket, follow->receive);
+    *out = follow;
+    return JWKD_OK;
+}
+
+void follow_free(struct follow *follow)
+{
+    if (!follow) return;
+    stop_thread(follow, follow->worker);
+    stop_thread(follow, follow->teller);
+    follow_delete(follow);
+}
+
+/* The client's, made by whoever comes first. */
+static jwkd_status follow_get(jwkd_client *client, struct follow **out, jwkd_error *error)
+{
+    pthread_mutex_lock(&client->lock);
+    struct follow *known = client->follow;
+    pthread_mutex_unlock(&client->lock);
+    if (!known) {
+        struct follow *made = NULL;
+        TRY(follow_new(client, &made, error));
+        pthread_mutex_lock(&client->lock);
+        known = client->follow;
+        if (!known) client->follow = known = TAKE(made);
+        pthread_mutex_unlock(&client->lock);
+        follow_free(made); /* another thread was quicker */
+    }
+    *out = known;
+    return JWKD_OK;
+}
+
+/* ---- followers */
+
+/* nng's subscribing only changes a list of its own: safe under the lock, which keeps it in step with ours. */
+static int subscribe(struct follower *follower, const char *option)
+{
+    size_t size = *follower->environment ? strlen(follower->environment) + 1 : 0;
+    return nng_socket_set(follower->follow->socket, option, follower->environment, size);
+}
+
+static void follower_remove(struct follower *follower)
+{
+    struct follow *follow = follower->follow;
+    struct follower **place = &follow->followers;
+    bool shared = false;
+    while (*place != follower)
+        place = &(*place)->next;
+    *place = follower->next;
+    for (struct follower *f = follow->followers; f; f = f->next)
+        if (strcmp(f->environment, follower->environment) == 0) shared = true;
+    if (!shared) (void)subscribe(follower, NNG_OPT_SUB_UNSUBSCRIBE);
+}
+
+void follower_close(struct follower *follower)
+{
+    struct follow *follow = follower->follow;
+    pthread_mutex_lock(&follow->lock);
+    follower->closing = true;
+    follower->needs_sync = false;
+    notice_drop_all(follower);
+    pthread_cond_broadcast(&follow->changed);
+    while (follow->syncing == follower || follow->telling == follower)
+        pthread_cond_wait(&follow->changed, &follow->lock);
+    notice_drop_all(follower);
+    follower_remove(follower);
+    pthread_mutex_unlock(&follow->lock);
+}
+
+jwkd_status follower_open(struct follower *follower, const struct follower_kind *kind, jwkd_client *client,
+    const char *environment, jwkd_on_event *on_event, void *context, jwkd_error *error)
+{
+    struct follow *follow;
+    TRY(follow_get(client, &follow, error));
+    follower->kind = kind;
+    follower->follow = follow;
+    follower->on_event = on_event;
+    follower->context = context;
+    memcpy(follower->environment, environment, strlen(environment) + 1);
+    pthread_mutex_lock(&follow->lock);
+    if (subscribe(follower, NNG_OPT_SUB_SUBSCRIBE) != 0) {
+        pthread_mutex_unlock(&follow->lock);
+        return fail(error, JWKD_NO_MEMORY, "out of memory");
+    }
+    follower->next = follow->followers;
+    follow->followers = follower;
+    follower_resync(follower);
+    while (!client->background && !follower->tried)
+        pthread_cond_wait(&follow->changed, &follow->lock);
+    jwkd_status status = follower->tried ? follower->first_status : JWKD_OK;
+    if (status != JWKD_OK && error) *error = follower->first_error;
+    pthread_mutex_unlock(&follow->lock);
+    if (status != JWKD_OK && !client->background) {
+        follower_close(follower);
+        return status;
+    }
+    return JWKD_OK;
+}

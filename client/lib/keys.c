@@ -1,0 +1,311 @@
+#include "lib/keys.h"
+
+#include <stdlib.h>
+
+/* ---- identities and names */
+
+bool identity_read(const Jwkd__V1__State *state, struct identity *out)
+{
+    if (!state || state->epoch.len != sizeof out->epoch) return false;
+    memcpy(out->epoch, state->epoch.data, sizeof out->epoch);
+    out->environment_id = state->environment_id;
+    out->revision = state->revision;
+    return true;
+}
+
+bool identity_comparable(const struct identity *a, const struct identity *b)
+{
+    return a->environment_id == b->environment_id && memcmp(a->epoch, b->epoch, sizeof a->epoch) == 0;
+}
+
+static int names_find(const struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], name) == 0) return (int)i;
+    return -1;
+}
+
+bool names_contain(const struct names *names, const char *name)
+{
+    return names_find(names, name) >= 0;
+}
+
+static jwkd_status names_add(struct names *names, const char *name)
+{
+    if (names_contain(names, name)) return JWKD_OK;
+    if (names->count >= LIMIT_KEYSET_KEYS) return JWKD_RESOURCE_EXHAUSTED;
+    char **grown = realloc(names->items, (names->count + 1) * sizeof *grown);
+    if (!grown) return JWKD_NO_MEMORY;
+    names->items = grown;
+    char *copy = strdup(name);
+    if (!copy) return JWKD_NO_MEMORY;
+    grown[names->count++] = copy;
+    return JWKD_OK;
+}
+
+static void names_remove(struct names *names, const char *name)
+{
+    int at = names_find(names, name);
+    if (at < 0) return;
+    free(names->items[at]);
+    names->items[at] = names->items[--names->count];
+}
+
+static void names_clear(struct names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->items[i]);
+    free(names->items);
+    *names = (struct names){0};
+}
+
+/* ---- making; until finished, a struct keys belongs to one thread and may be changed */
+
+static jwkd_status set_text(char **text, const char *value)
+{
+    char *copy = strdup(value);
+    if (!copy) return JWKD_NO_MEMORY;
+    free(*text);
+    *text = copy;
+    return JWKD_OK;
+}
+
+jwkd_status keys_none(struct keys **out)
+{
+    CLEANUP(keys_unref_at) struct keys *keys = calloc(1, sizeof *keys);
+    if (!keys) return JWKD_NO_MEMORY;
+    atomic_init(&keys->references, 1);
+    TRY(set_text(&keys->issuer, ""));
+    TRY(set_text(&keys->audience, ""));
+    TRY(set_text(&keys->primary_kid, ""));
+    TRY(keyset_new(NULL, 0, NULL, 0, &keys->set, NULL));
+    *out = TAKE(keys);
+    return JWKD_OK;
+}
+
+static void withdraw(struct keys *keys, const char *kid)
+{
+    for (size_t i = 0; i < keys->published_count; i++)
+        if (strcmp(jwk_kid(keys->published[i]), kid) == 0) {
+            jwk_unref(keys->published[i]);
+            keys->published[i] = keys->published[--keys->published_count];
+            break;
+        }
+    names_remove(&keys->withheld, kid);
+}
+
+static void withdraw_all(struct keys *keys)
+{
+    for (size_t i = 0; i < keys->published_count; i++)
+        jwk_unref(keys->published[i]);
+    keys->published_count = 0;
+    names_clear(&keys->withheld);
+}
+
+static jwkd_status publish(struct keys *keys, const struct jwk *jwk)
+{
+    if (keys->published_count >= LIMIT_KEYSET_KEYS) return JWKD_RESOURCE_EXHAUSTED;
+    struct jwk **grown = realloc(keys->published, (keys->published_count + 1) * sizeof(struct jwk *));
+    if (!grown) return JWKD_NO_MEMORY;
+    keys->published = grown;
+    grown[keys->published_count++] = jwk_ref(jwk);
+    return JWKD_OK;
+}
+
+static jwkd_status take_settings(struct keys *keys, const Jwkd__V1__Environment *environment)
+{
+    TRY(set_text(&keys->issuer, environment->issuer));
+    TRY(set_text(&keys->audience, environment->default_audience));
+    keys->leeway_sec =
+        environment->leeway_sec < LIMIT_LEEWAY_SEC ? environment->leeway_sec : LIMIT_LEEWAY_SEC;
+    return JWKD_OK;
+}
+
+static bool pin_counts(const struct keys *keys, const struct pins *pins, const char *kid)
+{
+    for (size_t i = 0; i < keys->published_count; i++)
+        if (strcmp(jwk_kid(keys->published[i]), kid) == 0) return false;
+    return pins->always || names_contain(&keys->withheld, kid);
+}
+
+/* Makes the set to judge by from all the rest. */
+static jwkd_status finish(struct keys *keys, const struct pins *pins)
+{
+    size_t count = keys->published_count;
+    CLEANUP(free_at) struct jwk **all = malloc((count + pins->count + 1) * sizeof(struct jwk *));
+    CLEANUP(free_at) struct bytes *revoked = malloc((keys->revoked.count + 1) * sizeof *revoked);
+    if (!all || !revoked) return JWKD_NO_MEMORY;
+    for (size_t i = 0; i < count; i++)
+        all[i] = keys->published[i];
+    for (size_t i = 0; i < pins->count; i++)
+        if (pin_counts(keys, pins, jwk_kid(pins->keys[i]))) all[count++] = pins->keys[i];
+    for (size_t i = 0; i < keys->revoked.count; i++)
+        revoked[i] = bytes_of_text(keys->revoked.items[i]);
+    struct keyset *set = NULL;
+    TRY(keyset_new(all, count, revoked, keys->revoked.count, &set, NULL));
+    keyset_unref(keys->set);
+    keys->set = set;
+    return JWKD_OK;
+}
+
+static jwkd_status copy(const struct keys *old, struct keys **out)
+{
+    CLEANUP(keys_unref_at) struct keys *keys = NULL;
+    TRY(keys_none(&keys));
+    keys->known = old->known;
+    keys->identity = old->identity;
+    keys->leeway_sec = old->leeway_sec;
+    TRY(set_text(&keys->issuer, old->issuer));
+    TRY(set_text(&keys->audience, old->audience));
+    TRY(set_text(&keys->primary_kid, old->primary_kid));
+    for (size_t i = 0; i < old->published_count; i++)
+        TRY(publish(keys, old->published[i]));
+    for (size_t i = 0; i < old->withheld.count; i++)
+        TRY(names_add(&keys->withheld, old->withheld.items[i]));
+    for (size_t i = 0; i < old->revoked.count; i++)
+        TRY(names_add(&keys->revoked, old->revoked.items[i]));
+    *out = TAKE(keys);
+    return JWKD_OK;
+}
+
+/* ---- where they come from */
+
+static jwkd_status publish_document(
+    struct keys *keys, struct bytes jwks, enum alg default_alg, jwkd_error *error)
+{
+    /* A key of a kind not known here is left out, as RFC 7517 section 5 wants it: the others stay usable. */
+    const struct keyset_rules rules = {.default_alg = default_alg, .skip_unusable = true};
+    CLEANUP(keyset_unref_at) struct keyset *document = NULL;
+    TRY(keyset_from_json(jwks, &rules, NULL, 0, &document, error));
+    for (size_t i = 0; i < keyset_count(document); i++)
+        if (publish(keys, keyset_at(document, i)) != JWKD_OK)
+            return fail(error, JWKD_NO_MEMORY, "out of memory");
+    return JWKD_OK;
+}
+
+static const struct pins NO_PINS = {0};
+
+static jwkd_status take_snapshot(struct keys *keys, const Jwkd__V1__JwksReply *snapshot)
+{
+    TRY(set_text(&keys->primary_kid, snapshot->primary_kid));
+    TRY(take_settings(keys, snapshot->environment));
+    for (size_t i = 0; i < snapshot->n_withheld; i++)
+        TRY(names_add(&keys->withheld, snapshot->withheld[i]));
+    for (size_t i = 0; i < snapshot->n_deactivated; i++) {
+        withdraw(keys, snapshot->deactivated[i]);
+        TRY(names_add(&keys->revoked, snapshot->deactivated[i]));
+    }
+    return finish(keys, &NO_PINS);
+}
+
+jwkd_status keys_from_snapshot(const Jwkd__V1__JwksReply *snapshot, struct keys **out, jwkd_error *error)
+{
+    CLEANUP(keys_unref_at) struct keys *keys = NULL;
+    if (keys_none(&keys) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    if (!identity_read(snapshot->state, &keys->identity))
+        return fail(error, JWKD_MALFORMED, "the service's snapshot lacks its state");
+    TRY(publish_document(keys, wire_view(snapshot->jwks), ALG_NONE, error));
+    jwkd_status status = take_snapshot(keys, snapshot);
+    if (status != JWKD_OK) return fail(error, status, "the service's snapshot cannot be used");
+    keys->known = true;
+    *out = TAKE(keys);
+    return JWKD_OK;
+}
+
+jwkd_status keys_from_jwks(struct bytes jwks, struct keys **out, jwkd_error *error)
+{
+    CLEANUP(keys_unref_at) struct keys *keys = NULL;
+    if (keys_none(&keys) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    TRY(publish_document(keys, jwks, ALG_RS256, error));
+    jwkd_status status = finish(keys, &NO_PINS);
+    if (status != JWKD_OK) return fail(error, status, "%s", jwkd_status_text(status));
+    keys->known = true;
+    *out = TAKE(keys);
+    return JWKD_OK;
+}
+
+static jwkd_status apply_published(struct keys *keys, const Jwkd__V1__Key *key)
+{
+    static const struct jwk_rules RULES = {.default_alg = ALG_NONE, .require_kid = true};
+    withdraw(keys, key->kid);
+    if (key->public_jwk.len == 0) return names_add(&keys->withheld, key->kid);
+    CLEANUP(jwk_unref_at) struct jwk *jwk = NULL;
+    jwkd_status status = jwk_from_json(wire_view(key->public_jwk), &RULES, &jwk, NULL);
+    if (status == JWKD_UNSUPPORTED) return JWKD_OK; /* as in a snapshot: left out */
+    TRY(status);
+    if (strcmp(jwk_kid(jwk), key->kid) != 0) return JWKD_MALFORMED;
+    return publish(keys, jwk);
+}
+
+static jwkd_status apply(struct keys *keys, const Jwkd__V1__Change *change)
+{
+    switch (change->kind) {
+    case JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED:
+    case JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED:
+        return take_settings(keys, change->environment);
+    case JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED:
+        withdraw_all(keys);
+        return JWKD_OK;
+    case JWKD__V1__CHANGE__KIND__KEY_PUBLISHED:
+        return apply_published(keys, change->key);
+    case JWKD__V1__CHANGE__KIND__KEY_PROMOTED:
+        return JWKD_OK; /* the event names the primary key */
+    case JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED:
+    case JWKD__V1__CHANGE__KIND__KEY_DESTROYED:
+        withdraw(keys, change->key->kid);
+        return names_add(&keys->revoked, change->key->kid);
+    case JWKD__V1__CHANGE__KIND__NONE:
+    case _JWKD__V1__CHANGE__KIND_IS_INT_SIZE:
+        break;
+    }
+    return JWKD_UNSUPPORTED;
+}
+
+jwkd_status keys_after(
+    const struct keys *old, const Jwkd__V1__Event *event, const struct pins *pins, struct keys **out)
+{
+    CLEANUP(keys_unref_at) struct keys *keys = NULL;
+    TRY(copy(old, &keys));
+    for (size_t i = 0; i < event->n_changes; i++)
+        TRY(apply(keys, event->changes[i]));
+    TRY(set_text(&keys->primary_kid, event->primary_kid));
+    if (!identity_read(event->state, &keys->identity)) return JWKD_MALFORMED;
+    TRY(finish(keys, pins));
+    *out = TAKE(keys);
+    return JWKD_OK;
+}
+
+jwkd_status keys_again(const struct keys *old, bool deleted, const struct pins *pins, struct keys **out)
+{
+    CLEANUP(keys_unref_at) struct keys *keys = NULL;
+    TRY(copy(old, &keys));
+    if (deleted) {
+        withdraw_all(keys);
+        keys->known = true; /* that there are none is known */
+        TRY(set_text(&keys->primary_kid, ""));
+    }
+    TRY(finish(keys, pins));
+    *out = TAKE(keys);
+    return JWKD_OK;
+}
+
+/* ---- references */
+
+struct keys *keys_ref(struct keys *keys)
+{
+    atomic_fetch_add_explicit(&keys->references, 1, memory_order_relaxed);
+    return keys;
+}
+
+void keys_unref(struct keys *keys)
+{
+    if (!keys || atomic_fetch_sub_explicit(&keys->references, 1, memory_order_acq_rel) != 1) return;
+    withdraw_all(keys);
+    free(keys->published);
+    names_clear(&keys->revoked);
+    keyset_unref(keys->set);
+    free(keys->issuer);
+    free(keys->audience);
+    free(keys->primary_kid);
+    free(keys);
+}

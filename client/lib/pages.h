@@ -1,0 +1,17 @@
+/* Lists that the service answers in pages. */
+#ifndef LIB_PAGES_H
+#define LIB_PAGES_H
+
+#include "lib/call.h"
+
+/* The replies of one list, in order. A zeroed one is empty. */
+struct pages {
+    struct reply **replies;
+    size_t count;
+};
+void pages_clear(struct pages *pages);
+
+/* All environments by name. RESOURCE_EXHAUSTED when the service does not come to an end. */
+jwkd_status pages_get_environments(jwkd_client *client, struct pages *pages, jwkd_error *error) MUST_CHECK;
+
+#endif

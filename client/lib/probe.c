@@ -1,0 +1,66 @@
+#include "lib/probe.h"
+
+#include <nng/nng.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* What both ends of an SP connection say first: a zero byte, "SP", version 0, the protocol's number (0x30
+ * request, 0x31 reply), two zero bytes. It must be said: a listener of nng 1.5.2 that is left without a word
+ * pauses for 100 ms, and can lose the connection that it was making meanwhile. */
+enum { GREETING_SIZE = 8 };
+static const uint8_t OUR_GREETING[GREETING_SIZE] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+static const uint8_t ITS_GREETING[GREETING_SIZE] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
+
+static int greet(nng_stream *stream, nng_aio *aio)
+{
+    uint8_t said[GREETING_SIZE], heard[GREETING_SIZE];
+    memcpy(said, OUR_GREETING, sizeof said);
+    nng_iov iov = {.iov_buf = said, .iov_len = sizeof said};
+    nng_aio_set_iov(aio, 1, &iov);
+    nng_stream_send(stream, aio);
+    nng_aio_wait(aio);
+    size_t got = 0;
+    while (nng_aio_result(aio) == 0 && got < sizeof heard) {
+        iov = (nng_iov){.iov_buf = heard + got, .iov_len = sizeof heard - got};
+        nng_aio_set_iov(aio, 1, &iov);
+        nng_stream_recv(stream, aio);
+        nng_aio_wait(aio);
+        if (nng_aio_result(aio) == 0) got += nng_aio_count(aio);
+    }
+    if (nng_aio_result(aio) != 0) return nng_aio_result(aio);
+    return memcmp(heard, ITS_GREETING, sizeof heard) == 0 ? 0 : NNG_EPROTO;
+}
+
+static int connect_and_greet(nng_stream_dialer *dialer, uint32_t timeout_ms)
+{
+    nng_aio *aio;
+    int result = nng_aio_alloc(&aio, NULL, NULL);
+    if (result != 0) return result;
+    nng_aio_set_timeout(aio, (nng_duration)timeout_ms);
+    nng_stream_dialer_dial(dialer, aio);
+    nng_aio_wait(aio);
+    result = nng_aio_result(aio);
+    if (result == 0) {
+        nng_stream *stream = nng_aio_get_output(aio, 0);
+        result = greet(stream, aio);
+        nng_stream_free(stream);
+    }
+    nng_aio_free(aio);
+    return result;
+}
+
+jwkd_status probe(const char *url, uint32_t timeout_ms, jwkd_error *error)
+{
+    nng_stream_dialer *dialer;
+    int result = nng_stream_dialer_alloc(&dialer, url);
+    if (result == 0) {
+        result = connect_and_greet(dialer, timeout_ms);
+        nng_stream_dialer_free(dialer);
+    }
+    if (result == 0) return JWKD_OK;
+    if (result == NNG_ENOMEM) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    if (result == NNG_EPERM) return fail(error, JWKD_DENIED, "no permission to connect to %s", url);
+    if (result == NNG_EPROTO) return fail(error, JWKD_UNREACHABLE, "what listens at %s is no jwkd", url);
+    return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url, nng_strerror(result));
+}

@@ -1,0 +1,239 @@
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "lib/block.h"
+#include "lib/call.h"
+#include "lib/coalesce.h"
+
+/* Checked here, so that one caller's nonsense never fails the others that it would travel with. */
+static jwkd_status check_item(const jwkd_sign_item *item, jwkd_error *error)
+{
+    if (!item) return fail(error, JWKD_INVALID_ARGUMENT, "there is nothing to sign");
+    if (item->claims.size > LIMIT_CLAIMS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a claims set has at most %d bytes", (int)LIMIT_CLAIMS);
+    if (item->type && strlen(item->type) > LIMIT_TYP)
+        return fail(error, JWKD_INVALID_ARGUMENT, "typ has at most %d characters", (int)LIMIT_TYP);
+    if (item->audience_count > LIMIT_AUDIENCES)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a token has at most %d audiences", (int)LIMIT_AUDIENCES);
+    for (size_t i = 0; i < item->audience_count; i++)
+        if (!item->audiences[i] || strlen(item->audiences[i]) > LIMIT_AUDIENCE)
+            return fail(
+                error, JWKD_INVALID_ARGUMENT, "an audience has at most %d characters", (int)LIMIT_AUDIENCE);
+    return JWKD_OK;
+}
+
+/* Borrows everything. `audiences` holds item->audience_count pointers. */
+static Jwkd__V1__SignItem wire_item(const jwkd_sign_item *item, char **audiences)
+{
+    Jwkd__V1__SignItem wire = JWKD__V1__SIGN_ITEM__INIT;
+    wire.claims = wire_bytes(bytes_of(item->claims.data, item->claims.size));
+    wire.type = wire_text(item->type);
+    for (size_t i = 0; i < item->audience_count; i++)
+        audiences[i] = wire_text(item->audiences[i]);
+    wire.audience = audiences;
+    wire.n_audience = item->audience_count;
+    wire.lifetime_sec = item->lifetime_sec;
+    return wire;
+}
+
+static jwkd_status check(
+    jwkd_client *client, const char *environment, const jwkd_sign_item *item, jwkd_error *error)
+{
+    TRY(client_check(client, error));
+    TRY(check_environment_name(environment, error));
+    return check_item(item, error);
+}
+
+/* ---- one, waiting */
+
+struct waiting_sign {
+    struct sign_item item; /* first: done() is given a pointer to it */
+    sem_t ended;
+    jwkd_status status;
+    char *token;
+    jwkd_error error;
+};
+
+static void wake(struct sign_item *item, jwkd_status status, const char *token, const jwkd_error *error)
+{
+    struct waiting_sign *waiting = (struct waiting_sign *)item;
+    if (status == JWKD_OK && block_from_text(bytes_of_text(token), &waiting->token) != JWKD_OK)
+        status = fail(&waiting->error, JWKD_NO_MEMORY, "out of memory");
+    else if (status != JWKD_OK)
+        waiting->error = *error;
+    waiting->status = status;
+    sem_post(&waiting->ended);
+}
+
+jwkd_status jwkd_sign(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
+    char **out_token, jwkd_error *error)
+{
+    TRY(check(client, environment, item, error));
+    char *audiences[LIMIT_AUDIENCES];
+    struct waiting_sign waiting = {.item = {.wire = wire_item(item, audiences),
+                                       .expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS,
+                                       .done = wake}};
+    sem_init(&waiting.ended, 0, 0);
+    jwkd_status status = coalesce_submit(client, environment, &waiting.item, error);
+    if (status == JWKD_OK) {
+        while (sem_wait(&waiting.ended) != 0 && errno == EINTR)
+            continue;
+        status = waiting.status;
+        if (status == JWKD_OK)
+            *out_token = waiting.token;
+        else if (error)
+            *error = waiting.error;
+    }
+    sem_destroy(&waiting.ended);
+    return status;
+}
+
+/* ---- one, not waiting */
+
+struct async_sign {
+    struct sign_item item; /* first: done() is given a pointer to it */
+    jwkd_sign_done *done;
+    void *context;
+};
+
+static void pass_on(struct sign_item *item, jwkd_status status, const char *token, const jwkd_error *error)
+{
+    struct async_sign *async = (struct async_sign *)item;
+    async->done(async->context, status, token, error);
+    jwkd_free(async);
+}
+
+static void *lay_out_async(struct block *block, const void *from)
+{
+    const jwkd_sign_item *item = from;
+    struct async_sign *out = block_take(block, sizeof *out);
+    char **audiences = block_take(block, item->audience_count * sizeof *audiences);
+    jwkd_sign_item copy = *item;
+    const char *texts[LIMIT_AUDIENCES];
+    for (size_t i = 0; i < item->audience_count; i++)
+        texts[i] = block_text(block, item->audiences[i]);
+    copy.claims = block_bytes(block, bytes_of(item->claims.data, item->claims.size));
+    copy.type = item->type ? block_text(block, item->type) : NULL;
+    copy.audiences = texts;
+    if (out) *out = (struct async_sign){.item = {.wire = wire_item(&copy, audiences)}};
+    return out;
+}
+
+jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
+    jwkd_sign_done *done, void *context, jwkd_error *error)
+{
+    TRY(check(client, environment, item, error));
+    if (!done) return fail(error, JWKD_INVALID_ARGUMENT, "there is no callback");
+    void *block;
+    if (block_build(lay_out_async, item, &block) != JWKD_OK)
+        return fail(error, JWKD_NO_MEMORY, "out of memory");
+    struct async_sign *async = block;
+    async->item.expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS;
+    async->item.done = pass_on;
+    async->done = done;
+    async->context = context;
+    jwkd_status status = coalesce_submit(client, environment, &async->item, error);
+    if (status != JWKD_OK) jwkd_free(async);
+    return status;
+}
+
+/* ---- many */
+
+static void *lay_out_signed(struct block *block, const void *from)
+{
+    const Jwkd__V1__SignReply *reply = from;
+    jwkd_signed_list *out = block_take(block, sizeof *out);
+    jwkd_signed_token *tokens = block_take(block, reply->n_tokens * sizeof *tokens);
+    for (size_t i = 0; i < reply->n_tokens; i++) {
+        const Jwkd__V1__SignedToken *token = reply->tokens[i];
+        unsigned code = (unsigned)token->status;
+        jwkd_signed_token one = {
+            .status = code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL,
+            .message = block_text(block, token->message),
+            .token = block_text(block, token->token),
+            .expires_at = token->expires_at,
+        };
+        if (tokens) tokens[i] = one;
+    }
+    jwkd_signed_list list = {
+        .kid = block_text(block, reply->kid), .count = reply->n_tokens, .tokens = tokens};
+    if (out) *out = list;
+    return out;
+}
+
+static jwkd_status sign_batch(jwkd_client *client, const char *environment, Jwkd__V1__SignItem **items,
+    size_t count, jwkd_signed_list **out, jwkd_error *error)
+{
+    Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
+    sign.environment = wire_text(environment);
+    sign.items = items;
+    sign.n_items = count;
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN;
+    request.sign = &sign;
+    if (jwkd__v1__request__get_packed_size(&request) > LIMIT_REQUEST - 1024)
+        return fail(error, JWKD_INVALID_ARGUMENT, "these claims sets are too large for one request");
+    CLEANUP(reply_free_at) struct reply *reply = NULL;
+    TRY(client_call(client, &request, JWKD__V1__REPLY__RESULT_SIGNED, NULL, &reply, error));
+    if (reply->message->signed_->n_tokens != count)
+        return fail(error, JWKD_MALFORMED, "the service did not answer with a token for each claims set");
+    void *block;
+    if (block_build(lay_out_signed, reply->message->signed_, &block) != JWKD_OK)
+        return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *out = block;
+    return JWKD_OK;
+}
+
+jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
+    size_t count, jwkd_signed_list **out, jwkd_error *error)
+{
+    TRY(client_check(client, error));
+    TRY(check_environment_name(environment, error));
+    if (count == 0 || count > LIMIT_BATCH || !items)
+        return fail(error, JWKD_INVALID_ARGUMENT, "one request signs 1 to %d tokens", (int)LIMIT_BATCH);
+    size_t audiences = 0;
+    for (size_t i = 0; i < count; i++) {
+        TRY(check_item(&items[i], error));
+        audiences += items[i].audience_count;
+    }
+    CLEANUP(free_at) Jwkd__V1__SignItem *wire = malloc(count * sizeof *wire);
+    CLEANUP(free_at) char **texts = malloc((audiences + 1) * sizeof *texts);
+    if (!wire || !texts) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    Jwkd__V1__SignItem *pointers[LIMIT_BATCH];
+    char **next = texts;
+    for (size_t i = 0; i < count; i++) {
+        wire[i] = wire_item(&items[i], next);
+        next += items[i].audience_count;
+        pointers[i] = &wire[i];
+    }
+    return sign_batch(client, environment, pointers, count, out, error);
+}
+
+jwkd_status jwkd_sign_raw(jwkd_client *client, const char *environment, const char *type, jwkd_bytes payload,
+    char **out_token, jwkd_error *error)
+{
+    TRY(client_check(client, error));
+    TRY(check_environment_name(environment, error));
+    Jwkd__V1__SignRawRequest raw = JWKD__V1__SIGN_RAW_REQUEST__INIT;
+    raw.environment = wire_text(environment);
+    raw.type = wire_text(type);
+    raw.payload = wire_bytes(bytes_of(payload.data, payload.size));
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN_RAW;
+    request.sign_raw = &raw;
+    if (payload.size > LIMIT_CLAIMS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a payload has at most %d bytes", (int)LIMIT_CLAIMS);
+    CLEANUP(reply_free_at) struct reply *reply = NULL;
+    TRY(client_call(client, &request, JWKD__V1__REPLY__RESULT_SIGNED, NULL, &reply, error));
+    const Jwkd__V1__SignReply *reply_signed = reply->message->signed_;
+    if (reply_signed->n_tokens != 1 || reply_signed->tokens[0]->status > JWKD__V1__STATUS__INTERNAL)
+        return fail(error, JWKD_MALFORMED, "the service did not answer with one token");
+    const Jwkd__V1__SignedToken *token = reply_signed->tokens[0];
+    if (token->status != JWKD__V1__STATUS__OK)
+        return fail(error, (jwkd_status)token->status, "%s", token->message);
+    if (block_from_text(bytes_of_text(token->token), out_token) != JWKD_OK)
+        return fail(error, JWKD_NO_MEMORY, "out of memory");
+    return JWKD_OK;
+}

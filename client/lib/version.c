@@ -1,0 +1,6 @@
+#include <jwkd.h>
+
+const char *jwkd_version(void)
+{
+    return JWKD_VERSION;
+}
