@@ -4,6 +4,9 @@ add_compile_options(
   -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef
   -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wswitch-enum -Wvla
   -fstack-protector-strong -fno-common -fno-omit-frame-pointer)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+  add_compile_options(-Wno-cast-qual) # protobuf-c's initialisers cast; gcc knows that they are constants
+endif()
 if(JWKD_WERROR)
   add_compile_options(-Werror)
 endif()

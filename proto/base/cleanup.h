@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* Calls function(&variable) when the variable goes out of scope. */
-#define CLEANUP(function) __attribute__((cleanup(function)))
+#define CLEANUP(function) __attribute__((unused, cleanup(function)))
 
 /* Defines function##_at(type *), for use with CLEANUP, from a function that takes the pointer itself
  * and accepts NULL: DEFINE_CLEANUP(struct jwk *, jwk_unref) gives CLEANUP(jwk_unref_at). */

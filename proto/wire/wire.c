@@ -14,6 +14,7 @@ jwkd_status wire_unpack(const ProtobufCMessageDescriptor *type, struct bytes pac
 jwkd_status wire_pack(const ProtobufCMessage *message, struct buffer *out)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
+    if (size == 0) return JWKD_OK; /* all defaults: nothing to write, and perhaps nowhere to write it */
     TRY(buffer_reserve(out, size));
     out->size += protobuf_c_message_pack(message, out->data + out->size);
     return JWKD_OK;

@@ -1,0 +1,135 @@
+/* First, since cmocka has a macro of the name fail(). */
+#include "cli/describe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The names of members are a contract with scripts: the whole text is compared. */
+static void assert_json(json_t *value, const char *expected)
+{
+    assert_non_null(value);
+    char *text = json_dumps(value, JSON_COMPACT);
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+    free(text);
+    json_decref(value);
+}
+
+static void key_json__has_the_promised_members(void **state)
+{
+    (void)state;
+    const jwkd_key primary = {.kid = "abc",
+        .state = JWKD_KEY_ACTIVE,
+        .primary = true,
+        .algorithm = "RS256",
+        .bits = 4096,
+        .created_at = 1700000000,
+        .revision = 7,
+        .public_jwk = "{\"kty\": \"RSA\"}"};
+    assert_json(key_json(&primary),
+        "{\"kid\":\"abc\",\"state\":\"primary\",\"algorithm\":\"RS256\",\"created_at\":1700000000,"
+        "\"revision\":7,"
+        "\"primary\":true,\"held\":false,\"imported\":false,\"bits\":4096,\"public_jwk\":{\"kty\":\"RSA\"}}");
+    const jwkd_key destroyed = {.kid = "xyz",
+        .state = JWKD_KEY_DESTROYED,
+        .algorithm = "ES256",
+        .created_at = 10,
+        .deactivated_at = 11,
+        .destroyed_at = 12,
+        .revision = 8,
+        .public_jwk = "",
+        .imported = true,
+        .held = true};
+    assert_json(key_json(&destroyed),
+        "{\"kid\":\"xyz\",\"state\":\"destroyed\",\"algorithm\":\"ES256\",\"created_at\":10,\"revision\":8,"
+        "\"primary\":false,\"held\":true,\"imported\":true,\"deactivated_at\":11,\"destroyed_at\":12}");
+}
+
+static void key_json__a_jwk_that_is_no_json_fails(void **state)
+{
+    (void)state;
+    const jwkd_key key = {.kid = "abc", .state = JWKD_KEY_ACTIVE, .algorithm = "ES256", .public_jwk = "{"};
+    assert_null(key_json(&key));
+}
+
+static void key_answer_json__adds_the_environment(void **state)
+{
+    (void)state;
+    const jwkd_key_answer answer = {.key = {.kid = "abc",
+                                        .state = JWKD_KEY_DEACTIVATED,
+                                        .algorithm = "ES256",
+                                        .created_at = 10,
+                                        .deactivated_at = 11,
+                                        .revision = 8,
+                                        .public_jwk = ""},
+        .revision = 9,
+        .primary_kid = ""};
+    assert_json(key_answer_json("prod", &answer),
+        "{\"kid\":\"abc\",\"state\":\"deactivated\",\"algorithm\":\"ES256\",\"created_at\":10,\"revision\":8,"
+        "\"primary\":false,\"held\":false,\"imported\":false,\"deactivated_at\":11,"
+        "\"environment\":{\"name\":\"prod\",\"revision\":9,\"primary_kid\":null}}");
+}
+
+static void environment_json__has_the_promised_members(void **state)
+{
+    (void)state;
+    const jwkd_environment environment = {.name = "prod",
+        .issuer = "https://id.example.org",
+        .default_algorithm = "ES256",
+        .default_bits = 4096,
+        .default_audience = "",
+        .max_token_lifetime_sec = 3600,
+        .default_token_lifetime_sec = 900,
+        .leeway_sec = 30,
+        .mode = JWKD_EXCLUSIVE,
+        .show_once = true,
+        .revision = 3,
+        .primary_kid = "abc",
+        .created_at = 10,
+        .active_keys = 1};
+    assert_json(environment_json(&environment),
+        "{\"name\":\"prod\",\"issuer\":\"https://id.example.org\",\"algorithm\":\"ES256\",\"bits\":4096,"
+        "\"audience\":null,\"max_ttl_sec\":3600,\"ttl_sec\":900,\"leeway_sec\":30,\"mode\":\"exclusive\","
+        "\"show_once\":true,\"revision\":3,\"primary_kid\":\"abc\",\"created_at\":10,\"active_keys\":1}");
+}
+
+static void key_type_format__has_bits_for_rsa_only(void **state)
+{
+    (void)state;
+    char type[MOMENT_SIZE];
+    key_type_format("PS256", 3072, type);
+    assert_string_equal(type, "PS256 3072");
+    key_type_format("ES256", 4096, type);
+    assert_string_equal(type, "ES256");
+    key_type_format("RS256", 0, type);
+    assert_string_equal(type, "RS256");
+}
+
+static void json_text__is_json_for_any_bytes(void **state)
+{
+    (void)state;
+    assert_json(json_pack("[o]", json_text(bytes_of("a\0\"\xc3\xa4", 5))), "[\"a\\u0000\\\"\xc3\xa4\"]");
+    assert_json(json_pack("[o]", json_text(bytes_of("a\xff"
+                                                    "b",
+                                     3))),
+        "[\"a?b\"]");
+    assert_json(json_pack("[o]", json_text(bytes_of(NULL, 0))), "[\"\"]");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(key_json__has_the_promised_members),
+        cmocka_unit_test(key_json__a_jwk_that_is_no_json_fails),
+        cmocka_unit_test(key_answer_json__adds_the_environment),
+        cmocka_unit_test(environment_json__has_the_promised_members),
+        cmocka_unit_test(key_type_format__has_bits_for_rsa_only),
+        cmocka_unit_test(json_text__is_json_for_any_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,327 @@
+#!/usr/bin/env bash
+# jwkctl without a service: its command line, help, manual, completion, and what it judges by itself.
+#   test_jwkctl.sh JWKCTL SOURCE_DIR
+set -u
+
+jwkctl=$1
+source_dir=$2
+data=$source_dir/tests/data/cli
+manual=$source_dir/client/cli/jwkctl.1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset JWKD_URL
+export XDG_RUNTIME_DIR=$work
+failures=0
+
+failed() {
+    failures=$((failures + 1))
+    printf 'FAILED: %s\n' "$@"
+}
+
+equal() { # what, expected, got
+    [[ $2 == "$3" ]] || failed "$1" "  expected: $2" "  got:      $3"
+}
+
+contains() { # what, part, text
+    [[ $3 == *"$2"* ]] || failed "$1" "  expected a part: $2" "  got: $3"
+}
+
+# Runs jwkctl: $out, $err and $code are what came of it.
+run() {
+    timeout 60 "$jwkctl" "$@" >"$work/out" 2>"$work/err" </dev/null
+    code=$?
+    out=$(<"$work/out")
+    err=$(<"$work/err")
+}
+
+# Runs jwkctl with the first argument on its standard input.
+run_with() {
+    timeout 60 "$jwkctl" "${@:2}" >"$work/out" 2>"$work/err" <<<"$1"
+    code=$?
+    out=$(<"$work/out")
+    err=$(<"$work/err")
+}
+
+names() { grep -o '"name":"[^"]*"' | cut -d'"' -f4; }
+
+# The options of one verb, or with "" those of all verbs, from the program's own table.
+options_of() {
+    local part
+    part=$("$jwkctl" --json help)
+    if [[ -z $1 ]]; then
+        part=${part##*'],"options":['}
+    else
+        part=${part#*"{\"name\":\"$1\",\"words\""}
+        part=${part#*'"options":['}
+    fi
+    names <<<"${part%%']'*}"
+}
+
+mapfile -t verbs < <("$jwkctl" --json help | sed 's/"options":\[[^]]*\]//g' | names)
+
+# ---- Help and version: on standard output, with success
+
+equal 'verbs in the table' 19 "${#verbs[@]}"
+for arguments in --help -h help; do
+    run "$arguments"
+    equal "$arguments: exit code" 0 "$code"
+    contains "$arguments" 'usage: jwkctl' "$out"
+    equal "$arguments: standard error" '' "$err"
+    for verb in "${verbs[@]}"; do contains "$arguments" "  $verb " "$out"; done
+done
+run --version
+equal '--version: exit code' 0 "$code"
+[[ $out =~ ^jwkctl\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || failed "--version printed: $out"
+
+for verb in "${verbs[@]}"; do
+    # shellcheck disable=SC2086 # some verbs are two words
+    run help $verb
+    equal "help $verb: exit code" 0 "$code"
+    contains "help $verb" "usage: jwkctl $verb" "$out"
+    for option in $(options_of "$verb"); do contains "help $verb" "  --$option" "$out"; done
+    explained=$out
+    # shellcheck disable=SC2086
+    run $verb --help
+    equal "$verb --help" "$explained" "$out"
+done
+run help env
+equal 'help env: verbs' 5 "$(grep -c '^  env ' "$work/out")"
+
+# ---- A wrong command line: exit code 2, nothing on standard output
+
+usage() {
+    run "$@"
+    equal "'$*': exit code" 2 "$code"
+    equal "'$*': standard output" '' "$out"
+    [[ -n $err ]] || failed "'$*': said nothing"
+}
+usage
+usage bogus
+usage env
+usage env bogus
+usage help bogus
+usage list
+usage list a b
+usage show a
+usage ping now
+usage list a --pem
+usage list a --unknown
+usage list a -x
+usage list a --url
+usage jwks a --pem=1
+usage generate a --bits large
+usage generate a --bits -1
+usage sign a --ttl soon
+usage sign a --ttl 5x
+usage sign a --claims '{}' --sub b
+usage sign a --payload f
+usage sign a --payload f --type t --ttl 5m
+usage env create a --mode other
+usage env create a --aud b --aud c
+usage env create a --no-show-once
+usage env create a --leeway 0
+usage env create a --ttl 0s
+usage env create a --max-ttl 0
+usage env update a
+usage env update a --show-once --no-show-once
+usage verify
+usage verify a --signature-only
+usage verify a b c
+usage verify --jwks f a b
+usage verify --jwks f --local a
+usage verify --jwks -
+usage verify --jwks - -
+run --json bogus
+equal 'usage error with --json: exit code' 2 "$code"
+contains 'usage error with --json' '{"error":{"status":"INVALID_ARGUMENT","message":"there is no verb '"'bogus'"'"' "$err"
+
+# ---- No service: exit code 3, and what to do
+
+for url in "ipc://$work/none.sock" "$work/none.sock" tcp://127.0.0.1:1; do
+    run ping --url "$url"
+    equal "ping of $url: exit code" 3 "$code"
+    contains "ping of $url" "$url" "$err"
+    contains "ping of $url" 'jwkd --data DIR --socket-dir DIR' "$err"
+    equal "ping of $url: standard output" '' "$out"
+done
+run --url "$work/none.sock" --json list prod
+equal 'list --json without a service: exit code' 3 "$code"
+contains 'list --json without a service' '{"error":{"status":"UNREACHABLE"' "$err"
+JWKD_URL=ipc://$work/other.sock run status
+equal 'status by JWKD_URL: exit code' 3 "$code"
+contains 'status by JWKD_URL' "$work/other.sock" "$err"
+for arguments in 'watch' 'verify prod x.y.z' 'verify prod x.y.z --local' 'sign prod' 'env list' 'jwks prod'; do
+    # shellcheck disable=SC2086
+    run --url "$work/none.sock" $arguments
+    equal "$arguments without a service: exit code" 3 "$code"
+done
+
+# ---- Files: exit code 1, and which
+
+run sign prod --claims "$work/none" --url "$work/none.sock"
+equal 'claims from no file: exit code' 1 "$code"
+contains 'claims from no file' "$work/none" "$err"
+head -c 8193 /dev/zero >"$work/large"
+run sign prod --claims "$work/large" --url "$work/none.sock"
+equal 'claims too large: exit code' 1 "$code"
+contains 'claims too large' 'more than 8192 bytes' "$err"
+run verify --jwks "$work" token
+equal 'a JWKS that is a folder: exit code' 1 "$code"
+echo '{}' >"$work/key.jwk"
+chmod 644 "$work/key.jwk"
+run import prod "$work/key.jwk" --url "$work/none.sock"
+contains 'import of an exposed file' 'mode 644' "$err"
+chmod 600 "$work/key.jwk"
+run import prod "$work/key.jwk" --url "$work/none.sock"
+[[ $err != *warning* ]] || failed 'import of a file with mode 600 warned'
+
+# ---- verify --jwks
+
+while IFS=$'\t' read -r verdict name token; do
+    run verify --jwks "$data/keys.jwks" "$token"
+    equal "$name: verdict" "$verdict" "${out%% *}"
+    equal "$name: exit code" "$([[ $verdict == VALID ]] && echo 0 || echo 1)" "$code"
+    equal "$name: standard error" '' "$err"
+    run --json verify --jwks "$data/keys.jwks" "$token"
+    contains "$name: --json" "{\"verdict\":\"$verdict\"," "$out"
+done <"$data/tokens.tsv"
+
+cut -f3 "$data/tokens.tsv" >"$work/tokens"
+run_with "$(<"$work/tokens")" verify --jwks "$data/keys.jwks"
+equal 'a line a token' "$(cut -f1 "$data/tokens.tsv")" "$(cut -d' ' -f1 <<<"$out")"
+equal 'one refused of many: exit code' 1 "$code"
+run_with "$(grep ^VALID "$data/tokens.tsv" | cut -f3)" verify --jwks "$data/keys.jwks" -
+equal 'all valid: exit code' 0 "$code"
+
+good=$(head -n 1 "$work/tokens")
+run_with $'\n  \n'"$good"$' \r\n\n'"$good" verify --jwks "$data/keys.jwks"
+equal 'blank lines and line ends' $'VALID\nVALID' "$(cut -d' ' -f1 <<<"$out")"
+long=$(head -c 100000 /dev/zero | tr '\0' A)
+run_with "$long"$'\n'"$good"$'\n'"$good$long" verify --jwks "$data/keys.jwks"
+equal 'lines too long' $'MALFORMED\nVALID\nMALFORMED' "$(cut -d' ' -f1 <<<"$out")"
+run_with '' verify --jwks "$data/keys.jwks"
+equal 'no token: exit code' 1 "$code"
+contains 'no token' 'no token was given' "$err"
+run verify --jwks "$data/keys.jwks" ''
+equal 'an empty token' 'MALFORMED 1' "${out%% *} $code"
+
+run verify --jwks "$data/keys.jwks" "$good"
+equal 'a valid token' 'VALID kid=es iss=https://id.example.org sub=alice aud=orders exp=2100-01-01T00:00:00Z' "$out"
+run --json verify --jwks "$data/keys.jwks" "$good"
+equal 'a valid token, --json' '{"verdict":"VALID","kid":"es","claims":{"iss":"https://id.example.org","sub":"alice","aud":"orders","iat":1700000000,"exp":4102444800}}' "$out"
+quoted=$(awk -F'\t' '$2 == "subject-that-needs-quotes" { print $3 }' "$data/tokens.tsv")
+run verify --jwks "$data/keys.jwks" "$quoted"
+contains 'a claim cannot forge the line' ' sub="eve \u001B[31m exp=never" ' "$out"
+
+verdict() { # expected, further arguments
+    run verify --jwks "$data/keys.jwks" "${@:2}"
+    equal "${*:3}" "$1" "${out%% *}"
+}
+verdict VALID "$good" --iss https://id.example.org --aud orders --type at+jwt
+verdict VALID "$good" --aud billing --aud orders
+verdict WRONG_ISSUER "$good" --iss https://other.example.org
+verdict WRONG_AUDIENCE "$good" --aud billing
+verdict WRONG_TYPE "$good" --type dpop+jwt
+expired=$(awk -F'\t' '$1 == "EXPIRED" { print $3 }' "$data/tokens.tsv")
+verdict VALID "$expired" --signature-only
+note=$(<"$data/note.jws")
+verdict VALID "$note" --signature-only
+run --json verify --jwks "$data/keys.jwks" --signature-only "$note"
+equal 'a payload that is no claims' "{\"verdict\":\"VALID\",\"kid\":\"es\",\"payload\":\"$(cut -d. -f2 <<<"$note")\"}" "$out"
+verdict BAD_SIGNATURE "$(awk -F'\t' '$2 == "claims-altered" { print $3 }' "$data/tokens.tsv")" --signature-only
+
+run_with "$(<"$data/keys.jwks")" verify --jwks - "$good"
+equal 'a JWKS on standard input' VALID "${out%% *}"
+echo 'no jwks' >"$work/bad.jwks"
+run verify --jwks "$work/bad.jwks" "$good"
+equal 'a bad JWKS: exit code' 1 "$code"
+equal 'a bad JWKS: standard output' '' "$out"
+
+# ---- inspect
+
+run inspect "$expired"
+equal 'inspect: exit code' 0 "$code"
+contains 'inspect' 'NOT VERIFIED' "$out"
+contains 'inspect' '"kid": "es"' "$out"
+contains 'inspect' '"sub": "alice"' "$out"
+[[ $out =~ expires\ +2023-11-14T22:23:20Z\ \([0-9]+d\ ago\) ]] || failed "inspect said nothing of exp: $out"
+run_with "$good" --json inspect
+equal 'inspect --json' '{"header":{"alg":"ES256","typ":"at+jwt","kid":"es"},"claims":{"iss":"https://id.example.org","sub":"alice","aud":"orders","iat":1700000000,"exp":4102444800},"verified":false}' "$out"
+run inspect "$quoted"
+[[ $out != *$'\x1b'* ]] || failed 'inspect let a control character through'
+run_with "$good"$'\ngarbage\n'"$good" --json inspect
+equal 'inspect of garbage: exit code' 1 "$code"
+equal 'inspect of garbage: lines' 3 "$(wc -l <"$work/out")"
+contains 'inspect of garbage' '{"verified":false,"error":{"status":"MALFORMED"' "$out"
+
+# ---- A reader that goes away, a full disk
+
+if [[ -w /dev/full ]]; then
+    "$jwkctl" help >/dev/full 2>"$work/err"
+    equal 'output that cannot be written: exit code' 1 "$?"
+    "$jwkctl" verify --jwks "$data/keys.jwks" "$good" >/dev/full 2>"$work/err"
+    equal 'a verdict that cannot be written: exit code' 1 "$?"
+fi
+
+# ---- The manual tells every verb and option, and no others
+
+for verb in "${verbs[@]}"; do
+    grep -qE "^\.It Cm $verb( |\$)" "$manual" || failed "the manual lacks the verb $verb"
+done
+while read -r verb; do
+    printf '%s\n' "${verbs[@]}" help | grep -qx -- "$verb" || failed "the manual has a verb $verb"
+done < <(grep -oE '^\.It Cm (env )?[a-z-]+' "$manual" | cut -c8-)
+"$jwkctl" --json help | sed 's/{"name":"[^"]*","words"//g' | names | sort -u >"$work/options"
+grep -oE 'Fl -[a-z-]+' "$manual" | cut -c5- | sort -u >"$work/documented"
+equal 'options of the manual' "$(<"$work/options")" "$(<"$work/documented")"
+if command -v mandoc >/dev/null; then
+    # That the manual of jwkd is installed is not its matter.
+    lint=$(mandoc -Tlint "$manual" 2>/dev/null | grep -v 'referenced manual not found')
+    equal 'mandoc -Tlint' '' "$lint"
+fi
+
+# ---- Completion
+
+# shellcheck source=/dev/null
+source "$source_dir/client/cli/jwkctl.bash"
+
+# What is offered for the last of these words.
+offered() {
+    # shellcheck disable=SC2034 # read by _jwkctl
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    _jwkctl
+    printf '%s\n' "${COMPREPLY[@]}" | sort
+}
+
+for verb in "${verbs[@]}"; do
+    # shellcheck disable=SC2086
+    equal "options completed for $verb" "$({ options_of "$verb" && options_of ''; } | sed 's/^/--/' | sort)" \
+        "$(offered "$jwkctl" $verb --)"
+done
+equal 'verbs completed' "$(printf '%s\n' "${verbs[@]%% *}" help | sort -u)" "$(offered "$jwkctl" '')"
+equal 'env verbs completed' "$(printf '%s\n' "${verbs[@]}" | sed -n 's/^env //p' | sort)" "$(offered "$jwkctl" env '')"
+for option in $(<"$work/options"); do
+    "$jwkctl" list prod --url "$work/none.sock" "--$option" >/dev/null 2>"$work/err"
+    needs=$(grep -c "needs a value" "$work/err")
+    _jwkctl_takes_value "--$option"
+    equal "completion knows whether --$option takes a value" "$needs" "$((1 - $?))"
+done
+
+cat >"$work/jwkctl" <<'PROGRAM'
+#!/usr/bin/env bash
+case $* in
+'--url ipc:///here --json env list') echo '{"environments":[{"name":"prod"},{"name":"test"}]}' ;;
+'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","public_jwk":{"kid":"abc"}},{"kid":"xyz"}],"environment":{"name":"prod"}}' ;;
+*) exit 3 ;;
+esac
+PROGRAM
+chmod +x "$work/jwkctl"
+equal 'environments completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc:///here list '')"
+equal 'an environment completed' test "$(offered "$work/jwkctl" env delete --url = ipc:///here t)"
+equal 'kids completed' $'abc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
+equal 'a kid completed as a value' xyz "$(offered "$work/jwkctl" --url ipc:///here generate prod --invalidate x)"
+equal 'modes completed' exclusive "$(offered "$work/jwkctl" env create prod --mode = e)"
+equal 'nothing completed without a service' '' "$(offered "$work/jwkctl" list '')"
+
+((failures == 0)) || echo "$failures failed"
+exit $((failures > 0))

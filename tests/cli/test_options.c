@@ -1,0 +1,153 @@
+/* First, since cmocka has a macro of the name fail(). */
+#include "cli/cli.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Splits a command line at its spaces and parses it; the text must outlive `out`. */
+static jwkd_status parse(char *line, struct arguments *out, jwkd_error *error)
+{
+    static char program[] = "jwkctl";
+    char *argv[32] = {program};
+    int argc = 1;
+    for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    return arguments_parse(argc, argv, out, error);
+}
+
+static void arguments__options_stand_anywhere(void **state)
+{
+    (void)state;
+    char lines[][80] = {"--json --url ipc:///x sign prod --ttl 15m",
+        "sign --ttl=15m prod --url=ipc:///x --json", "sign prod --json --ttl 15m --url ipc:///x --json"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct arguments arguments;
+        assert_int_equal(parse(lines[i], &arguments, NULL), JWKD_OK);
+        assert_int_equal(arguments.word_count, 2);
+        assert_string_equal(arguments.words[0], "sign");
+        assert_string_equal(arguments.words[1], "prod");
+        assert_true(option_given(&arguments, OPTION_JSON));
+        assert_false(option_given(&arguments, OPTION_PEM));
+        assert_string_equal(option_text(&arguments, OPTION_URL), "ipc:///x");
+        assert_string_equal(option_text(&arguments, OPTION_TTL), "15m");
+        assert_null(option_text(&arguments, OPTION_TYPE));
+    }
+}
+
+static void arguments__dashes_and_empty_values(void **state)
+{
+    (void)state;
+    char line[] = "verify - --iss= --type --type -- --json -x";
+    struct arguments arguments;
+    jwkd_error error = {0};
+    /* An option is never taken for the value of another one... */
+    assert_int_equal(parse(line, &arguments, &error), JWKD_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "--type needs a value"));
+    /* ... unless it is written as one; behind "--" everything is a word. */
+    char right[] = "verify - --iss= --type=--type -- --json -x";
+    assert_int_equal(parse(right, &arguments, &error), JWKD_OK);
+    assert_int_equal(arguments.word_count, 4);
+    assert_string_equal(arguments.words[1], "-");
+    assert_string_equal(arguments.words[2], "--json");
+    assert_string_equal(arguments.words[3], "-x");
+    assert_string_equal(option_text(&arguments, OPTION_ISS), "");
+    assert_string_equal(option_text(&arguments, OPTION_TYPE), "--type");
+    assert_false(option_given(&arguments, OPTION_JSON));
+}
+
+static void arguments__aud_is_repeatable_up_to_a_limit(void **state)
+{
+    (void)state;
+    char line[] = "sign --aud a --aud b --aud c";
+    struct arguments arguments;
+    assert_int_equal(parse(line, &arguments, NULL), JWKD_OK);
+    assert_int_equal(arguments.options[OPTION_AUD].count, 3);
+    assert_string_equal(arguments.options[OPTION_AUD].values[2], "c");
+
+    char *argv[LIMIT_AUDIENCES + 2];
+    static char program[] = "jwkctl", option[] = "--aud=a";
+    argv[0] = program;
+    for (size_t i = 0; i <= LIMIT_AUDIENCES; i++)
+        argv[i + 1] = option;
+    assert_int_equal(arguments_parse(LIMIT_AUDIENCES + 1, argv, &arguments, NULL), JWKD_OK);
+    assert_int_equal(arguments_parse(LIMIT_AUDIENCES + 2, argv, &arguments, NULL), JWKD_INVALID_ARGUMENT);
+}
+
+static void arguments__slips_are_named(void **state)
+{
+    (void)state;
+    struct {
+        char line[48];
+        const char *message;
+    } rows[] = {
+        {"list --pemm", "unknown option --pemm"},
+        {"list --alg RS256", "unknown option --alg"},
+        {"list --algorithms RS256", "unknown option --algorithms"},
+        {"list -j", "unknown option -j"},
+        {"list --json=yes", "--json takes no value"},
+        {"list --url", "--url needs a value"},
+        {"list --url a --url b", "--url may be given only once"},
+        {"a b c d e f g", "too many arguments, from 'g' on"},
+        {"a b -- c d e f g", "too many arguments, from 'g' on"},
+        {"--=x", "unknown option --"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arguments arguments = {.word_count = 77};
+        jwkd_error error = {0};
+        assert_int_equal(parse(rows[i].line, &arguments, &error), JWKD_INVALID_ARGUMENT);
+        assert_non_null(strstr(error.message, rows[i].message));
+        assert_int_equal(arguments.word_count, 77);
+    }
+}
+
+static void verbs__are_found_by_one_word_or_two(void **state)
+{
+    (void)state;
+    size_t words = 0;
+    const char *const create[] = {"env", "create", "prod"}, *const list[] = {"list", "prod"};
+    assert_ptr_equal(verb_find(create, 3, &words), &VERB_ENV_CREATE);
+    assert_int_equal(words, 2);
+    assert_ptr_equal(verb_find(list, 2, &words), &VERB_LIST);
+    assert_int_equal(words, 1);
+    const char *const wrong[][2] = {
+        {"env", "creat"}, {"en", "create"}, {"envy", "create"}, {"env create", "x"}, {"lis", "x"}, {"", ""}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_null(verb_find(wrong[i], 2, &words));
+    assert_null(verb_find(create, 1, &words));
+    assert_null(verb_find(create, 0, &words));
+}
+
+/* An option twice in a verb's table, or one name for two options, would show in help only. */
+static void verbs__tables_are_consistent(void **state)
+{
+    (void)state;
+    for (const struct verb *const *verb = VERBS; *verb; verb++) {
+        bool seen[OPTION_COUNT] = {false};
+        assert_true((*verb)->least_words <= (*verb)->most_words && (*verb)->most_words + 2 <= MAX_WORDS);
+        assert_true((*verb)->summary && *(*verb)->summary && (*verb)->details && (*verb)->run);
+        for (const struct verb_option *option = (*verb)->options; option->help; option++) {
+            assert_false(seen[option->option]);
+            seen[option->option] = true;
+        }
+    }
+    for (unsigned i = 1; i < OPTION_COUNT; i++)
+        assert_true(strcmp(option_name((enum option)(i - 1)), option_name((enum option)i)) < 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arguments__options_stand_anywhere),
+        cmocka_unit_test(arguments__dashes_and_empty_values),
+        cmocka_unit_test(arguments__aud_is_repeatable_up_to_a_limit),
+        cmocka_unit_test(arguments__slips_are_named),
+        cmocka_unit_test(verbs__are_found_by_one_word_or_two),
+        cmocka_unit_test(verbs__tables_are_consistent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

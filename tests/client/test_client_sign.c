@@ -1,0 +1,207 @@
+/* Signing: many callers, few requests, each its own answer. */
+#include "client/cases.h"
+
+#include <jwkd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/fake_service.h"
+
+#define OP(name) JWKD__V1__REQUEST__OPERATION_##name
+
+enum { CALLERS = 32, EACH = 50 };
+
+static struct fake *fake;
+static jwkd_client *client;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake = fake_start();
+    fake_create_environment(fake, "shop", false);
+    const jwkd_client_options options = {.timeout_ms = 3000};
+    return jwkd_open(fake_url(fake), &options, &client, NULL) == JWKD_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    jwkd_close(client);
+    fake_stop(fake);
+    return 0;
+}
+
+static jwkd_sign_item item_of(const char *claims)
+{
+    return (jwkd_sign_item){.claims = {.data = claims, .size = strlen(claims)}};
+}
+
+/* The fake's tokens are the claims themselves. */
+static void *call_again_and_again(void *number)
+{
+    uintptr_t mistakes = 0;
+    for (int i = 0; i < EACH; i++) {
+        char claims[32];
+        char *token = NULL;
+        snprintf(claims, sizeof claims, "caller %ju call %d", (uintmax_t)(uintptr_t)number, i);
+        jwkd_sign_item item = item_of(claims);
+        if (jwkd_sign(client, i % 3 ? "shop" : "other", &item, &token, NULL) != JWKD_OK ||
+            strcmp(token, claims) != 0)
+            mistakes++;
+        jwkd_free(token);
+    }
+    return (void *)mistakes;
+}
+
+static void sign__gives_each_caller_its_own_token(void **state)
+{
+    (void)state;
+    pthread_t threads[CALLERS];
+    for (uintptr_t i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call_again_and_again, (void *)i), 0);
+    for (size_t i = 0; i < CALLERS; i++) {
+        void *mistakes;
+        pthread_join(threads[i], &mistakes);
+        assert_null(mistakes);
+    }
+    assert_in_range(fake_count(fake, OP(SIGN)), 1, CALLERS * EACH - 1); /* some travelled together */
+}
+
+struct outcome {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned ended, good, bad;
+    jwkd_status bad_status;
+};
+
+static void on_signed(void *context, jwkd_status status, const char *token, const jwkd_error *error)
+{
+    struct outcome *outcome = context;
+    pthread_mutex_lock(&outcome->lock);
+    outcome->ended++;
+    if (status == JWKD_OK && token && !error) outcome->good++;
+    if (status != JWKD_OK && !token && error && error->status == status) {
+        outcome->bad++;
+        outcome->bad_status = status;
+    }
+    pthread_cond_broadcast(&outcome->changed);
+    pthread_mutex_unlock(&outcome->lock);
+}
+
+static void await_ended(struct outcome *outcome, unsigned count)
+{
+    pthread_mutex_lock(&outcome->lock);
+    while (outcome->ended < count)
+        pthread_cond_wait(&outcome->changed, &outcome->lock);
+    pthread_mutex_unlock(&outcome->lock);
+}
+
+#define OUTCOME                                                                \
+    {                                                                          \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER \
+    }
+
+static void sign__async_tells_each_item_apart(void **state)
+{
+    (void)state;
+    struct outcome outcome = OUTCOME;
+    const char *const audiences[] = {"one", "two"};
+    for (int i = 0; i < 100; i++) {
+        char claims[16];
+        snprintf(claims, sizeof claims, i % 10 ? "c%d" : "bad", i); /* copied: the next round overwrites it */
+        jwkd_sign_item item = item_of(claims);
+        item.audiences = audiences;
+        item.audience_count = 2;
+        assert_int_equal(jwkd_sign_async(client, "shop", &item, on_signed, &outcome, NULL), JWKD_OK);
+    }
+    await_ended(&outcome, 100);
+    assert_int_equal(outcome.good, 90);
+    assert_int_equal(outcome.bad, 10);
+    assert_int_equal(outcome.bad_status, JWKD_MALFORMED);
+}
+
+static void sign__says_busy_when_too_many_wait(void **state)
+{
+    (void)state;
+    struct outcome outcome = OUTCOME;
+    jwkd_sign_item item = item_of("c");
+    unsigned accepted = 0;
+    fake_misbehave(fake, FAKE_SILENT, 4); /* the requests that may be under way at a time never end */
+    while (accepted < 10000 && jwkd_sign_async(client, "shop", &item, on_signed, &outcome, NULL) == JWKD_OK)
+        accepted++;
+    assert_in_range(accepted, 4096, 4096 + 4 * 64);
+    jwkd_close(client); /* ends them all */
+    client = NULL;
+    await_ended(&outcome, accepted);
+    assert_int_equal(outcome.bad, accepted);
+    assert_int_equal(outcome.bad_status, JWKD_CLOSED);
+}
+
+static void sign__refuses_a_short_answer(void **state)
+{
+    (void)state;
+    char *token = NULL;
+    jwkd_sign_item item = item_of("c");
+    fake_misbehave(fake, FAKE_TOO_FEW, 1);
+    assert_int_equal(jwkd_sign(client, "shop", &item, &token, NULL), JWKD_MALFORMED);
+    jwkd_signed_list *list = NULL;
+    fake_misbehave(fake, FAKE_TOO_FEW, 1);
+    assert_int_equal(jwkd_sign_many(client, "shop", &item, 1, &list, NULL), JWKD_MALFORMED);
+    assert_null(token);
+    assert_null(list);
+}
+
+static void sign__checks_an_item_before_it_travels_with_others(void **state)
+{
+    (void)state;
+    static char large[LIMIT_CLAIMS + 1];
+    const char *audiences[LIMIT_AUDIENCES + 1];
+    for (size_t i = 0; i <= LIMIT_AUDIENCES; i++)
+        audiences[i] = "a";
+    jwkd_sign_item too_large = {.claims = {.data = large, .size = sizeof large}};
+    jwkd_sign_item too_many = {
+        .claims = {.data = "c", .size = 1}, .audiences = audiences, .audience_count = LIMIT_AUDIENCES + 1};
+    char *token = NULL;
+    assert_int_equal(jwkd_sign(client, "shop", &too_large, &token, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(jwkd_sign(client, "shop", &too_many, &token, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(jwkd_sign(client, "shop", NULL, &token, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(fake_count(fake, OP(SIGN)), 0);
+}
+
+static void sign_many__answers_in_order(void **state)
+{
+    (void)state;
+    enum { COUNT = LIMIT_BATCH };
+    static char claims[COUNT + 1][16];
+    static jwkd_sign_item items[COUNT + 1];
+    for (int i = 0; i <= COUNT; i++) {
+        snprintf(claims[i], sizeof claims[i], i == 7 ? "bad" : "c%d", i);
+        items[i] = item_of(claims[i]);
+    }
+    jwkd_signed_list *list = NULL;
+    assert_int_equal(jwkd_sign_many(client, "shop", items, COUNT, &list, NULL), JWKD_OK);
+    assert_int_equal(list->count, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(list->tokens[i].status, i == 7 ? JWKD_MALFORMED : JWKD_OK);
+        assert_string_equal(list->tokens[i].token, i == 7 ? "" : claims[i]);
+    }
+    assert_string_equal(list->tokens[7].message, "not an object");
+    jwkd_free(list);
+    assert_int_equal(jwkd_sign_many(client, "shop", items, COUNT + 1, &list, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(jwkd_sign_many(client, "shop", items, 0, &list, NULL), JWKD_INVALID_ARGUMENT);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(sign__gives_each_caller_its_own_token),
+        CASE(sign__async_tells_each_item_apart),
+        CASE(sign__says_busy_when_too_many_wait),
+        CASE(sign__refuses_a_short_answer),
+        CASE(sign__checks_an_item_before_it_travels_with_others),
+        CASE(sign_many__answers_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,65 @@
+#!/bin/sh
+# What is installed: only our names are visible, the headers are strict C11 and C++17, and the examples build against the
+# installed library with CMake and with pkg-config, shared and static. Arguments: the build directory, the source
+# directory, the C compiler, the C++ compiler or "", and "sanitized" or "".
+set -eu
+build=$1 source=$2 cc=$3 cxx=$4 sanitized=$5
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
+
+cmake --install "$build" --prefix "$prefix" --component library > /dev/null
+library=$(dirname "$(find "$prefix" -name 'libjwkd.so.0')")
+[ -f "$library/libjwkd.a" ] || fail "no static library"
+[ -f "$prefix/include/jwkd/status.h" ] || fail "no <jwkd/status.h>"
+[ -s "$prefix/share/man/man3/libjwkd.3" ] || fail "no manual page"
+
+# Names. Everything that <jwkd.h> declares is there, and nothing else is.
+declared=$(cat "$prefix/include/jwkd.h" "$prefix/include/jwkd/status.h" | tr '\n' ' ' | sed 's/JWKD_API/\n&/g' |
+    sed -n 's/^JWKD_API [^(]*[ *]\(jwkd_[a-z_]*\)(.*/\1/p' | sort -u)
+exported=$(nm -D --defined-only "$library/libjwkd.so.0" | awk '{ print $3 }' | sort -u)
+if [ -z "$sanitized" ]; then
+    [ "$declared" = "$exported" ] || fail "declared and exported names differ: $(printf '%s\n%s' "$declared" "$exported" | sort | uniq -u | tr '\n' ' ')"
+    strangers=$(nm -g --defined-only "$library/libjwkd.a" | awk 'NF == 3 { print $3 }' | grep -v '^jwkd_' || true)
+    [ -z "$strangers" ] || fail "names in libjwkd.a that are not ours: $strangers"
+fi
+
+# Headers, each alone.
+for header in jwkd.h jwkd/status.h; do
+    printf '#include <%s>\nint main(void) { return jwkd_status_exit_code(JWKD_OK); }\n' "$header" > "$prefix/strict.c"
+    "$cc" -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" "$prefix/strict.c" || fail "$header as C11"
+    if [ -n "$cxx" ]; then
+        cp "$prefix/strict.c" "$prefix/strict.cc"
+        "$cxx" -std=c++17 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" "$prefix/strict.cc" || fail "$header as C++17"
+    fi
+done
+[ -n "$cxx" ] || echo "no C++ compiler here: the headers are not tried as C++"
+
+if [ -n "$sanitized" ]; then
+    echo "a sanitized library needs its sanitizer in every program: the examples are not built"
+    exit 0
+fi
+
+usage() { # PROGRAM: it runs, finds its library, and says how it is used
+    status=0
+    "$@" > /dev/null 2>&1 || status=$?
+    [ "$status" = 2 ] || fail "$1 ended with $status"
+}
+
+cmake -S "$source/client/examples" -B "$prefix/cmake" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" > /dev/null
+cmake --build "$prefix/cmake" > /dev/null
+usage "$prefix/cmake/sign"
+usage "$prefix/cmake/verify-and-watch"
+
+export PKG_CONFIG_PATH="$library/pkgconfig"
+for example in sign verify-and-watch; do
+    # shellcheck disable=SC2046 # words are meant to be split
+    "$cc" -std=c11 -Wall -Wextra -Werror -o "$prefix/$example" "$source/client/examples/$example.c" $(pkg-config --cflags --libs jwkd) -pthread
+    LD_LIBRARY_PATH="$library" usage "$prefix/$example"
+    # shellcheck disable=SC2046
+    "$cc" -std=c11 -o "$prefix/$example-static" "$source/client/examples/$example.c" $(pkg-config --cflags jwkd) "$library/libjwkd.a" \
+        $(pkg-config --static --libs jwkd | sed 's/-ljwkd//')
+    usage "$prefix/$example-static"
+    ! ldd "$prefix/$example-static" | grep -q libjwkd || fail "$example-static wants the shared library"
+done

@@ -1,0 +1,71 @@
+#include "wire/cases.h"
+
+#include "domain/environment.h"
+
+static struct environment good(void)
+{
+    struct environment environment = {.name = "shop", .default_alg = ALG_ES256};
+    environment_defaults(&environment);
+    return environment;
+}
+
+static void name__is_lower_case_and_short(void **state)
+{
+    (void)state;
+    char longest[LIMIT_ENVIRONMENT_NAME + 2];
+    memset(longest, 'a', sizeof longest);
+    longest[LIMIT_ENVIRONMENT_NAME + 1] = '\0';
+    assert_false(environment_name_valid(longest));
+    longest[LIMIT_ENVIRONMENT_NAME] = '\0';
+    assert_true(environment_name_valid(longest));
+    static const char *const valid[] = {"a", "0", "shop-1.eu_west"}, *const invalid[] = {"", "-a", ".a", "_a",
+                                                                         "A", "a/", "a b", "\xc3\xa4"};
+    for (size_t i = 0; i < sizeof valid / sizeof *valid; i++)
+        assert_true(environment_name_valid(valid[i]));
+    for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++)
+        assert_false(environment_name_valid(invalid[i]));
+}
+
+static void defaults__are_valid_and_as_documented(void **state)
+{
+    (void)state;
+    struct environment environment = {.name = "shop"};
+    environment_defaults(&environment);
+    assert_int_equal(environment_validate(&environment, NULL), JWKD_OK);
+    assert_int_equal(environment.default_alg, ALG_RS256);
+    assert_int_equal(environment.default_bits, 4096);
+    assert_int_equal(environment.max_token_lifetime_sec, 3600);
+    assert_int_equal(environment.default_token_lifetime_sec, 900);
+    assert_int_equal(environment.leeway_sec, 30);
+}
+
+static void settings__out_of_range_are_refused_with_a_reason(void **state)
+{
+    (void)state;
+    struct environment cases[6];
+    for (size_t i = 0; i < 6; i++)
+        cases[i] = good();
+    cases[0].name[0] = '-';
+    cases[1].max_token_lifetime_sec = LIMIT_TOKEN_LIFETIME_SEC + 1;
+    cases[2].default_token_lifetime_sec = cases[2].max_token_lifetime_sec + 1;
+    cases[3].leeway_sec = LIMIT_LEEWAY_SEC + 1;
+    strcpy(cases[4].issuer, "a\nb");
+    cases[5].default_bits = 2048; /* not of an EC key */
+    struct environment base = good();
+    assert_int_equal(environment_validate(&base, NULL), JWKD_OK);
+    for (size_t i = 0; i < 6; i++) {
+        jwkd_error error = {0};
+        assert_int_equal(environment_validate(&cases[i], &error), JWKD_INVALID_ARGUMENT);
+        assert_true(error.message[0] != '\0');
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(name__is_lower_case_and_short),
+        cmocka_unit_test(defaults__are_valid_and_as_documented),
+        cmocka_unit_test(settings__out_of_range_are_refused_with_a_reason),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,78 @@
+"""Fails when an #include reaches a floor that its folder may not use, or a library outside the folders it is confined to.
+
+usage: test_floors.py SOURCE_DIRECTORY
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1])
+FORMATS = {"base", "jose", "wire"}
+SIDE_BY_SIDE = FORMATS | {"domain"}
+
+# Which folders' headers each folder may include, besides its own.
+MAY_USE = {
+    "proto/base": set(),
+    "proto/jose": {"base"},
+    "proto/wire": {"base"},
+    "service/domain": FORMATS,
+    "service/store": SIDE_BY_SIDE,
+    "service/seal": SIDE_BY_SIDE,
+    "service/signer": SIDE_BY_SIDE | {"seal"},
+    "service/events": SIDE_BY_SIDE,
+    "service/keyring": SIDE_BY_SIDE | {"store", "seal", "signer", "events"},
+    "service/rpc": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring"},
+    "service/daemon": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "rpc"},
+    "client/include": set(),
+    "client/lib": FORMATS,
+    "client/cli": {"base"},
+    "client/examples": set(),
+}
+# What <jwkd.h> and <jwkd/status.h> are to each: the client's interface is no business of the service.
+PUBLIC = {"jwkd.h": {"client/lib", "client/cli", "client/examples"}}
+# Libraries, and where alone they may be seen.
+CONFINED = {
+    "nng": {"service/rpc", "service/events", "service/daemon", "client/lib"},
+    "lmdb.h": {"service/store"},
+    "jansson.h": {"client/cli"},
+    "microhttpd.h": {"service/http"},
+    "curl": {"service/store"},
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
+
+
+def complaints(folder, path):
+    own = folder.split("/")[1]
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        quote, name = found.groups()
+        first = name.split("/")[0]
+        where = f"{path.relative_to(ROOT)}:{number}: {folder}"
+        if quote == '"' and "/" in name and first != own and first not in MAY_USE[folder]:
+            yield f"{where} may not use {name}"
+        if ".." in name.split("/"):
+            yield f"{where}: {name} climbs out of its folder"
+        if name in PUBLIC and folder not in PUBLIC[name]:
+            yield f"{where} may not use {name}"
+        if first in CONFINED and folder not in CONFINED[first]:
+            yield f"{where} may not use {name}: {first} is confined to {', '.join(sorted(CONFINED[first]))}"
+
+
+def main():
+    found, files = [], 0
+    for top in ("proto", "service", "client"):
+        for path in sorted((ROOT / top).rglob("*.[ch]")):
+            folder = "/".join(path.relative_to(ROOT).parts[:2])
+            files += 1
+            if folder not in MAY_USE:
+                found.append(f"{path.relative_to(ROOT)}: {folder} stands on no floor; give it one in {__file__}")
+            else:
+                found += complaints(folder, path)
+    print("\n".join(found))
+    print(f"{files} files, {len(found)} complaints")
+    sys.exit(1 if found or files < 50 else 0)
+
+
+main()
