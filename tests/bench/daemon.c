@@ -1,0 +1,146 @@
+#include <errno.h>
+#include <ftw.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+
+/* The daemon that was built or installed together with this program. */
+static bool daemon_path(char *out, size_t size)
+{
+    char self[512];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0) return false;
+    self[length] = '\0';
+    return (size_t)snprintf(out, size, "%s/jwkd", dirname(self)) < size && access(out, X_OK) == 0;
+}
+
+static void run_daemon(const char *path, const struct daemon *daemon, unsigned reserve)
+{
+    char data[300], sockets[300], count[16];
+    snprintf(data, sizeof data, "%s/data", daemon->dir);
+    snprintf(sockets, sizeof sockets, "%s/run", daemon->dir);
+    snprintf(count, sizeof count, "%u", reserve);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    execl(path, "jwkd", "--data", data, "--socket-dir", sockets, "--log-level", "error",
+        reserve ? "--reserve" : (char *)NULL, count, (char *)NULL);
+    _exit(127);
+}
+
+static jwkd_status make_directory(struct daemon *daemon, const struct bench *bench, jwkd_error *error)
+{
+    char path[300];
+    if (daemon->dir[0]) return JWKD_OK;
+    if ((size_t)snprintf(daemon->dir, sizeof daemon->dir, "%s/jwkd-bench.XXXXXX", bench->scratch) >=
+            sizeof daemon->dir ||
+        !mkdtemp(daemon->dir)) {
+        daemon->dir[0] = '\0';
+        return fail(error, JWKD_INVALID_ARGUMENT, "no directory can be made in %s: %s", bench->scratch,
+            strerror(errno));
+    }
+    snprintf(daemon->url, sizeof daemon->url, "ipc://%s/run/rpc.sock", daemon->dir);
+    static const char *const parts[] = {"data", "run"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", daemon->dir, parts[i]);
+        if (mkdir(path, 0700) != 0) return fail(error, JWKD_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    }
+    return JWKD_OK;
+}
+
+static jwkd_status await_answer(struct daemon *daemon, double begin, jwkd_error *error)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (;;) {
+        CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
+        if (jwkd_open(daemon->url, NULL, &client, error) == JWKD_OK &&
+            jwkd_ping(client, NULL, error) == JWKD_OK) {
+            daemon->started_sec = now_sec() - begin;
+            return JWKD_OK;
+        }
+        if (waitpid(daemon->pid, NULL, WNOHANG) == daemon->pid) {
+            daemon->pid = 0;
+            return fail(error, JWKD_UNREACHABLE, "the daemon ended while starting");
+        }
+        if (now_sec() - begin > 30)
+            return fail(error, JWKD_TIMED_OUT, "the daemon did not answer within 30 s");
+        nanosleep(&pause, NULL);
+    }
+}
+
+jwkd_status daemon_start(
+    struct daemon *daemon, const struct bench *bench, unsigned reserve, jwkd_error *error)
+{
+    char path[520];
+    if (!daemon_path(path, sizeof path))
+        return fail(error, JWKD_NOT_FOUND, "there is no jwkd beside this program");
+    TRY(make_directory(daemon, bench, error));
+    double begin = now_sec();
+    pid_t pid = fork();
+    if (pid < 0) return fail(error, JWKD_UNAVAILABLE, "fork: %s", strerror(errno));
+    if (pid == 0) run_daemon(path, daemon, reserve);
+    daemon->pid = pid;
+    return await_answer(daemon, begin, error);
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+    if (daemon->pid == 0) return;
+    kill(daemon->pid, SIGTERM);
+    waitpid(daemon->pid, NULL, 0);
+    daemon->pid = 0;
+}
+
+static int remove_one(const char *path, const struct stat *information, int kind, struct FTW *place)
+{
+    (void)information;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+void daemon_clear(struct daemon *daemon)
+{
+    daemon_stop(daemon);
+    if (daemon->dir[0]) nftw(daemon->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    daemon->dir[0] = '\0';
+}
+
+jwkd_status daemon_resident(const struct daemon *daemon, double *out_mib, jwkd_error *error)
+{
+    char path[64], line[256];
+    unsigned long kib = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", daemon->pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return fail(error, JWKD_UNAVAILABLE, "%s: %s", path, strerror(errno));
+    while (kib == 0 && fgets(line, sizeof line, file))
+        if (strncmp(line, "VmRSS:", 6) == 0) kib = strtoul(line + 6, NULL, 10);
+    fclose(file);
+    *out_mib = (double)kib / 1024;
+    return JWKD_OK;
+}
+
+jwkd_status connect_to(const struct daemon *daemon, jwkd_client **out, jwkd_error *error)
+{
+    const jwkd_client_options options = {.name = "jwkd-bench", .timeout_ms = 30000};
+    return jwkd_open(daemon->url, &options, out, error);
+}
+
+jwkd_status make_environment(
+    jwkd_client *client, const char *name, const char *algorithm, uint32_t bits, jwkd_error *error)
+{
+    const jwkd_environment wanted = {.name = name,
+        .issuer = "https://issuer.example",
+        .default_algorithm = algorithm,
+        .default_bits = bits,
+        .default_audience = "https://api.example"};
+    CLEANUP(block_free_at) jwkd_environment *made = NULL;
+    return jwkd_environment_create(client, &wanted, &made, error);
+}
