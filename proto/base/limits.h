@@ -41,6 +41,8 @@ enum {
     LIMIT_ENVIRONMENTS = 100 * 1000,
     LIMIT_KEYS_PER_ENVIRONMENT = 1024,  /* destroyed ones included */
     LIMIT_EVENT_LOG = 1024,             /* revisions kept per environment */
+    LIMIT_WAITING = 256,                /* generations that wait for a key to be made */
+    LIMIT_WORK = 1024,                  /* characters of what such a generation asks for */
     LIMIT_ANSWER_AGE_SEC = 24 * 3600,   /* how long the answer to a change is kept */
 
     /* time */

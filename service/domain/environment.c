@@ -1,5 +1,7 @@
 #include "domain/environment.h"
 
+#include "jose/utf8.h"
+
 enum {
     DEFAULT_MAX_LIFETIME_SEC = 3600,
     DEFAULT_LIFETIME_SEC = 900,
@@ -20,8 +22,12 @@ bool environment_name_valid(const char *name)
 
 bool environment_text_valid(const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f) return false;
+    const uint8_t *c = (const uint8_t *)text, *end = c + strlen(text);
+    while (c < end) {
+        size_t size = utf8_size(c, (size_t)(end - c));
+        if (size == 0 || *c < 0x20 || *c == 0x7f) return false;
+        c += size;
+    }
     return true;
 }
 
@@ -46,7 +52,7 @@ jwkd_status environment_validate(const struct environment *environment, jwkd_err
             "an environment's name is 1 to %d of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit",
             LIMIT_ENVIRONMENT_NAME);
     if (!environment_text_valid(e->issuer) || !environment_text_valid(e->default_audience))
-        return fail(error, JWKD_INVALID_ARGUMENT, "issuer and audience must not have control characters");
+        return fail(error, JWKD_INVALID_ARGUMENT, "issuer and audience are UTF-8 without control characters");
     if (e->default_bits && alg_kty(e->default_alg) != KTY_RSA)
         return fail(error, JWKD_INVALID_ARGUMENT, "a size in bits goes with RSA only, not with %s",
             alg_name(e->default_alg));

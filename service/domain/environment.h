@@ -29,7 +29,7 @@ void environment_defaults(struct environment *environment);
 /* INVALID_ARGUMENT or UNSUPPORTED, saying which setting and why. */
 jwkd_status environment_validate(const struct environment *environment, jwkd_error *error) MUST_CHECK;
 
-/* Whether a string may be an issuer or audience: UTF-8 checked elsewhere; here no control characters. */
+/* Whether a string may be an issuer or audience: UTF-8 without control characters. */
 bool environment_text_valid(const char *text);
 
 #endif

@@ -103,6 +103,13 @@ jwkd_status batch_touch(struct batch *batch, const char *name, struct ring_envir
     return JWKD_OK;
 }
 
+unsigned batch_waiting(const struct batch *batch)
+{
+    unsigned waiting = batch->waiting;
+    for (const struct pending *pending = batch->keyring->pending; pending; pending = pending->next) waiting++;
+    return waiting;
+}
+
 size_t batch_environments(const struct batch *batch)
 {
     size_t count = batch->keyring->snapshot->count;

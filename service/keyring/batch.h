@@ -29,6 +29,7 @@ struct batch {
     struct batch_forget *forgets;
     struct ready_key *taken;               /* from the reserve: back there when the commit fails */
     uint64_t next_environment_id, service_revision;
+    unsigned waiting;                      /* generations of this batch that wait for a key */
     bool urgent;                           /* a deactivation is among them: the ballast may be used */
 };
 
@@ -44,6 +45,8 @@ jwkd_status batch_erase(struct batch *batch, const char *key) MUST_CHECK;
 struct ring_environment *batch_find(const struct batch *batch, const char *name);
 /* Puts an environment in its place (NULL: deleted). Takes a reference of its own. */
 jwkd_status batch_touch(struct batch *batch, const char *name, struct ring_environment *environment) MUST_CHECK;
+/* The number of generations that wait for their key, this batch's included. */
+unsigned batch_waiting(const struct batch *batch);
 /* The number of environments that there will be. */
 size_t batch_environments(const struct batch *batch);
 

@@ -175,14 +175,27 @@ static jwkd_status generate_from(struct edit *edit, const Jwkd__V1__GenerateRequ
     return ready->stored ? rows_erase_ready_key(edit->batch, ready) : JWKD_OK;
 }
 
-static jwkd_status note_work(struct batch *batch, const struct change_request *change)
+jwkd_status change_pack_work(const Jwkd__V1__Request *request, struct buffer *out)
+{
+    Jwkd__V1__GenerateRequest generation = *request->generate;
+    Jwkd__V1__Request kept = JWKD__V1__REQUEST__INIT;
+    generation.base.n_unknown_fields = 0;
+    kept.version = request->version;
+    kept.request_id = request->request_id;
+    kept.operation_case = JWKD__V1__REQUEST__OPERATION_GENERATE;
+    kept.generate = &generation;
+    return wire_pack(&kept.base, out);
+}
+
+static jwkd_status note_work(struct batch *batch, const struct change_request *change, uint64_t environment_id)
 {
     char name[ROW_KEY_SIZE];
     rows_request_name("work", wire_view(change->request->request_id), change->principal, name);
     CLEANUP(buffer_clear) struct buffer packed = {0};
-    TRY(wire_pack(&change->request->base, &packed));
+    TRY(change_pack_work(change->request, &packed));
     Jwkd__Row__Work row = JWKD__ROW__WORK__INIT;
     row.principal = wire_text(change->principal);
+    row.environment_id = environment_id;
     row.request = wire_bytes(buffer_bytes(&packed));
     return batch_put_message(batch, name, &row.base, STORE_ANY);
 }
@@ -204,8 +217,12 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
     reserve_use(reserve, type);
     struct ready_key *ready = reserve_take(reserve, type);
     if (!ready) {
+        if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->invalidate_kid) > LIMIT_WORK)
+            return fail(error, JWKD_INVALID_ARGUMENT, "the request is too long");
+        if (batch_waiting(edit->batch) >= LIMIT_WAITING)
+            return fail(error, JWKD_RESOURCE_EXHAUSTED, "%d generations wait for their keys already", LIMIT_WAITING);
         SPOILS(broken);
-        TRY(note_work(edit->batch, change));
+        TRY(note_work(edit->batch, change, edit->after->id));
         *broken = false;
         return fail(error, JWKD_IN_PROGRESS,
             "a key is being made; repeat the request with the same request id to collect the answer");

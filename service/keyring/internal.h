@@ -13,6 +13,7 @@ struct pending {
     struct pending *next;
     const struct key_type *type;
     char *principal;
+    uint64_t environment_id;       /* a new environment of the same name is another */
     struct buffer request;         /* packed */
     struct buffer shown;           /* the answer once it is there, when it is to be handed out once only */
 };

@@ -107,6 +107,7 @@ static bool load_work(void *context, const struct store_row *row)
     if (!pending) return load_failed(loader, JWKD_NO_MEMORY, row);
     pending->principal = bytes_to_text(bytes_of_text(work->principal));
     jwkd_status status = buffer_append_bytes(&pending->request, wire_view(work->request));
+    pending->environment_id = work->environment_id;
     pending->next = loader->keyring->pending; /* the key's type is found out when the writer starts */
     loader->keyring->pending = pending;
     return pending->principal && status == JWKD_OK ? true : load_failed(loader, JWKD_NO_MEMORY, row);

@@ -11,6 +11,7 @@ struct shelf {
     struct ready_key *first, **last;
     unsigned ready;
     unsigned making;    /* by both threads, and delivered but not yet put */
+    unsigned urgent;    /* those of them that the maker makes */
     unsigned waiting;   /* demanded beyond what is ready */
     bool in_use;
 };
@@ -67,6 +68,13 @@ void reserve_use(struct reserve *reserve, const struct key_type *type)
     pthread_mutex_unlock(&reserve->lock);
 }
 
+void reserve_forget_demand(struct reserve *reserve)
+{
+    pthread_mutex_lock(&reserve->lock);
+    for (size_t i = 0; i < reserve->count; i++) reserve->shelves[i].waiting = 0;
+    pthread_mutex_unlock(&reserve->lock);
+}
+
 void reserve_demand(struct reserve *reserve, const struct key_type *type, unsigned waiting)
 {
     pthread_mutex_lock(&reserve->lock);
@@ -100,7 +108,8 @@ void reserve_put(struct reserve *reserve, struct ready_key *key)
     struct shelf *shelf = find_shelf(reserve, key->type);
     if (shelf) {
         if (key->making) shelf->making--;
-        key->making = false;
+        if (key->urgent) shelf->urgent--;
+        key->making = key->urgent = false;
         key->next = NULL;
         *shelf->last = key;
         shelf->last = &key->next;
@@ -115,8 +124,10 @@ static struct shelf *next_shelf(struct reserve *reserve, bool only_waited_for)
 {
     for (size_t i = 0; i < reserve->count; i++) {
         struct shelf *shelf = &reserve->shelves[i];
+        /* Who waits does not wait for the filler, which may not get a turn on a busy machine. */
         unsigned target = only_waited_for ? shelf->waiting : shelf->in_use ? reserve->options.wanted : 0;
-        if (shelf->ready + shelf->making < target) return shelf;
+        unsigned coming = only_waited_for ? shelf->urgent : shelf->making;
+        if (shelf->ready + coming < target) return shelf;
     }
     return NULL;
 }
@@ -154,18 +165,23 @@ static void work(struct reserve *reserve, bool only_waited_for)
             continue;
         }
         shelf->making++;
+        shelf->urgent += only_waited_for;
         const struct key_type *type = shelf->type;
         pthread_mutex_unlock(&reserve->lock);
         jwkd_error error = {0};
         struct ready_key *key = make_key(reserve, type, &error);
         if (key) {
+            key->urgent = only_waited_for;
             reserve->options.deliver(reserve->options.context, key);
         } else if (!reserve->stop) {
             reserve->options.on_trouble(reserve->options.context, JWKD_INTERNAL, error.message);
             sleep(1); /* keys cannot be made: do not try in a tight loop */
         }
         pthread_mutex_lock(&reserve->lock);
-        if (!key) shelf->making--;
+        if (!key) {
+            shelf->making--;
+            shelf->urgent -= only_waited_for;
+        }
     }
     pthread_mutex_unlock(&reserve->lock);
 }

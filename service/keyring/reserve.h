@@ -16,6 +16,7 @@ struct ready_key {
     struct jwk *jwk;
     struct buffer sealed;
     bool stored;                    /* it has a row in the store */
+    bool urgent;                    /* made because somebody waits */
     bool making;                    /* the reserve still counts it among those being made */
 };
 void ready_key_free(struct ready_key *key); /* NULL is fine */
@@ -37,6 +38,8 @@ void reserve_free(struct reserve *reserve);
 
 /* Marks a type as in use: from now on `wanted` of it are kept ready. */
 void reserve_use(struct reserve *reserve, const struct key_type *type);
+/* Nobody waits any more; what is demanded next counts from zero. */
+void reserve_forget_demand(struct reserve *reserve);
 /* How many are waited for beyond what is ready: makes them at normal priority. */
 void reserve_demand(struct reserve *reserve, const struct key_type *type, unsigned waiting);
 /* Takes the oldest ready key out; NULL when there is none. */

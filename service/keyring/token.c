@@ -223,7 +223,7 @@ static jwkd_status verify_item(struct keyring *keyring, const struct ring_enviro
 {
     const struct environment *settings = &environment->settings;
     struct bytes audiences[LIMIT_AUDIENCES] = {bytes_of_text(settings->default_audience)};
-    size_t audience_count = item->n_audience < LIMIT_AUDIENCES ? item->n_audience : LIMIT_AUDIENCES;
+    size_t audience_count = item->n_audience;
     for (size_t i = 0; i < audience_count; i++) audiences[i] = bytes_of_text(item->audience[i]);
     if (audience_count == 0 && *settings->default_audience) audience_count = 1;
     struct jwt_expectation expected = {
@@ -263,8 +263,11 @@ jwkd_status keyring_verify(struct keyring *keyring, const Jwkd__V1__Request *req
     Jwkd__V1__VerifiedToken *items;
     void *pointers = reply_array(reply, verify->n_items, sizeof *items, &items);
     if (!answer || !state || !pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < verify->n_items; i++)
+    for (size_t i = 0; i < verify->n_items; i++) {
+        if (verify->items[i]->n_audience > LIMIT_AUDIENCES)
+            return fail(error, JWKD_INVALID_ARGUMENT, "at most %d audiences can be expected", LIMIT_AUDIENCES);
         TRY(verify_item(keyring, environment, verify->items[i], reply, &items[i]));
+    }
     *answer = (Jwkd__V1__VerifyReply)JWKD__V1__VERIFY_REPLY__INIT;
     *state = (Jwkd__V1__State)JWKD__V1__STATE__INIT;
     state->epoch = wire_bytes(bytes_of(keyring->epoch, 16));

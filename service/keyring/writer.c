@@ -10,7 +10,8 @@
 
 enum {
     BATCH_COMMANDS = 64,          /* changes committed together */
-    DEFAULT_QUEUE = 1024,
+    BATCH_ROWS = 4096,            /* a round with more rows takes no further change */
+    DEFAULT_QUEUE = 32,           /* each waiting change holds a context of the RPC server */
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
     SHOWN_ONCE = 64,              /* answers kept in memory until they are collected */
@@ -131,12 +132,14 @@ static jwkd_status keep_answer(struct batch *batch, const struct change_request 
         buffer_bytes(&packed));
 }
 
-static struct pending *new_pending(const struct change_request *change)
+static struct pending *new_pending(const struct batch *batch, const struct change_request *change)
 {
     struct pending *pending = calloc(1, sizeof *pending);
     if (!pending) return NULL;
+    const struct ring_environment *environment = batch_find(batch, change->request->generate->environment);
+    pending->environment_id = environment ? environment->id : 0;
     pending->principal = bytes_to_text(bytes_of_text(change->principal));
-    if (pending->principal && wire_pack(&change->request->base, &pending->request) == JWKD_OK) return pending;
+    if (pending->principal && change_pack_work(change->request, &pending->request) == JWKD_OK) return pending;
     pending_free(pending);
     return NULL;
 }
@@ -153,15 +156,17 @@ static jwkd_status decide(struct round *round, const struct change_request *chan
     bool broken = false;
     jwkd_status status = change_decide(batch, change, &reply, &broken, &error);
     if (status == JWKD_IN_PROGRESS) {
-        struct pending *pending = new_pending(change);
+        struct pending *pending = new_pending(batch, change);
         if (!pending) broken = true;
         else {
             pending->next = round->waiting;
             round->waiting = pending;
+            batch->waiting++;
         }
     }
-    *out_changed = batch->write_count != writes_before;
-    if (status == JWKD_OK && *out_changed) broken = keep_answer(batch, change, &reply) != JWKD_OK;
+    /* Decided against what is not committed yet: if the commit fails, so does this answer, written or not. */
+    *out_changed = batch->write_count != 0;
+    if (status == JWKD_OK && batch->write_count != writes_before) broken = keep_answer(batch, change, &reply) != JWKD_OK;
     round->spoiled |= broken;
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
@@ -208,6 +213,9 @@ static void decide_command(struct round *round, struct keyring_command *command)
     decided->status = digest_operation(command->request, command->digest);
     if (decided->status == JWKD_OK)
         decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
+    if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
+        command->request->deadline_ns < clock_elapsed_ns())
+        decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED, "the deadline had passed before the change began; nothing was done");
     if (decided->status == JWKD_NOT_FOUND) {
         decided->status = decide(round, &change, &decided->reply, &decided->changed);
         return;
@@ -224,6 +232,7 @@ static void decide_command(struct round *round, struct keyring_command *command)
 /* Finds out which types the waiting generations want now, and has as many made. */
 static void demand_keys(struct keyring *keyring)
 {
+    reserve_forget_demand(keyring->reserve);
     for (struct pending *pending = keyring->pending; pending; pending = pending->next) {
         CLEANUP(arena_clear) struct arena arena;
         ProtobufCMessage *message;
@@ -259,8 +268,13 @@ static bool serve(struct round *round, struct pending *pending)
     bool broken = false;
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, request);
-    jwkd_status status = change_decide(batch, &change, &reply, &broken, &error);
-    if (status == JWKD_IN_PROGRESS) return false;
+    const struct ring_environment *environment = batch_find(batch, request->generate->environment);
+    jwkd_status status = environment && environment->id == pending->environment_id
+        ? change_decide(batch, &change, &reply, &broken, &error)
+        : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
+    round->spoiled |= broken;
+    if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY || status == JWKD_UNAVAILABLE)
+        return false;
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     rows_request_name("work", wire_view(request->request_id), pending->principal, name);
     if (broken || batch_erase(batch, name) != JWKD_OK || keep_answer(batch, &change, &reply) != JWKD_OK)
@@ -408,7 +422,8 @@ static void expire(struct keyring *keyring, struct round *round)
 static struct keyring_command *run_commands(struct keyring *keyring, struct round *round, struct keyring_command *commands)
 {
     if (begin_round(round, keyring) != JWKD_OK) return commands;
-    while (commands && round->count < BATCH_COMMANDS && !round->spoiled && !in_this_round(round, commands)) {
+    while (commands && round->count < BATCH_COMMANDS && !round->spoiled &&
+        round->batch.write_count < BATCH_ROWS && !in_this_round(round, commands)) {
         struct keyring_command *command = commands;
         commands = command->next;
         decide_command(round, command);

@@ -48,6 +48,7 @@ jwkd_status pool_start(unsigned threads, unsigned capacity, struct pool **out)
         pool->thread_count++;
     if (pool->thread_count < threads) {
         pool_stop(pool);
+        pool_free(pool);
         return JWKD_NO_MEMORY;
     }
     *out = pool;
@@ -78,6 +79,12 @@ void pool_stop(struct pool *pool)
     pthread_cond_broadcast(&pool->filled);
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
+    pool->thread_count = 0;
+}
+
+void pool_free(struct pool *pool)
+{
+    if (!pool) return;
     pthread_cond_destroy(&pool->filled);
     pthread_mutex_destroy(&pool->lock);
     free(pool);

@@ -34,6 +34,7 @@ struct call {
     Jwkd__V1__Request *request;     /* in the arena; NULL when it could not be read */
     const struct dispatch_entry *entry;
     char principal[32];
+    nng_pipe pipe;                  /* where the request came from */
 };
 
 struct rpc_server {
@@ -206,14 +207,15 @@ static void work(struct pool_job *job)
 /* ---- receiving ---- */
 
 /* Who asks: over ipc the system says so. */
-static void identify(struct call *call)
+static jwkd_status identify(struct call *call, jwkd_error *error)
 {
     uint64_t uid;
-    nng_pipe pipe = nng_msg_get_pipe(call->message);
-    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0)
-        snprintf(call->principal, sizeof call->principal, "uid:%" PRIu64, uid);
-    else
-        snprintf(call->principal, sizeof call->principal, "anonymous");
+    int result = nng_pipe_get_uint64(call->pipe, NNG_OPT_IPC_PEER_UID, &uid);
+    if (result == 0) snprintf(call->principal, sizeof call->principal, "uid:%" PRIu64, uid);
+    else if (result == NNG_ENOTSUP) snprintf(call->principal, sizeof call->principal, "anonymous");
+    /* The connection is gone: under another name its repetition would be another change. */
+    else return fail(error, JWKD_UNAVAILABLE, "the connection was lost before the caller was known");
+    return JWKD_OK;
 }
 
 static jwkd_status read_request(struct call *call, jwkd_error *error)
@@ -237,10 +239,16 @@ static void handle(struct call *call)
     if (status == JWKD_OK) {
         switch (call->entry->class) {
         case DISPATCH_INLINE: answer(call); return;
-        case DISPATCH_CHANGE: identify(call); change(call); return;
-        case DISPATCH_IMPORT: identify(call); break;
+        case DISPATCH_CHANGE:
+        case DISPATCH_IMPORT: status = identify(call, &error); break;
         case DISPATCH_POOL: break;
         }
+    }
+    if (status == JWKD_OK && call->entry->class == DISPATCH_CHANGE) {
+        change(call);
+        return;
+    }
+    if (status == JWKD_OK) {
         call->job.run = work;
         status = pool_submit(call->server->pool, &call->job);
         if (status == JWKD_OK) return;
@@ -257,6 +265,7 @@ static void on_aio(void *argument)
         nng_msg *unsent = nng_aio_get_msg(call->aio);
         if (unsent) nng_msg_free(unsent);
         nng_aio_set_msg(call->aio, NULL);
+        if (result == NNG_ETIMEDOUT) nng_pipe_close(call->pipe); /* it asks and does not read */
     }
     if (result == NNG_ECLOSED || result == NNG_ECANCELED || (call->server->stopping && call->phase == PHASE_SENDING)) {
         call->phase = PHASE_CLOSED;
@@ -268,6 +277,7 @@ static void on_aio(void *argument)
     }
     call->message = nng_aio_get_msg(call->aio);
     nng_aio_set_msg(call->aio, NULL);
+    call->pipe = nng_msg_get_pipe(call->message);
     handle(call);
 }
 
@@ -343,12 +353,13 @@ void rpc_stop(struct rpc_server *server)
     pool_stop(server->pool); /* its jobs send their answers */
     for (size_t i = 0; i < server->call_count; i++)
         if (server->calls[i].phase == PHASE_SENDING) nng_aio_wait(server->calls[i].aio);
-    keyring_set_traffic(server->options.keyring, NULL, NULL);
     nng_close(server->socket);
     for (size_t i = 0; i < server->call_count; i++) nng_aio_stop(server->calls[i].aio);
+    keyring_set_traffic(server->options.keyring, NULL, NULL); /* no callback runs any more */
     for (size_t i = 0; i < server->call_count; i++) {
         release(&server->calls[i]);
         nng_aio_free(server->calls[i].aio);
     }
+    pool_free(server->pool);
     free(server);
 }
