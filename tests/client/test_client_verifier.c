@@ -3,6 +3,7 @@
 
 #include <jwkd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -143,7 +144,7 @@ static void verify__expects_what_the_environment_says(void **state)
     free(foreign);
 }
 
-static bool hook_armed;
+static atomic_bool hook_armed;
 
 static void deactivate_meanwhile(void)
 {
@@ -160,8 +161,7 @@ jwkd_verdict __wrap_jwt_verify(const struct keyset *keyset, struct bytes token,
     const struct jwt_expectation *expected, struct jwt *out, jwkd_error *error)
 {
     jwkd_verdict verdict = __real_jwt_verify(keyset, token, expected, out, error);
-    if (hook_armed) deactivate_meanwhile();
-    hook_armed = false;
+    if (atomic_exchange(&hook_armed, false)) deactivate_meanwhile();
     return verdict;
 }
 

@@ -58,7 +58,7 @@ static void token__is_valid_locally_and_remotely_with_its_claims(void **state)
     assert_int_equal(issuer.size, strlen("https://shop.example"));
     assert_memory_equal(issuer.data, "https://shop.example", issuer.size);
     assert_int_equal(subject.size, 5);
-    int64_t issued, expires;
+    int64_t issued = 0, expires = 0;
     assert_true(jwkd_token_integer(token, "iat", &issued) && jwkd_token_integer(token, "exp", &expires));
     assert_int_equal(expires - issued, 900);
     jwkd_token_free(token);
