@@ -43,6 +43,17 @@ static jwkd_status names_add(struct names *names, const char *name)
     return JWKD_OK;
 }
 
+/* They are distinct already: no search. */
+static jwkd_status names_copy(const struct names *from, struct names *to)
+{
+    if (from->count == 0) return JWKD_OK;
+    to->items = calloc(from->count, sizeof *to->items);
+    if (!to->items) return JWKD_NO_MEMORY;
+    for (; to->count < from->count; to->count++)
+        if (!(to->items[to->count] = strdup(from->items[to->count]))) return JWKD_NO_MEMORY;
+    return JWKD_OK;
+}
+
 static void names_remove(struct names *names, const char *name)
 {
     int at = names_find(names, name);
@@ -160,10 +171,8 @@ static jwkd_status copy(const struct keys *old, struct keys **out)
     TRY(set_text(&keys->primary_kid, old->primary_kid));
     for (size_t i = 0; i < old->published_count; i++)
         TRY(publish(keys, old->published[i]));
-    for (size_t i = 0; i < old->withheld.count; i++)
-        TRY(names_add(&keys->withheld, old->withheld.items[i]));
-    for (size_t i = 0; i < old->revoked.count; i++)
-        TRY(names_add(&keys->revoked, old->revoked.items[i]));
+    TRY(names_copy(&old->withheld, &keys->withheld));
+    TRY(names_copy(&old->revoked, &keys->revoked));
     *out = TAKE(keys);
     return JWKD_OK;
 }
