@@ -3,13 +3,13 @@
  * Threads.   Every function may be called from any thread at any time, on the same handle too, unless its
  *            comment says otherwise. Callbacks run on a thread of the library: keep them short; they may call
  *            anything except the close or free of the handle that called them.
- * Ownership. Inputs are borrowed for the call. What a function hands out through `jwkd_x **out` is the caller's, one
- *            block with everything it points to, freed by jwkd_free() unless a function of its own is named.
- * Errors.    Functions return a jwkd_status (see <jwkd/status.h>) and leave outputs untouched unless it is JWKD_OK.
- *            `error`, always last, may be NULL; it is filled on failure with a sentence for a person.
+ * Ownership. Inputs are borrowed for the call. What a function hands out through `jwkd_x **out` is the
+ * caller's, one block with everything it points to, freed by jwkd_free() unless a function of its own is
+ * named. Errors.    Functions return a jwkd_status (see <jwkd/status.h>) and leave outputs untouched unless
+ * it is JWKD_OK. `error`, always last, may be NULL; it is filled on failure with a sentence for a person.
  * Units.     Times are seconds since 1970-01-01 UTC; durations carry their unit in the name.
- * Process.   The library prints nothing, installs no signal handler, and never calls nng_fini(). Handles are not valid in a
- *            child after fork(): there every call answers JWKD_CLOSED. */
+ * Process.   The library prints nothing, installs no signal handler, and never calls nng_fini(). Handles are
+ * not valid in a child after fork(): there every call answers JWKD_CLOSED. */
 #ifndef JWKD_H
 #define JWKD_H
 
@@ -35,25 +35,28 @@ typedef struct jwkd_bytes {
 /* Frees a block that the library handed out, wiping it first. NULL is fine. */
 JWKD_API void jwkd_free(void *block);
 
-/* ---- Connection -------------------------------------------------------------------------------------------------- */
+/* ---- Connection ------------------------------------------------------------------------------------ */
 
 typedef struct jwkd_client jwkd_client;
 
 typedef struct jwkd_client_options {
-    const char *name;     /* what this program calls itself, shown to operators; NULL: the program's file name */
-    uint32_t timeout_ms;  /* for one call, repetitions included; 0: 5000; at most 60000 */
-    bool background;      /* jwkd_open() does not insist on a service: it connects when there is one */
+    const char *name; /* what this program calls itself, shown to operators; NULL: the program's file name */
+    uint32_t timeout_ms; /* for one call, repetitions included; 0: 5000; at most 60000 */
+    bool background;     /* jwkd_open() does not insist on a service: it connects when there is one */
 } jwkd_client_options;
 
-/* Opens a connection by the service's one URL, "ipc:///run/jwkd/rpc.sock" or "tcp://host:port"; a plain path is an ipc
- * URL. NULL: $JWKD_URL, else $XDG_RUNTIME_DIR/jwkd/rpc.sock if that exists, else /run/jwkd/rpc.sock. The other sockets are learned from
- * the service and may not be of a weaker transport or another host or directory. `options` may be NULL. The other end of an ipc
- * socket must belong to root or to the owner of the socket's directory (DENIED otherwise).
- * UNREACHABLE (at once where nobody listens), TIMED_OUT, DENIED, UNSUPPORTED (no protocol version in common), INVALID_ARGUMENT. */
-JWKD_API jwkd_status jwkd_open(const char *url, const jwkd_client_options *options, jwkd_client **out,
-    jwkd_error *error);
-/* Calls under way end with JWKD_CLOSED. Verifiers and watches made from it must be closed before. No other call may begin
- * on the handle meanwhile. NULL is fine. */
+/* Opens a connection by the service's one URL, "ipc:///run/jwkd/rpc.sock" or "tcp://host:port"; a plain path
+ * is an ipc URL. NULL: $JWKD_URL, else $XDG_RUNTIME_DIR/jwkd/rpc.sock if that exists, else
+ * /run/jwkd/rpc.sock. The other sockets are learned from the service and may not be of a weaker transport or
+ * another host or directory. `options` may be NULL. The other end of an ipc socket must belong to root or to
+ * the owner of the socket's directory (DENIED otherwise). UNREACHABLE (at once where nobody listens),
+ * TIMED_OUT, DENIED, UNSUPPORTED (no protocol version in common), INVALID_ARGUMENT. Afterwards it reconnects
+ * by itself. A call is repeated under one request id until its time is up: UNREACHABLE then says that there
+ * was no connection, TIMED_OUT that the request may have been carried out. */
+JWKD_API jwkd_status jwkd_open(
+    const char *url, const jwkd_client_options *options, jwkd_client **out, jwkd_error *error);
+/* Calls under way end with JWKD_CLOSED. Verifiers and watches made from it must be closed before. No other
+ * call may begin on the handle meanwhile. NULL is fine. */
 JWKD_API void jwkd_close(jwkd_client *client);
 
 /* Asks for a sign of life; *out_round_trip_us (may be NULL) is how long the answer took. */
@@ -65,9 +68,9 @@ typedef struct jwkd_reserve_status {
 } jwkd_reserve_status;
 typedef struct jwkd_service_status {
     const char *version;
-    const char *boot_id;  /* hexadecimal: this run of the service */
-    const char *epoch;    /* hexadecimal: this incarnation of its store */
-    const char *store;    /* "read-write", "read-only" or "full" */
+    const char *boot_id; /* hexadecimal: this run of the service */
+    const char *epoch;   /* hexadecimal: this incarnation of its store */
+    const char *store;   /* "read-write", "read-only" or "full" */
     uint64_t uptime_sec;
     uint64_t service_revision;
     uint32_t environments, active_keys, keys_in_signer;
@@ -79,66 +82,72 @@ typedef struct jwkd_service_status {
 /* How the service is doing. */
 JWKD_API jwkd_status jwkd_get_status(jwkd_client *client, jwkd_service_status **out, jwkd_error *error);
 
-/* ---- Signing ----------------------------------------------------------------------------------------------------- */
+/* ---- Signing --------------------------------------------------------------------------------------- */
 
 typedef struct jwkd_sign_item {
-    jwkd_bytes claims;             /* a JSON object; iss, iat, exp, jti and aud are added where absent (RFC 7519, 9068) */
-    const char *type;              /* the typ header; NULL: "at+jwt" */
-    const char *const *audiences;  /* become aud; none: the claims' own, else the environment's default */
+    jwkd_bytes claims; /* a JSON object; iss, iat, exp, jti and aud are added where absent (RFC 7519, 9068) */
+    const char *type;  /* the typ header; NULL: "at+jwt" */
+    const char *const *audiences; /* become aud; none: the claims' own, else the environment's default */
     size_t audience_count;
-    uint32_t lifetime_sec;         /* 0: the claims' own exp, else the environment's default */
+    uint32_t lifetime_sec; /* 0: the claims' own exp, else the environment's default */
 } jwkd_sign_item;
 
-/* One token (JWS compact serialisation, RFC 7515 section 7.1), NUL-terminated. Concurrent calls for the same environment travel
- * together. INVALID_ARGUMENT, MALFORMED (claims), NOT_FOUND, NO_PRIMARY. */
+/* One token (JWS compact serialisation, RFC 7515 section 7.1), NUL-terminated. Concurrent calls for the same
+ * environment travel together. INVALID_ARGUMENT, MALFORMED (claims), NOT_FOUND, NO_PRIMARY. */
 JWKD_API jwkd_status jwkd_sign(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
     char **out_token, jwkd_error *error);
 
 typedef struct jwkd_signed_token {
-    jwkd_status status;   /* of this item alone */
-    const char *message;  /* why not, for a person; "" when OK */
-    const char *token;    /* "" unless OK */
+    jwkd_status status;  /* of this item alone */
+    const char *message; /* why not, for a person; "" when OK */
+    const char *token;   /* "" unless OK */
     int64_t expires_at;
 } jwkd_signed_token;
 typedef struct jwkd_signed_list {
     const char *kid;
-    size_t count;         /* as many as there were items, in their order */
+    size_t count; /* as many as there were items, in their order */
     const jwkd_signed_token *tokens;
 } jwkd_signed_list;
-/* Up to 256 tokens in one request. JWKD_OK means that the request as a whole was carried out: look at each token's status. */
+/* Up to 256 tokens in one request. JWKD_OK means that the request as a whole was carried out: look at each
+ * token's status. */
 JWKD_API jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
     size_t count, jwkd_signed_list **out, jwkd_error *error);
 
-/* Called exactly once unless jwkd_sign_async() itself failed. `token` (NULL unless OK) and `error` are borrowed for the call. */
+/* Called exactly once unless jwkd_sign_async() itself failed; possibly before that returns. `token` (NULL
+ * unless OK) and `error` (NULL if OK) are borrowed for the call. It runs on a thread that carries other
+ * answers: it must not wait, so of this library it may call jwkd_sign_async(), jwkd_verify() and what reads
+ * tokens, nothing that asks the service. */
 typedef void jwkd_sign_done(void *context, jwkd_status status, const char *token, const jwkd_error *error);
 /* As jwkd_sign(), without waiting. The item is copied. BUSY when 4096 are waiting already. */
 JWKD_API jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
     jwkd_sign_done *done, void *context, jwkd_error *error);
 
 /* Signs bytes that are not a JSON object. `type` is mandatory and neither JWT nor at+jwt. */
-JWKD_API jwkd_status jwkd_sign_raw(jwkd_client *client, const char *environment, const char *type, jwkd_bytes payload,
-    char **out_token, jwkd_error *error);
+JWKD_API jwkd_status jwkd_sign_raw(jwkd_client *client, const char *environment, const char *type,
+    jwkd_bytes payload, char **out_token, jwkd_error *error);
 
-/* ---- Verifying --------------------------------------------------------------------------------------------------- */
+/* ---- Verifying ------------------------------------------------------------------------------------- */
 
 /* What the caller expects of a token. A zeroed one, or NULL, expects what the environment says. */
 typedef struct jwkd_expectation {
-    const char *issuer;            /* NULL: the environment's; over a plain JWKS: not checked */
-    const char *const *audiences;  /* any of these; none: the environment's default audience, if it has one */
+    const char *issuer;           /* NULL: the environment's; over a plain JWKS: not checked */
+    const char *const *audiences; /* any of these; none: the environment's default audience, if it has one */
     size_t audience_count;
-    const char *type;              /* typ, with or without "application/"; NULL: at+jwt, JWT or none at all */
-    int64_t now;                   /* 0: the system's clock */
-    uint32_t leeway_sec;           /* for exp, nbf and iat; 0: the environment's; over a plain JWKS: none */
-    bool signature_only;           /* no claim is judged; the payload may be any bytes */
+    const char *type;    /* typ, with or without "application/"; NULL: at+jwt, JWT or none at all */
+    int64_t now;         /* 0: the system's clock */
+    uint32_t leeway_sec; /* for exp, nbf and iat; 0: the environment's; over a plain JWKS: none */
+    bool signature_only; /* no claim is judged; the payload may be any bytes */
 } jwkd_expectation;
 
-/* A verified token's contents. A caller that verifies often keeps one a thread and uses it again and again. */
+/* A verified token's contents. A caller that verifies often keeps one a thread and uses it again and again.
+ */
 typedef struct jwkd_token jwkd_token;
 /* NULL when memory is short. */
 JWKD_API jwkd_token *jwkd_token_new(void);
 JWKD_API void jwkd_token_free(jwkd_token *token);
-/* All of these hand out views into `token`, not NUL-terminated, valid until it is used again or freed; empty (data NULL, size 0) where
- * the claim is absent or of another type, or the last verdict was not VALID. One thread at a time. */
+/* All of these hand out views into `token`, not NUL-terminated, valid until it is used again or freed; empty
+ * (data NULL, size 0) where the claim is absent or of another type, or the last verdict was not VALID. One
+ * thread at a time. */
 JWKD_API jwkd_bytes jwkd_token_claims(const jwkd_token *token); /* the payload as it was signed */
 JWKD_API jwkd_bytes jwkd_token_header(const jwkd_token *token); /* the JOSE header, decoded */
 JWKD_API jwkd_bytes jwkd_token_kid(const jwkd_token *token);
@@ -152,7 +161,8 @@ typedef struct jwkd_verifier jwkd_verifier;
 
 /* What happened to an environment's keys. */
 typedef enum jwkd_event_kind {
-    JWKD_EVENT_SYNCHRONISED = 0, /* a snapshot was taken: at the start, after a gap, a reconnect or a restart */
+    JWKD_EVENT_SYNCHRONISED =
+        0, /* a snapshot was taken: at the start, after a gap, a reconnect or a restart */
     JWKD_EVENT_ENVIRONMENT_CREATED = 1,
     JWKD_EVENT_ENVIRONMENT_UPDATED = 2,
     JWKD_EVENT_ENVIRONMENT_DELETED = 3,
@@ -160,8 +170,8 @@ typedef enum jwkd_event_kind {
     JWKD_EVENT_KEY_PROMOTED = 5,
     JWKD_EVENT_KEY_DEACTIVATED = 6,
     JWKD_EVENT_KEY_DESTROYED = 7,
-    JWKD_EVENT_CONNECTED = 8,    /* the event stream is up */
-    JWKD_EVENT_DISCONNECTED = 9  /* the event stream is down; the keys held go on being used */
+    JWKD_EVENT_CONNECTED = 8,   /* the event stream is up */
+    JWKD_EVENT_DISCONNECTED = 9 /* the event stream is down; the keys held go on being used */
 } jwkd_event_kind;
 
 /* "KEY_DEACTIVATED", ... */
@@ -170,39 +180,42 @@ JWKD_API const char *jwkd_event_kind_name(jwkd_event_kind kind);
 struct jwkd_key;
 struct jwkd_environment;
 
-/* One change; an event of several changes is handed out one by one, with the same revision. Borrowed for the callback. */
+/* One change; an event of several changes is handed out one by one, with the same revision. Borrowed for the
+ * callback. */
 typedef struct jwkd_event {
     jwkd_event_kind kind;
-    const char *environment;           /* "" for CONNECTED and DISCONNECTED */
+    const char *environment; /* "" for CONNECTED and DISCONNECTED */
     uint64_t revision, previous_revision;
     int64_t at;
-    const char *primary_kid;           /* after the change; "" for none */
-    const struct jwkd_key *key;        /* of a KEY_ change, else NULL */
+    const char *primary_kid;                 /* after the change; "" for none */
+    const struct jwkd_key *key;              /* of a KEY_ change, else NULL */
     const struct jwkd_environment *settings; /* of an ENVIRONMENT_ change, else NULL */
 } jwkd_event;
 typedef void jwkd_on_event(void *context, const jwkd_event *event);
 
 typedef struct jwkd_verifier_options {
-    jwkd_on_event *on_event;  /* called when the verifier already judges by the new state; NULL: none */
+    jwkd_on_event *on_event; /* called when the verifier already judges by the new state; NULL: none */
     void *context;
 } jwkd_verifier_options;
 
-/* Starts a cache of an environment's keys: a snapshot, then the events. `options` may be NULL. NOT_FOUND: no such environment. With a
- * client opened in the background it answers JWKD_OK without a service; until the first snapshot every verdict is KEYS_TOO_OLD. */
+/* Starts a cache of an environment's keys: a snapshot, then the events. `options` may be NULL. NOT_FOUND: no
+ * such environment. With a client opened in the background it answers JWKD_OK without a service; until the
+ * first snapshot every verdict is KEYS_TOO_OLD. */
 JWKD_API jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     const jwkd_verifier_options *options, jwkd_verifier **out, jwkd_error *error);
-/* A verifier over a JWKS document (RFC 7517 section 5) without any service. RSA keys without alg are taken as RS256. MALFORMED,
- * INVALID_ARGUMENT (a weak or impossible key, a kid twice). */
+/* A verifier over a JWKS document (RFC 7517 section 5) without any service. RSA keys without alg are taken as
+ * RS256. MALFORMED, INVALID_ARGUMENT (a weak or impossible key, a kid twice). */
 JWKD_API jwkd_status jwkd_verifier_from_jwks(jwkd_bytes jwks, jwkd_verifier **out, jwkd_error *error);
-/* Adds a public JWK by hand, for environments that show a key once. With a service it is used only while the service lists its
- * kid as live. */
+/* Adds a public JWK by hand, for environments that show a key once. With a service it is used only while the
+ * service lists its kid as live. */
 JWKD_API jwkd_status jwkd_verifier_pin(jwkd_verifier *verifier, jwkd_bytes jwk, jwkd_error *error);
 /* Waits for callbacks under way. NULL is fine. */
 JWKD_API void jwkd_verifier_close(jwkd_verifier *verifier);
 
-/* Judges a token here, without asking anybody: signature, kid, alg, crit, typ, iss, aud, exp, nbf, iat (RFC 7515 section 5.2, RFC 7519 section
- * 7.2, RFC 8725, RFC 9068 section 4). `out` (may be NULL) receives the contents, of a VALID token only. An unknown kid makes the verifier take at
- * most one snapshot a second, in the background of the answer. */
+/* Judges a token here, without asking anybody: signature, kid, alg, crit, typ, iss, aud, exp, nbf, iat (RFC
+ * 7515 section 5.2, RFC 7519 section 7.2, RFC 8725, RFC 9068 section 4). `out` (may be NULL) receives the
+ * contents, of a VALID token only. An unknown kid makes the verifier take at most one snapshot a second, in
+ * the background of the answer. */
 JWKD_API jwkd_verdict jwkd_verify(jwkd_verifier *verifier, const char *token, size_t size,
     const jwkd_expectation *expected, jwkd_token *out, jwkd_error *error);
 /* The revision that is judged by; 0 before the first snapshot and over a plain JWKS. */
@@ -213,47 +226,49 @@ JWKD_API jwkd_status jwkd_inspect(const char *token, size_t size, jwkd_token *ou
 
 typedef struct jwkd_verified {
     jwkd_verdict verdict;
-    const char *message;   /* for a person */
+    const char *message; /* for a person */
     const char *kid;
-    jwkd_bytes claims;     /* of a valid token only; JSON */
+    jwkd_bytes claims; /* of a valid token only; JSON */
 } jwkd_verified;
-/* Lets the service judge. `now`, `leeway_sec` and `signature_only` of the expectation are the service's own and must be zero. */
-JWKD_API jwkd_status jwkd_verify_remotely(jwkd_client *client, const char *environment, const char *token, size_t size,
-    const jwkd_expectation *expected, jwkd_verified **out, jwkd_error *error);
+/* Lets the service judge. `now`, `leeway_sec` and `signature_only` of the expectation are the service's own
+ * and must be zero. */
+JWKD_API jwkd_status jwkd_verify_remotely(jwkd_client *client, const char *environment, const char *token,
+    size_t size, const jwkd_expectation *expected, jwkd_verified **out, jwkd_error *error);
 
 /* The environment's JWKS document, NUL-terminated JSON. */
-JWKD_API jwkd_status jwkd_get_jwks(jwkd_client *client, const char *environment, char **out_jwks, jwkd_error *error);
+JWKD_API jwkd_status jwkd_get_jwks(
+    jwkd_client *client, const char *environment, char **out_jwks, jwkd_error *error);
 /* The same keys as SubjectPublicKeyInfo in PEM, each after a line "# kid"; any JWKS document will do. */
 JWKD_API jwkd_status jwkd_jwks_to_pem(jwkd_bytes jwks, char **out_pem, jwkd_error *error);
 
-/* ---- Watching ---------------------------------------------------------------------------------------------------- */
+/* ---- Watching -------------------------------------------------------------------------------------- */
 
 typedef struct jwkd_watch jwkd_watch;
-/* Follows the events of one environment, or of all (NULL), without holding keys. Missed events are fetched where the service's log still
- * has them; otherwise a SYNCHRONISED event says that there was a gap. */
-JWKD_API jwkd_status jwkd_watch_open(jwkd_client *client, const char *environment, jwkd_on_event *on_event, void *context,
-    jwkd_watch **out, jwkd_error *error);
+/* Follows the events of one environment, or of all (NULL), without holding keys. Missed events are fetched
+ * where the service's log still has them; otherwise a SYNCHRONISED event says that there was a gap. */
+JWKD_API jwkd_status jwkd_watch_open(jwkd_client *client, const char *environment, jwkd_on_event *on_event,
+    void *context, jwkd_watch **out, jwkd_error *error);
 JWKD_API void jwkd_watch_close(jwkd_watch *watch);
 
-/* ---- Administration ---------------------------------------------------------------------------------------------- */
+/* ---- Administration -------------------------------------------------------------------------------- */
 
 typedef enum jwkd_mode { JWKD_OVERLAP = 0, JWKD_EXCLUSIVE = 1 } jwkd_mode;
 
 /* An environment, as asked for and as answered. Zero and NULL in a new one mean the default given. */
 typedef struct jwkd_environment {
-    const char *name;                    /* a-z, 0-9, '-', '_', '.'; at most 63; begins with a letter or digit */
-    const char *issuer;                  /* the iss of its tokens; "": none */
-    const char *default_algorithm;       /* RS256 */
-    uint32_t default_bits;               /* RSA: 4096 */
-    const char *default_audience;        /* "": none */
-    uint32_t max_token_lifetime_sec;     /* 3600 */
+    const char *name;                /* a-z, 0-9, '-', '_', '.'; at most 63; begins with a letter or digit */
+    const char *issuer;              /* the iss of its tokens; "": none */
+    const char *default_algorithm;   /* RS256 */
+    uint32_t default_bits;           /* RSA: 4096 */
+    const char *default_audience;    /* "": none */
+    uint32_t max_token_lifetime_sec; /* 3600 */
     uint32_t default_token_lifetime_sec; /* 900, or the largest lifetime where that is less */
     uint32_t leeway_sec;                 /* 30 */
     jwkd_mode mode;
-    bool show_once;                      /* the public key is handed out by generate only */
+    bool show_once; /* the public key is handed out by generate only */
     /* answered only: */
     uint64_t revision;
-    const char *primary_kid;             /* "": none */
+    const char *primary_kid; /* "": none */
     int64_t created_at;
     uint32_t active_keys;
 } jwkd_environment;
@@ -272,34 +287,40 @@ enum {
 };
 
 /* ALREADY_EXISTS, INVALID_ARGUMENT. */
-JWKD_API jwkd_status jwkd_environment_create(jwkd_client *client, const jwkd_environment *environment,
-    jwkd_environment **out, jwkd_error *error);
+JWKD_API jwkd_status jwkd_environment_create(
+    jwkd_client *client, const jwkd_environment *environment, jwkd_environment **out, jwkd_error *error);
 /* `fields` is a sum of JWKD_SET_ values; `environment->name` says which. */
-JWKD_API jwkd_status jwkd_environment_update(jwkd_client *client, const jwkd_environment *environment, unsigned fields,
-    jwkd_environment **out, jwkd_error *error);
-/* FAILED_PRECONDITION while it has active keys, unless `with_live_keys`. Final: its keys can never come back. */
-JWKD_API jwkd_status jwkd_environment_delete(jwkd_client *client, const char *name, bool with_live_keys,
-    jwkd_error *error);
+JWKD_API jwkd_status jwkd_environment_update(jwkd_client *client, const jwkd_environment *environment,
+    unsigned fields, jwkd_environment **out, jwkd_error *error);
+/* FAILED_PRECONDITION while it has active keys, unless `with_live_keys`. Final: its keys can never come back.
+ */
+JWKD_API jwkd_status jwkd_environment_delete(
+    jwkd_client *client, const char *name, bool with_live_keys, jwkd_error *error);
 typedef struct jwkd_environment_list {
     size_t count;
     const jwkd_environment *environments; /* by name */
 } jwkd_environment_list;
 /* All environments, however many pages the service gives them in. */
-JWKD_API jwkd_status jwkd_environment_get_all(jwkd_client *client, jwkd_environment_list **out, jwkd_error *error);
+JWKD_API jwkd_status jwkd_environment_get_all(
+    jwkd_client *client, jwkd_environment_list **out, jwkd_error *error);
 
-typedef enum jwkd_key_state { JWKD_KEY_ACTIVE = 1, JWKD_KEY_DEACTIVATED = 2, JWKD_KEY_DESTROYED = 3 } jwkd_key_state;
+typedef enum jwkd_key_state {
+    JWKD_KEY_ACTIVE = 1,
+    JWKD_KEY_DEACTIVATED = 2,
+    JWKD_KEY_DESTROYED = 3
+} jwkd_key_state;
 
 typedef struct jwkd_key {
     const char *kid;
     jwkd_key_state state;
-    bool primary;              /* the one that signs; active then */
+    bool primary; /* the one that signs; active then */
     const char *algorithm;
-    uint32_t bits;             /* RSA only */
+    uint32_t bits; /* RSA only */
     int64_t created_at;
-    int64_t deactivated_at;    /* 0: not */
-    int64_t destroyed_at;      /* 0: not */
-    uint64_t revision;         /* of the environment when the key last changed */
-    const char *public_jwk;    /* JSON; "" where the environment shows it once only */
+    int64_t deactivated_at; /* 0: not */
+    int64_t destroyed_at;   /* 0: not */
+    uint64_t revision;      /* of the environment when the key last changed */
+    const char *public_jwk; /* JSON; "" where the environment shows it once only */
     bool imported, held;
 } jwkd_key;
 /* "primary", "active", "deactivated" or "destroyed". */
@@ -309,52 +330,57 @@ JWKD_API const char *jwkd_key_state_name(const jwkd_key *key);
 typedef struct jwkd_key_answer {
     jwkd_key key;
     uint64_t revision;
-    const char *primary_kid;   /* "": none */
+    const char *primary_kid; /* "": none */
 } jwkd_key_answer;
 
 typedef struct jwkd_generate_options {
-    const char *algorithm;       /* NULL: the environment's default */
-    uint32_t bits;               /* RSA: 2048, 3072 or 4096; 0: the environment's default */
-    bool hold;                   /* leave it active instead of making it primary */
-    const char *invalidate_kid;  /* exclusive mode: the live key that it replaces; else NULL */
-    uint32_t wait_ms;            /* how long to wait for a key that is being made; 0: do not: IN_PROGRESS */
-    void (*on_progress)(void *context, uint64_t waited_ms); /* called about twice a second meanwhile; or NULL */
+    const char *algorithm;      /* NULL: the environment's default */
+    uint32_t bits;              /* RSA: 2048, 3072 or 4096; 0: the environment's default */
+    bool hold;                  /* leave it active instead of making it primary */
+    const char *invalidate_kid; /* exclusive mode: the live key that it replaces; else NULL */
+    uint32_t wait_ms;           /* how long to wait for a key that is being made; 0: do not: IN_PROGRESS */
+    void (*on_progress)(
+        void *context, uint64_t waited_ms); /* called about twice a second meanwhile; or NULL */
     void *context;
 } jwkd_generate_options;
-/* Answers in milliseconds from the service's reserve of ready keys; with an empty reserve the key is made meanwhile (IN_PROGRESS when it takes longer than
- * `wait_ms`; it will be made nevertheless and appear in the list). */
-JWKD_API jwkd_status jwkd_generate(jwkd_client *client, const char *environment, const jwkd_generate_options *options,
-    jwkd_key_answer **out, jwkd_error *error);
+/* Answers in milliseconds from the service's reserve of ready keys; with an empty reserve the key is made
+ * meanwhile (IN_PROGRESS when it takes longer than `wait_ms`; it will be made nevertheless and appear in the
+ * list). */
+JWKD_API jwkd_status jwkd_generate(jwkd_client *client, const char *environment,
+    const jwkd_generate_options *options, jwkd_key_answer **out, jwkd_error *error);
 
 typedef struct jwkd_import_options {
-    const char *algorithm;       /* NULL: the JWK's alg, else the environment's default if it fits */
+    const char *algorithm; /* NULL: the JWK's alg, else the environment's default if it fits */
     bool hold;
     const char *invalidate_kid;
 } jwkd_import_options;
-/* `private_key`: a private JWK or an unencrypted PEM key that no environment ever held (ALREADY_EXISTS otherwise). */
+/* `private_key`: a private JWK or an unencrypted PEM key that no environment ever held (ALREADY_EXISTS
+ * otherwise). */
 JWKD_API jwkd_status jwkd_import(jwkd_client *client, const char *environment, jwkd_bytes private_key,
     const jwkd_import_options *options, jwkd_key_answer **out, jwkd_error *error);
 
 /* One key, destroyed ones too. NOT_FOUND. */
-JWKD_API jwkd_status jwkd_get_key(jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out,
-    jwkd_error *error);
+JWKD_API jwkd_status jwkd_get_key(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error);
 typedef struct jwkd_key_list {
     size_t count;
-    const jwkd_key *keys;      /* newest first */
+    const jwkd_key *keys; /* newest first */
     uint64_t revision;
     const char *primary_kid;
 } jwkd_key_list;
 /* All keys that the environment ever had. NOT_FOUND: no such environment. */
-JWKD_API jwkd_status jwkd_get_keys(jwkd_client *client, const char *environment, jwkd_key_list **out, jwkd_error *error);
+JWKD_API jwkd_status jwkd_get_keys(
+    jwkd_client *client, const char *environment, jwkd_key_list **out, jwkd_error *error);
 /* FAILED_PRECONDITION unless the key is active. */
-JWKD_API jwkd_status jwkd_set_primary(jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out,
-    jwkd_error *error);
-/* At once and final. The last active key only with `allow_none`. Deactivating a deactivated key changes nothing and is OK. */
-JWKD_API jwkd_status jwkd_deactivate(jwkd_client *client, const char *environment, const char *kid, bool allow_none,
-    jwkd_key_answer **out, jwkd_error *error);
+JWKD_API jwkd_status jwkd_set_primary(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error);
+/* At once and final. The last active key only with `allow_none`. Deactivating a deactivated key changes
+ * nothing and is OK. */
+JWKD_API jwkd_status jwkd_deactivate(jwkd_client *client, const char *environment, const char *kid,
+    bool allow_none, jwkd_key_answer **out, jwkd_error *error);
 /* Deactivated keys only: the private key is erased. */
-JWKD_API jwkd_status jwkd_destroy(jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out,
-    jwkd_error *error);
+JWKD_API jwkd_status jwkd_destroy(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error);
 
 #ifdef __cplusplus
 }

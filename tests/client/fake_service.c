@@ -51,7 +51,7 @@ struct fake {
     uint64_t service_revision, next_id;
     struct fake_environment environments[FAKE_ENVIRONMENTS];
     enum fake_mood mood;
-    unsigned mood_left, ignored_hellos;
+    unsigned mood_left, ignored_hellos, connections;
     char *offer;
     uint32_t version;
     bool mute, hold_snapshots, subscribed;
@@ -619,6 +619,24 @@ static void on_subscriber(nng_pipe pipe, nng_pipe_ev event, void *argument)
     pthread_mutex_unlock(&fake->lock);
 }
 
+static void on_connection(nng_pipe pipe, nng_pipe_ev event, void *argument)
+{
+    (void)pipe;
+    (void)event;
+    struct fake *fake = argument;
+    pthread_mutex_lock(&fake->lock);
+    fake->connections++;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+unsigned fake_connections(struct fake *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    unsigned connections = fake->connections;
+    pthread_mutex_unlock(&fake->lock);
+    return connections;
+}
+
 void fake_await_subscriber(struct fake *fake)
 {
     pthread_mutex_lock(&fake->lock);
@@ -635,6 +653,7 @@ void fake_up(struct fake *fake)
     MUST(nng_rep0_open(&fake->rep) == 0 && nng_pub0_open(&fake->pub) == 0);
     MUST(nng_socket_set_int(fake->pub, NNG_OPT_SENDBUF, 1024) == 0);
     MUST(nng_pipe_notify(fake->pub, NNG_PIPE_EV_ADD_POST, on_subscriber, fake) == 0);
+    MUST(nng_pipe_notify(fake->rep, NNG_PIPE_EV_ADD_POST, on_connection, fake) == 0);
     MUST(nng_listen(fake->pub, fake->events_url, NULL, 0) == 0 &&
          nng_listen(fake->rep, fake->url, NULL, 0) == 0);
     fake->up = true;

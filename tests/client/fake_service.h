@@ -55,6 +55,8 @@ void fake_hold_snapshots(struct fake *fake, bool hold);
 
 /* Requests seen, by operation, hello included. */
 unsigned fake_count(struct fake *fake, Jwkd__V1__Request__OperationCase operation);
+/* Connections to the request socket so far. */
+unsigned fake_connections(struct fake *fake);
 /* Waits until so many were seen. */
 void fake_await(struct fake *fake, Jwkd__V1__Request__OperationCase operation, unsigned count);
 /* Of the last request that was no hello; and how many times in succession it came. */

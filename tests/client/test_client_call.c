@@ -198,8 +198,10 @@ static void call__leaves_a_dead_connection(void **state)
     struct setting *setting = *state;
     jwkd_client *client = NULL;
     const jwkd_client_options options = {.timeout_ms = LONG_MS};
+    unsigned connections = fake_connections(setting->fake);
     fake_ignore_hellos(setting->fake, 1);
     assert_int_equal(jwkd_open(fake_url(setting->fake), &options, &client, NULL), JWKD_OK);
+    assert_int_equal(fake_connections(setting->fake), connections + 3); /* the probe, the dead one, another */
     jwkd_close(client);
     client = open_client(setting->fake, SHORT_MS);
     unsigned hellos = fake_count(setting->fake, OP(HELLO));
