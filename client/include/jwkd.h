@@ -1,14 +1,19 @@
 /* libjwkd: sign, verify locally, and follow the keys of a jwkd service.
  *
- * Threads.   Every function may be called from any thread at any time, on the same handle too, unless its
- *            comment says otherwise. Callbacks run on a thread of the library: keep them short; they may call
- *            anything except the close or free of the handle that called them.
+ * Threads. Every function may be called from any thread at any time, on the same handle too, unless its
+ * comment says otherwise. Callbacks run on a thread of the library: keep them short; unless their comment
+ * says otherwise they may call anything except the close or free of the handle that called them.
+ *
  * Ownership. Inputs are borrowed for the call. What a function hands out through `jwkd_x **out` is the
  * caller's, one block with everything it points to, freed by jwkd_free() unless a function of its own is
- * named. Errors.    Functions return a jwkd_status (see <jwkd/status.h>) and leave outputs untouched unless
- * it is JWKD_OK. `error`, always last, may be NULL; it is filled on failure with a sentence for a person.
- * Units.     Times are seconds since 1970-01-01 UTC; durations carry their unit in the name.
- * Process.   The library prints nothing, installs no signal handler, and never calls nng_fini(). Handles are
+ * named.
+ *
+ * Errors. Functions return a jwkd_status (see <jwkd/status.h>) and leave outputs untouched unless it is
+ * JWKD_OK. `error`, always last, may be NULL; it is filled on failure with a sentence for a person.
+ *
+ * Units. Times are seconds since 1970-01-01 UTC; durations carry their unit in the name.
+ *
+ * Process. The library prints nothing, installs no signal handler, and never calls nng_fini(). Handles are
  * not valid in a child after fork(): there every call answers JWKD_CLOSED. */
 #ifndef JWKD_H
 #define JWKD_H
