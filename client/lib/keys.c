@@ -89,7 +89,7 @@ jwkd_status keys_none(struct keys **out)
     TRY(set_text(&keys->issuer, ""));
     TRY(set_text(&keys->audience, ""));
     TRY(set_text(&keys->primary_kid, ""));
-    TRY(keyset_new(NULL, 0, NULL, 0, &keys->set, NULL));
+    TRY(keyset_new(NULL, 0, NULL, &keys->set, NULL));
     *out = TAKE(keys);
     return JWKD_OK;
 }
@@ -111,6 +111,30 @@ static void withdraw_all(struct keys *keys)
         jwk_unref(keys->published[i]);
     keys->published_count = 0;
     names_clear(&keys->withheld);
+}
+
+static jwkd_status take_away(struct keys *keys, const char *kid)
+{
+    struct kid_set *more = NULL;
+    withdraw(keys, kid);
+    /* A snapshot names only those whose tokens could still be about. */
+    if (kid_set_count(keys->revoked) >= LIMIT_KEYSET_KEYS) return JWKD_RESOURCE_EXHAUSTED;
+    TRY(kid_set_with(keys->revoked, bytes_of_text(kid), &more));
+    kid_set_unref(keys->revoked);
+    keys->revoked = more;
+    return JWKD_OK;
+}
+
+/* Of keys that none is revoked of yet. */
+static jwkd_status take_all_away(struct keys *keys, char *const *kids, size_t count)
+{
+    CLEANUP(free_at) struct bytes *all = malloc((count + 1) * sizeof *all);
+    if (!all) return JWKD_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        withdraw(keys, kids[i]);
+        all[i] = bytes_of_text(kids[i]);
+    }
+    return kid_set_new(all, count, &keys->revoked);
 }
 
 static jwkd_status publish(struct keys *keys, const struct jwk *jwk)
@@ -144,16 +168,13 @@ static jwkd_status finish(struct keys *keys, const struct pins *pins)
 {
     size_t count = keys->published_count;
     CLEANUP(free_at) struct jwk **all = malloc((count + pins->count + 1) * sizeof(struct jwk *));
-    CLEANUP(free_at) struct bytes *revoked = malloc((keys->revoked.count + 1) * sizeof *revoked);
-    if (!all || !revoked) return JWKD_NO_MEMORY;
+    if (!all) return JWKD_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
         all[i] = keys->published[i];
     for (size_t i = 0; i < pins->count; i++)
         if (pin_counts(keys, pins, jwk_kid(pins->keys[i]))) all[count++] = pins->keys[i];
-    for (size_t i = 0; i < keys->revoked.count; i++)
-        revoked[i] = bytes_of_text(keys->revoked.items[i]);
     struct keyset *set = NULL;
-    TRY(keyset_new(all, count, revoked, keys->revoked.count, &set, NULL));
+    TRY(keyset_new(all, count, keys->revoked, &set, NULL));
     keyset_unref(keys->set);
     keys->set = set;
     return JWKD_OK;
@@ -172,7 +193,7 @@ static jwkd_status copy(const struct keys *old, struct keys **out)
     for (size_t i = 0; i < old->published_count; i++)
         TRY(publish(keys, old->published[i]));
     TRY(names_copy(&old->withheld, &keys->withheld));
-    TRY(names_copy(&old->revoked, &keys->revoked));
+    keys->revoked = kid_set_ref(old->revoked);
     *out = TAKE(keys);
     return JWKD_OK;
 }
@@ -185,7 +206,7 @@ static jwkd_status publish_document(
     /* A key of a kind not known here is left out, as RFC 7517 section 5 wants it: the others stay usable. */
     const struct keyset_rules rules = {.default_alg = default_alg, .skip_unusable = true};
     CLEANUP(keyset_unref_at) struct keyset *document = NULL;
-    TRY(keyset_from_json(jwks, &rules, NULL, 0, &document, error));
+    TRY(keyset_from_json(jwks, &rules, &document, error));
     for (size_t i = 0; i < keyset_count(document); i++)
         if (publish(keys, keyset_at(document, i)) != JWKD_OK)
             return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -200,10 +221,7 @@ static jwkd_status take_snapshot(struct keys *keys, const Jwkd__V1__JwksReply *s
     TRY(take_settings(keys, snapshot->environment));
     for (size_t i = 0; i < snapshot->n_withheld; i++)
         TRY(names_add(&keys->withheld, snapshot->withheld[i]));
-    for (size_t i = 0; i < snapshot->n_deactivated; i++) {
-        withdraw(keys, snapshot->deactivated[i]);
-        TRY(names_add(&keys->revoked, snapshot->deactivated[i]));
-    }
+    TRY(take_all_away(keys, snapshot->deactivated, snapshot->n_deactivated));
     return finish(keys, &NO_PINS);
 }
 
@@ -261,8 +279,7 @@ static jwkd_status apply(struct keys *keys, const Jwkd__V1__Change *change)
         return JWKD_OK; /* the event names the primary key */
     case JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED:
     case JWKD__V1__CHANGE__KIND__KEY_DESTROYED:
-        withdraw(keys, change->key->kid);
-        return names_add(&keys->revoked, change->key->kid);
+        return take_away(keys, change->key->kid);
     case JWKD__V1__CHANGE__KIND__NONE:
     case _JWKD__V1__CHANGE__KIND_IS_INT_SIZE:
         break;
@@ -311,7 +328,7 @@ void keys_unref(struct keys *keys)
     if (!keys || atomic_fetch_sub_explicit(&keys->references, 1, memory_order_acq_rel) != 1) return;
     withdraw_all(keys);
     free(keys->published);
-    names_clear(&keys->revoked);
+    kid_set_unref(keys->revoked);
     keyset_unref(keys->set);
     free(keys->issuer);
     free(keys->audience);

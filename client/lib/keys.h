@@ -35,7 +35,8 @@ struct keys {
     struct keyset *set;     /* what tokens are judged by: published, and pinned where withheld */
     struct jwk **published; /* references */
     size_t published_count;
-    struct names withheld, revoked;
+    struct names withheld;
+    struct kid_set *revoked;
 };
 
 /* Keys added by hand, which the service does not show. */

@@ -109,7 +109,7 @@ void *follow_tell(void *argument)
             follower->lost = false;
             notice_plain(follower, JWKD_EVENT_SYNCHRONISED, follower->environment, 0, "");
         }
-        pthread_cond_broadcast(&follow->changed);
+        if (follower->closing) pthread_cond_broadcast(&follow->changed); /* only a close waits for a telling */
     }
     pthread_mutex_unlock(&follow->lock);
     return NULL;

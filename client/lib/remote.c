@@ -36,7 +36,7 @@ jwkd_status jwkd_jwks_to_pem(jwkd_bytes jwks, char **out_pem, jwkd_error *error)
 {
     static const struct keyset_rules RULES = {.default_alg = ALG_RS256, .skip_unusable = true};
     CLEANUP(keyset_unref_at) struct keyset *keyset = NULL;
-    TRY(keyset_from_json(bytes_of(jwks.data, jwks.size), &RULES, NULL, 0, &keyset, error));
+    TRY(keyset_from_json(bytes_of(jwks.data, jwks.size), &RULES, &keyset, error));
     CLEANUP(buffer_clear) struct buffer text = {0};
     jwkd_status status = JWKD_OK;
     for (size_t i = 0; i < keyset_count(keyset) && status == JWKD_OK; i++) {

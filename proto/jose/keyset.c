@@ -6,98 +6,71 @@
 #include "base/limits.h"
 #include "jose/json.h"
 
-struct entry {
-    struct bytes kid;
-    const struct jwk *key; /* NULL: revoked */
-};
-
 struct keyset {
     atomic_uint references;
-    size_t count, entry_count;
-    struct jwk **keys;     /* in the order of the set, a reference each */
-    struct entry *entries; /* live and revoked, sorted by kid */
-    uint8_t *revoked_text;
+    size_t count;
+    struct jwk **keys;   /* in the order of the set, a reference each */
+    struct jwk **sorted; /* the same by kid */
+    struct kid_set *revoked;
 };
 
-static int compare_kids(struct bytes a, struct bytes b)
+static int compare_keys(const void *left, const void *right)
 {
-    if (a.size != b.size) return a.size < b.size ? -1 : 1;
-    return a.size ? memcmp(a.data, b.data, a.size) : 0;
+    return strcmp(jwk_kid(*(struct jwk *const *)left), jwk_kid(*(struct jwk *const *)right));
 }
 
-static int compare_entries(const void *left, const void *right)
+/* As strcmp would, had `kid` a NUL at its end. */
+static int compare_kid(struct bytes kid, const char *other)
 {
-    return compare_kids(((const struct entry *)left)->kid, ((const struct entry *)right)->kid);
+    size_t size = strlen(other), common = kid.size < size ? kid.size : size;
+    int order = common ? memcmp(kid.data, other, common) : 0;
+    if (order) return order;
+    return kid.size == size ? 0 : kid.size < size ? -1 : 1;
 }
 
 static void keyset_free(struct keyset *keyset)
 {
     for (size_t i = 0; i < keyset->count; i++)
         jwk_unref(keyset->keys[i]);
+    kid_set_unref(keyset->revoked);
     free(keyset->keys);
-    free(keyset->entries);
-    free(keyset->revoked_text);
+    free(keyset->sorted);
     free(keyset);
 }
 
-/* Everything that the set will need, with nothing in it. */
-static jwkd_status keyset_alloc(
-    size_t count, const struct bytes *revoked, size_t revoked_count, struct keyset **out)
+static struct keyset *keyset_alloc(size_t count)
 {
-    size_t text_size = 1;
-    for (size_t i = 0; i < revoked_count; i++)
-        text_size += revoked[i].size;
-    struct keyset *keyset = calloc(1, sizeof *keyset);
-    if (!keyset) return JWKD_NO_MEMORY;
-    keyset->keys = calloc(count + 1, sizeof *keyset->keys);
-    keyset->entries = calloc(count + revoked_count + 1, sizeof *keyset->entries);
-    keyset->revoked_text = malloc(text_size);
-    if (!keyset->keys || !keyset->entries || !keyset->revoked_text) {
-        keyset_free(keyset);
-        return JWKD_NO_MEMORY;
-    }
+    CLEANUP(keyset_unref_at) struct keyset *keyset = calloc(1, sizeof *keyset);
+    if (!keyset) return NULL;
     atomic_init(&keyset->references, 1);
-    *out = keyset;
-    return JWKD_OK;
+    keyset->keys = calloc(count + 1, sizeof(struct jwk *));
+    keyset->sorted = calloc(count + 1, sizeof(struct jwk *));
+    return keyset->keys && keyset->sorted ? TAKE(keyset) : NULL;
 }
 
-static void add_keys(struct keyset *keyset, struct jwk *const *keys, size_t count)
+/* A kid that appears twice, or NULL. */
+static const char *find_double(const struct keyset *keyset)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct jwk *key = keyset->keys[keyset->count++] = jwk_ref(keys[i]);
-        keyset->entries[keyset->entry_count++] =
-            (struct entry){.kid = bytes_of_text(jwk_kid(key)), .key = key};
+    for (size_t i = 0; i < keyset->count; i++) {
+        const char *kid = jwk_kid(keyset->sorted[i]);
+        bool again = i > 0 && strcmp(kid, jwk_kid(keyset->sorted[i - 1])) == 0;
+        if (again || kid_set_contains(keyset->revoked, bytes_of_text(kid))) return kid;
     }
+    return NULL;
 }
 
-static void add_revoked(struct keyset *keyset, const struct bytes *revoked, size_t count)
+jwkd_status keyset_new(struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out,
+    jwkd_error *error)
 {
-    uint8_t *text = keyset->revoked_text;
-    for (size_t i = 0; i < count; i++) {
-        if (revoked[i].size) memcpy(text, revoked[i].data, revoked[i].size);
-        keyset->entries[keyset->entry_count++] = (struct entry){.kid = bytes_of(text, revoked[i].size)};
-        text += revoked[i].size;
-    }
-}
-
-jwkd_status keyset_new(struct jwk *const *keys, size_t count, const struct bytes *revoked,
-    size_t revoked_count, struct keyset **out, jwkd_error *error)
-{
-    struct keyset *keyset;
-    jwkd_status status = keyset_alloc(count, revoked, revoked_count, &keyset);
-    if (status != JWKD_OK) return fail(error, status, "%s", jwkd_status_text(status));
-    add_keys(keyset, keys, count);
-    add_revoked(keyset, revoked, revoked_count);
-    qsort(keyset->entries, keyset->entry_count, sizeof *keyset->entries, compare_entries);
-    for (size_t i = 1; i < keyset->entry_count; i++) {
-        struct bytes kid = keyset->entries[i].kid;
-        if (!bytes_equal(keyset->entries[i - 1].kid, kid)) continue;
-        status = fail(error, JWKD_INVALID_ARGUMENT, "kid \"%.*s\" appears twice", (int)kid.size,
-            (const char *)kid.data);
-        keyset_free(keyset);
-        return status;
-    }
-    *out = keyset;
+    CLEANUP(keyset_unref_at) struct keyset *keyset = keyset_alloc(count);
+    if (!keyset) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (; keyset->count < count; keyset->count++)
+        keyset->sorted[keyset->count] = keyset->keys[keyset->count] = jwk_ref(keys[keyset->count]);
+    keyset->revoked = kid_set_ref(revoked);
+    qsort(keyset->sorted, count, sizeof(struct jwk *), compare_keys);
+    const char *twice = find_double(keyset);
+    if (twice) return fail(error, JWKD_INVALID_ARGUMENT, "kid \"%s\" appears twice", twice);
+    *out = TAKE(keyset);
     return JWKD_OK;
 }
 
@@ -132,8 +105,8 @@ static jwkd_status read_keys(const struct json *json, int array, const struct ke
     return JWKD_OK;
 }
 
-jwkd_status keyset_from_json(struct bytes text, const struct keyset_rules *rules, const struct bytes *revoked,
-    size_t revoked_count, struct keyset **out, jwkd_error *error)
+jwkd_status keyset_from_json(
+    struct bytes text, const struct keyset_rules *rules, struct keyset **out, jwkd_error *error)
 {
     if (text.size > LIMIT_JWKS)
         return fail(error, JWKD_RESOURCE_EXHAUSTED, "a key set over %d bytes", LIMIT_JWKS);
@@ -149,7 +122,7 @@ jwkd_status keyset_from_json(struct bytes text, const struct keyset_rules *rules
     list.keys = calloc(count + 1, sizeof *list.keys);
     if (!list.keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     TRY(read_keys(&json, keys, rules, &list, error));
-    return keyset_new(list.keys, list.count, revoked, revoked_count, out, error);
+    return keyset_new(list.keys, list.count, NULL, out, error);
 }
 
 /* ---- use */
@@ -178,23 +151,20 @@ const struct jwk *keyset_at(const struct keyset *keyset, size_t index)
 
 enum key_standing keyset_find(const struct keyset *keyset, struct bytes kid, const struct jwk **out_key)
 {
-    size_t low = 0, high = keyset->entry_count;
+    size_t low = 0, high = keyset->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct entry *entry = &keyset->entries[middle];
-        int order = compare_kids(kid, entry->kid);
+        int order = compare_kid(kid, jwk_kid(keyset->sorted[middle]));
         if (order == 0) {
-            if (!entry->key) return KEY_REVOKED;
-            *out_key = entry->key;
+            *out_key = keyset->sorted[middle];
             return KEY_LIVE;
         }
-        if (order < 0) {
+        if (order < 0)
             high = middle;
-        } else {
+        else
             low = middle + 1;
-        }
     }
-    return KEY_UNKNOWN;
+    return kid_set_contains(keyset->revoked, kid) ? KEY_REVOKED : KEY_UNKNOWN;
 }
 
 static jwkd_status append_document(const struct keyset *keyset, struct buffer *out)

@@ -4,16 +4,17 @@
 #define JOSE_KEYSET_H
 
 #include "jose/jwk.h"
+#include "jose/kid_set.h"
 
 /* Immutable, reference counted, shared by any number of threads. */
 struct keyset;
 
 enum key_standing { KEY_UNKNOWN, KEY_LIVE, KEY_REVOKED };
 
-/* Takes references to `count` keys and copies the `revoked` kids (deactivated keys whose tokens get the
- * verdict "key deactivated"). INVALID_ARGUMENT when a kid appears twice. */
-jwkd_status keyset_new(struct jwk *const *keys, size_t count, const struct bytes *revoked,
-    size_t revoked_count, struct keyset **out, jwkd_error *error) MUST_CHECK;
+/* Takes references to `count` keys and to `revoked` (deactivated keys, whose tokens get the verdict "key
+ * deactivated"; NULL: none). INVALID_ARGUMENT when a kid appears twice. */
+jwkd_status keyset_new(struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out,
+    jwkd_error *error) MUST_CHECK;
 
 struct keyset_rules {
     enum alg default_alg; /* for RSA keys without alg; RS256 is what product says */
@@ -21,8 +22,8 @@ struct keyset_rules {
                              instead of refusing the document; weak and broken keys are refused always */
 };
 /* Reads a JWK set document (RFC 7517 section 5), at most LIMIT_JWKS bytes and LIMIT_KEYSET_KEYS keys. */
-jwkd_status keyset_from_json(struct bytes text, const struct keyset_rules *rules, const struct bytes *revoked,
-    size_t revoked_count, struct keyset **out, jwkd_error *error) MUST_CHECK;
+jwkd_status keyset_from_json(struct bytes text, const struct keyset_rules *rules, struct keyset **out,
+    jwkd_error *error) MUST_CHECK;
 
 struct keyset *keyset_ref(const struct keyset *keyset);
 void keyset_unref(struct keyset *keyset); /* NULL is fine */

@@ -116,8 +116,10 @@ jwkd_status ring_environment_finish(struct ring_environment *environment, int64_
         if (key_state_live(key->state)) keys[live++] = key->jwk;
         else if (ring_key_worth_naming(environment, key, now)) kids[revoked++] = bytes_of_text(jwk_kid(key->jwk));
     }
+    CLEANUP(kid_set_unref_at) struct kid_set *gone = NULL;
     CLEANUP(keyset_unref_at) struct keyset *keyset = NULL;
-    TRY(keyset_new(keys, live, kids, revoked, &keyset, error));
+    if (kid_set_new(kids, revoked, &gone) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    TRY(keyset_new(keys, live, gone, &keyset, error));
     CLEANUP(buffer_clear) struct buffer jwks = {0};
     if (environment->settings.show_once) TRY(buffer_append_text(&jwks, "{\"keys\":[]}"));
     else TRY(keyset_json(keyset, &jwks));

@@ -54,7 +54,7 @@ struct bare {
     pid_t pid;
     nng_socket req;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    pthread_cond_t complete;
     size_t arrived; /* guarded by lock */
     double last;    /* guarded by lock */
     size_t count;
@@ -69,9 +69,8 @@ static void on_event(void *argument)
     double now = now_sec();
     nng_msg_free(nng_aio_get_msg(subscriber->aio));
     pthread_mutex_lock(&bare->lock);
-    bare->arrived++;
     if (now > bare->last) bare->last = now;
-    pthread_cond_signal(&bare->changed);
+    if (++bare->arrived == bare->count) pthread_cond_signal(&bare->complete);
     pthread_mutex_unlock(&bare->lock);
     nng_recv_aio(subscriber->socket, subscriber->aio);
 }
@@ -137,7 +136,7 @@ static bool await_all(struct bare *bare)
     int result = 0;
     pthread_mutex_lock(&bare->lock);
     while (bare->arrived < bare->count && result == 0)
-        result = pthread_cond_timedwait(&bare->changed, &bare->lock, &limit);
+        result = pthread_cond_timedwait(&bare->complete, &bare->lock, &limit);
     bool all = bare->arrived >= bare->count;
     pthread_mutex_unlock(&bare->lock);
     return all;
@@ -189,7 +188,7 @@ jwkd_status bare_start(const char *directory, size_t subscribers, struct bare **
     struct bare *bare = calloc(1, sizeof *bare + subscribers * sizeof bare->subscribers[0]);
     if (!bare) return JWKD_NO_MEMORY;
     pthread_mutex_init(&bare->lock, NULL);
-    pthread_cond_init(&bare->changed, NULL);
+    pthread_cond_init(&bare->complete, NULL);
     jwkd_status status = nng_req0_open(&bare->req) == 0 ? JWKD_OK : JWKD_NO_MEMORY;
     if (status == JWKD_OK) status = spawn(bare, directory, error);
     if (status == JWKD_OK) status = attach(bare, directory, subscribers, error);
@@ -214,7 +213,7 @@ void bare_stop(struct bare *bare)
         kill(bare->pid, SIGTERM);
         waitpid(bare->pid, NULL, 0);
     }
-    pthread_cond_destroy(&bare->changed);
+    pthread_cond_destroy(&bare->complete);
     pthread_mutex_destroy(&bare->lock);
     free(bare);
 }

@@ -94,5 +94,8 @@ jwkd_status connect_to(const struct daemon *daemon, jwkd_client **out, jwkd_erro
 /* An environment with an issuer, for the named algorithm. */
 jwkd_status make_environment(jwkd_client *client, const char *name, const char *algorithm, uint32_t bits,
     jwkd_error *error) MUST_CHECK;
+/* How many keys of a type are ready; waits until it is all that are wanted, or `patience_sec` are over. */
+jwkd_status await_reserve(jwkd_client *client, const char *key_type, double patience_sec, uint32_t *out_ready,
+    jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -144,3 +144,25 @@ jwkd_status make_environment(
     CLEANUP(block_free_at) jwkd_environment *made = NULL;
     return jwkd_environment_create(client, &wanted, &made, error);
 }
+
+jwkd_status await_reserve(
+    jwkd_client *client, const char *key_type, double patience_sec, uint32_t *out_ready, jwkd_error *error)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    double begin = now_sec();
+    for (;;) {
+        CLEANUP(block_free_at) jwkd_service_status *status = NULL;
+        TRY(jwkd_get_status(client, &status, error));
+        uint32_t ready = 0, wanted = UINT32_MAX;
+        for (size_t i = 0; i < status->reserve_count; i++) {
+            if (strcmp(status->reserves[i].key_type, key_type) != 0) continue;
+            ready = status->reserves[i].ready;
+            wanted = status->reserves[i].wanted;
+        }
+        if (ready >= wanted || now_sec() - begin > patience_sec) {
+            *out_ready = ready;
+            return JWKD_OK;
+        }
+        nanosleep(&pause, NULL);
+    }
+}

@@ -13,15 +13,18 @@ struct member {
     struct crowd *crowd;
     jwkd_client *client;
     jwkd_verifier *verifier;
-    uint64_t revision; /* that it judges by; guarded by crowd->lock */
+    uint64_t revision; /* that it judges by */
 };
 
+/* What is waited for is counted as it comes, and the one who waits is woken once: a wake a member would be
+ * measured as well. */
 struct crowd {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    const char *token; /* the one to be refused; guarded by lock */
-    size_t refused;    /* guarded by lock */
-    double last;       /* when the last of them refused; guarded by lock */
+    pthread_mutex_t lock; /* guards the next five, and every member's revision */
+    pthread_cond_t complete;
+    const char *token; /* the one to be refused; NULL: members are to reach `revision` */
+    uint64_t revision;
+    size_t arrived; /* members that refused the token, or reached the revision */
+    double last;    /* when the last of them did */
     const char *environment;
     size_t count;
     struct member members[];
@@ -44,39 +47,41 @@ static void on_event(void *context, const jwkd_event *event)
     bool refused = token && refuses(member, token);
     double now = now_sec();
     pthread_mutex_lock(&crowd->lock);
+    bool reached =
+        !crowd->token && member->revision < crowd->revision && event->revision >= crowd->revision;
     if (event->revision > member->revision) member->revision = event->revision;
-    if (refused) crowd->refused++;
-    if (refused && now > crowd->last) crowd->last = now;
-    pthread_cond_signal(&crowd->changed);
+    if (refused || reached) {
+        if (now > crowd->last) crowd->last = now;
+        if (++crowd->arrived == crowd->count) pthread_cond_signal(&crowd->complete);
+    }
     pthread_mutex_unlock(&crowd->lock);
 }
 
-static bool all_refused(const struct crowd *crowd, uint64_t revision)
+/* From now on refusals of `token` count, or, when it is NULL, arrivals at `revision`. */
+static void expect(struct crowd *crowd, const char *token, uint64_t revision)
 {
-    (void)revision;
-    return crowd->refused >= crowd->count;
+    pthread_mutex_lock(&crowd->lock);
+    crowd->token = token;
+    crowd->revision = revision;
+    crowd->arrived = 0;
+    crowd->last = 0;
+    for (size_t i = 0; !token && i < crowd->count; i++)
+        if (crowd->members[i].revision >= revision) crowd->arrived++;
+    pthread_mutex_unlock(&crowd->lock);
 }
 
-static bool all_at(const struct crowd *crowd, uint64_t revision)
-{
-    for (size_t i = 0; i < crowd->count; i++)
-        if (crowd->members[i].revision < revision) return false;
-    return true;
-}
-
-static jwkd_status await(struct crowd *crowd, bool (*reached)(const struct crowd *, uint64_t),
-    uint64_t revision, jwkd_error *error)
+static jwkd_status await_all(struct crowd *crowd, jwkd_error *error)
 {
     struct timespec limit;
     clock_gettime(CLOCK_REALTIME, &limit);
     limit.tv_sec += 10;
     int result = 0;
     pthread_mutex_lock(&crowd->lock);
-    while (!reached(crowd, revision) && result == 0)
-        result = pthread_cond_timedwait(&crowd->changed, &crowd->lock, &limit);
-    bool met = reached(crowd, revision);
+    while (crowd->arrived < crowd->count && result == 0)
+        result = pthread_cond_timedwait(&crowd->complete, &crowd->lock, &limit);
+    bool all = crowd->arrived >= crowd->count;
     pthread_mutex_unlock(&crowd->lock);
-    return met ? JWKD_OK : fail(error, JWKD_TIMED_OUT, "a subscriber did not hear of a change within 10 s");
+    return all ? JWKD_OK : fail(error, JWKD_TIMED_OUT, "a subscriber did not hear of a change within 10 s");
 }
 
 static void crowd_free(struct crowd *crowd)
@@ -86,7 +91,7 @@ static void crowd_free(struct crowd *crowd)
         jwkd_verifier_close(crowd->members[i].verifier);
         jwkd_close(crowd->members[i].client);
     }
-    pthread_cond_destroy(&crowd->changed);
+    pthread_cond_destroy(&crowd->complete);
     pthread_mutex_destroy(&crowd->lock);
     free(crowd);
 }
@@ -108,7 +113,7 @@ static jwkd_status crowd_new(
     CLEANUP(crowd_free_at) struct crowd *crowd = calloc(1, sizeof *crowd + size * sizeof crowd->members[0]);
     if (!crowd) return JWKD_NO_MEMORY;
     pthread_mutex_init(&crowd->lock, NULL);
-    pthread_cond_init(&crowd->changed, NULL);
+    pthread_cond_init(&crowd->complete, NULL);
     crowd->environment = environment;
     for (size_t i = 0; i < size; i++)
         TRY(crowd_join(crowd, daemon, error));
@@ -116,29 +121,59 @@ static jwkd_status crowd_new(
     return JWKD_OK;
 }
 
-/* One key comes, signs, is known to all, and goes. */
-static jwkd_status deactivate_once(
-    jwkd_client *client, struct crowd *crowd, double *out_sec, jwkd_error *error)
+enum { BATCH = 16, BATCHES = 12 };
+
+/* A key that is in use, and what it signed. */
+struct target {
+    jwkd_key_answer *made;
+    char *token;
+};
+
+static void targets_free(struct target *targets)
+{
+    if (!targets) return;
+    for (size_t i = 0; i < BATCH; i++) {
+        jwkd_free(targets[i].made);
+        jwkd_free(targets[i].token);
+    }
+    free(targets);
+}
+DEFINE_CLEANUP(struct target *, targets_free)
+
+/* Keys come, sign, are known to all, and the service has nothing else left to do. */
+static jwkd_status make_targets(jwkd_client *client, struct crowd *crowd, double patience_sec,
+    struct target **out, jwkd_error *error)
 {
     static const char claims[] = "{\"sub\":\"user-1\"}";
     const jwkd_sign_item item = {.claims = {claims, sizeof claims - 1}};
     const jwkd_generate_options options = {.wait_ms = 20000};
-    CLEANUP(block_free_at) jwkd_key_answer *made = NULL, *gone = NULL;
-    CLEANUP(block_free_at) char *token = NULL;
-    TRY(jwkd_generate(client, crowd->environment, &options, &made, error));
-    TRY(jwkd_sign(client, crowd->environment, &item, &token, error));
-    TRY(await(crowd, all_at, made->revision, error));
-    if (jwkd_verify(crowd->members[0].verifier, token, strlen(token), NULL, NULL, error) !=
+    CLEANUP(targets_free_at) struct target *targets = calloc(BATCH, sizeof *targets);
+    CLEANUP(block_free_at) jwkd_key_answer *stays = NULL;
+    if (!targets) return JWKD_NO_MEMORY;
+    for (size_t i = 0; i < BATCH; i++) {
+        TRY(jwkd_generate(client, crowd->environment, &options, &targets[i].made, error));
+        TRY(jwkd_sign(client, crowd->environment, &item, &targets[i].token, error));
+    }
+    TRY(jwkd_generate(client, crowd->environment, &options, &stays, error)); /* no target is the primary key */
+    expect(crowd, NULL, stays->revision);
+    TRY(await_all(crowd, error));
+    uint32_t ready;
+    TRY(await_reserve(client, "P-256", patience_sec, &ready, error));
+    *out = TAKE(targets);
+    return JWKD_OK;
+}
+
+static jwkd_status deactivate(jwkd_client *client, struct crowd *crowd, const struct target *target,
+    double *out_sec, jwkd_error *error)
+{
+    CLEANUP(block_free_at) jwkd_key_answer *gone = NULL;
+    if (jwkd_verify(crowd->members[0].verifier, target->token, strlen(target->token), NULL, NULL, error) !=
         JWKD_VERDICT_VALID)
         return JWKD_REFUSED;
-    pthread_mutex_lock(&crowd->lock);
-    crowd->token = token;
-    crowd->refused = 0;
-    crowd->last = 0;
-    pthread_mutex_unlock(&crowd->lock);
+    expect(crowd, target->token, 0);
     double begin = now_sec();
-    TRY(jwkd_deactivate(client, crowd->environment, made->key.kid, false, &gone, error));
-    TRY(await(crowd, all_refused, 0, error));
+    TRY(jwkd_deactivate(client, crowd->environment, target->made->key.kid, false, &gone, error));
+    TRY(await_all(crowd, error));
     *out_sec = crowd->last - begin;
     return JWKD_OK;
 }
@@ -146,25 +181,26 @@ static jwkd_status deactivate_once(
 static jwkd_status measure(const struct bench *bench, const struct daemon *daemon, jwkd_client *client,
     size_t size, const char *name, jwkd_error *error)
 {
-    const size_t rounds = bench->quick ? 2 : 100;
-    const jwkd_generate_options options = {.wait_ms = 20000};
-    CLEANUP(block_free_at) jwkd_key_answer *stays = NULL;
+    const size_t batches = bench->quick ? 1 : BATCHES;
     CLEANUP(crowd_free_at) struct crowd *crowd = NULL;
     CLEANUP(bare_stop_at) struct bare *bare = NULL;
     CLEANUP(samples_clear) struct samples ours = {0}, floor = {0};
-    TRY(samples_new(rounds, &ours));
-    TRY(samples_new(rounds, &floor));
+    TRY(samples_new(batches * BATCH, &ours));
+    TRY(samples_new(batches * BATCH, &floor));
     /* An environment of the case's own: what was deactivated in another case weighs nothing here. */
     TRY(make_environment(client, name, "ES256", 0, error));
-    TRY(jwkd_generate(client, name, &options, &stays, error));
     TRY(crowd_new(daemon, name, size, &crowd, error));
     TRY(bare_start(daemon->dir, size, &bare, error));
-    for (size_t i = 0; i < rounds; i++) {
-        double seconds;
-        TRY(bare_announce(bare, &seconds, error));
-        samples_add(&floor, seconds * 1e3);
-        TRY(deactivate_once(client, crowd, &seconds, error));
-        samples_add(&ours, seconds * 1e3);
+    for (size_t i = 0; i < batches; i++) {
+        CLEANUP(targets_free_at) struct target *targets = NULL;
+        TRY(make_targets(client, crowd, bench->quick ? 0.5 : 30, &targets, error));
+        for (size_t j = 0; j < BATCH; j++) {
+            double seconds;
+            TRY(bare_announce(bare, &seconds, error));
+            samples_add(&floor, seconds * 1e3);
+            TRY(deactivate(client, crowd, &targets[j], &seconds, error));
+            samples_add(&ours, seconds * 1e3);
+        }
     }
     struct figure figure = {.bench = "fanout",
         .name = name,
@@ -188,7 +224,7 @@ jwkd_status bench_fanout(const struct bench *bench, jwkd_error *error)
     } cases[] = {{"subscribers-1", 1}, {"subscribers-100", 100}};
     CLEANUP(daemon_clear) struct daemon daemon = {0};
     CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
-    TRY(daemon_start(&daemon, bench, 16, error));
+    TRY(daemon_start(&daemon, bench, BATCH + 1, error));
     TRY(connect_to(&daemon, &client, error));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (bench_wants(bench, cases[i].name))

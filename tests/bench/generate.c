@@ -4,35 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
 
 enum { RESERVE = 32 };
-
-/* How many keys of a type are ready; waits until it is all that are wanted, or `patience_sec` are over. */
-static jwkd_status await_reserve(
-    jwkd_client *client, const char *key_type, double patience_sec, uint32_t *out_ready, jwkd_error *error)
-{
-    const struct timespec pause = {.tv_nsec = 5000000};
-    double begin = now_sec();
-    for (;;) {
-        CLEANUP(block_free_at) jwkd_service_status *status = NULL;
-        TRY(jwkd_get_status(client, &status, error));
-        uint32_t ready = 0, wanted = UINT32_MAX;
-        for (size_t i = 0; i < status->reserve_count; i++) {
-            if (strcmp(status->reserves[i].key_type, key_type) != 0) continue;
-            ready = status->reserves[i].ready;
-            wanted = status->reserves[i].wanted;
-        }
-        if (ready >= wanted || now_sec() - begin > patience_sec) {
-            *out_ready = ready;
-            return JWKD_OK;
-        }
-        nanosleep(&pause, NULL);
-    }
-}
 
 /* What a durable change cannot be faster than: a page appended and forced to the disk. */
 static jwkd_status measure_disk(

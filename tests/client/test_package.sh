@@ -47,7 +47,7 @@ usage() { # PROGRAM: it runs, finds its library, and says how it is used
     [ "$status" = 2 ] || fail "$1 ended with $status"
 }
 
-cmake -S "$source/client/examples" -B "$prefix/cmake" -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" > /dev/null
+cmake -S "$source/client/examples" -B "$prefix/cmake" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" > /dev/null
 cmake --build "$prefix/cmake" > /dev/null
 usage "$prefix/cmake/sign"
 usage "$prefix/cmake/verify-and-watch"

@@ -16,12 +16,14 @@ static struct keyset *set;
 
 static void prepare(void)
 {
-    const struct bytes gone = bytes_of_text("gone");
     struct jwk *key = NULL;
+    struct kid_set *gone = NULL;
     if (set) return;
     signer = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, SEED, sizeof SEED);
     MUST(signer && jwk_from_pkey(signer, ALG_EDDSA, "k", &key, NULL) == JWKD_OK);
-    MUST(keyset_new(&key, 1, &gone, 1, &set, NULL) == JWKD_OK);
+    MUST(kid_set_with(NULL, bytes_of_text("gone"), &gone) == JWKD_OK);
+    MUST(keyset_new(&key, 1, gone, &set, NULL) == JWKD_OK);
+    kid_set_unref(gone);
     jwk_unref(key);
 }
 

@@ -94,6 +94,6 @@ char *token(EVP_PKEY *pkey, enum alg alg, const char *header, const char *payloa
 struct keyset *set_of(struct jwk *key)
 {
     struct keyset *set = NULL;
-    assert_ok(keyset_new(&key, 1, NULL, 0, &set, NULL));
+    assert_ok(keyset_new(&key, 1, NULL, &set, NULL));
     return set;
 }

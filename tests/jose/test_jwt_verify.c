@@ -22,10 +22,11 @@ static const struct jwt_expectation EXPECTED = {.issuer = {(const uint8_t *)"htt
 static int setup(void **state)
 {
     (void)state;
-    const struct bytes revoked = B("old");
+    CLEANUP(kid_set_unref_at) struct kid_set *revoked = NULL;
     pkey = private_key(ALG_ES256, 0);
     struct jwk *key = public_key(pkey, ALG_ES256, "k");
-    assert_ok(keyset_new(&key, 1, &revoked, 1, &set, NULL));
+    assert_ok(kid_set_with(NULL, B("old"), &revoked));
+    assert_ok(keyset_new(&key, 1, revoked, &set, NULL));
     jwk_unref(key);
     return 0;
 }
@@ -171,8 +172,8 @@ static void jwt_verify__needs_a_kid_when_there_is_a_choice(void **state)
     struct jwk *a = public_key(pkey, ALG_ES256, "a"), *b = public_key(second, ALG_ES256, "b");
     struct jwk *const keys[] = {a, b};
     CLEANUP(keyset_unref_at) struct keyset *two = NULL, *empty = NULL;
-    assert_ok(keyset_new(keys, 2, NULL, 0, &two, NULL));
-    assert_ok(keyset_new(NULL, 0, NULL, 0, &empty, NULL));
+    assert_ok(keyset_new(keys, 2, NULL, &two, NULL));
+    assert_ok(keyset_new(NULL, 0, NULL, &empty, NULL));
     CLEANUP(free_at) char *text = token(pkey, ALG_ES256, "{\"alg\":\"ES256\"}", "{" CLAIMS "}");
     CLEANUP(jwt_clear) struct jwt jwt;
     assert_verdict(UNKNOWN_KEY, jwt_verify(two, B(text), &EXPECTED, &jwt, NULL));

@@ -85,14 +85,14 @@ static void rfc7517__appendix_a(void **state)
     CLEANUP(keyset_unref_at) struct keyset *set = NULL, *empty = NULL;
     struct keyset *none = NULL;
     assert_status(
-        JWKD_UNSUPPORTED, keyset_from_json(B(public_keys), &strict, NULL, 0, &none, NULL)); /* use enc */
-    assert_ok(keyset_from_json(B(public_keys), &lenient, NULL, 0, &set, NULL));
+        JWKD_UNSUPPORTED, keyset_from_json(B(public_keys), &strict, &none, NULL)); /* use enc */
+    assert_ok(keyset_from_json(B(public_keys), &lenient, &set, NULL));
     assert_int_equal(1, keyset_count(set));
     assert_string_equal("2011-04-29", jwk_kid(keyset_at(set, 0)));
     assert_int_equal(2048, jwk_bits(keyset_at(set, 0)));
-    assert_status(JWKD_INVALID_ARGUMENT, keyset_from_json(B(private_keys), &lenient, NULL, 0, &none, NULL));
-    assert_status(JWKD_UNSUPPORTED, keyset_from_json(B(symmetric), &strict, NULL, 0, &none, NULL));
-    assert_ok(keyset_from_json(B(symmetric), &lenient, NULL, 0, &empty, NULL));
+    assert_status(JWKD_INVALID_ARGUMENT, keyset_from_json(B(private_keys), &lenient, &none, NULL));
+    assert_status(JWKD_UNSUPPORTED, keyset_from_json(B(symmetric), &strict, &none, NULL));
+    assert_ok(keyset_from_json(B(symmetric), &lenient, &empty, NULL));
     assert_int_equal(0, keyset_count(empty));
 }
 
