@@ -275,8 +275,9 @@ static jwkd_status apply(struct keys *keys, const Jwkd__V1__Change *change)
         return JWKD_OK;
     case JWKD__V1__CHANGE__KIND__KEY_PUBLISHED:
         return apply_published(keys, change->key);
-    case JWKD__V1__CHANGE__KIND__KEY_PROMOTED:
-        return JWKD_OK; /* the event names the primary key */
+    case JWKD__V1__CHANGE__KIND__KEY_PROMOTED: /* the event names the primary key */
+    case JWKD__V1__CHANGE__KIND__KEY_CHANGED:
+        return JWKD_OK;
     case JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED:
     case JWKD__V1__CHANGE__KIND__KEY_DESTROYED:
         return take_away(keys, change->key->kid);
