@@ -176,7 +176,8 @@ typedef enum jwkd_event_kind {
     JWKD_EVENT_KEY_DEACTIVATED = 6,
     JWKD_EVENT_KEY_DESTROYED = 7,
     JWKD_EVENT_CONNECTED = 8,   /* the event stream is up */
-    JWKD_EVENT_DISCONNECTED = 9 /* the event stream is down; the keys held go on being used */
+    JWKD_EVENT_DISCONNECTED = 9, /* the event stream is down; the keys held go on being used */
+    JWKD_EVENT_KEY_CHANGED = 10  /* it is held, or it retires: nothing that a verifier judges by */
 } jwkd_event_kind;
 
 /* "KEY_DEACTIVATED", ... */
@@ -271,11 +272,15 @@ typedef struct jwkd_environment {
     uint32_t leeway_sec;                 /* 30 */
     jwkd_mode mode;
     bool show_once; /* the public key is handed out by generate only */
+    uint32_t rotate_every_sec; /* rotate by itself this long after the last new key; 0: never */
+    uint32_t jwks_max_age_sec; /* how long readers of the JWKS over HTTP may keep it; 0: there are none */
     /* answered only: */
     uint64_t revision;
     const char *primary_kid; /* "": none */
     int64_t created_at;
     uint32_t active_keys;
+    int64_t rotate_at;                    /* when it will rotate by itself; 0: never */
+    const struct jwkd_operation *pending; /* the promotion that waits; NULL: none */
 } jwkd_environment;
 
 /* Which members of an environment an update takes over. */
@@ -288,7 +293,9 @@ enum {
     JWKD_SET_DEFAULT_TOKEN_LIFETIME = 1 << 5,
     JWKD_SET_LEEWAY = 1 << 6,
     JWKD_SET_MODE = 1 << 7,
-    JWKD_SET_SHOW_ONCE = 1 << 8
+    JWKD_SET_SHOW_ONCE = 1 << 8,
+    JWKD_SET_ROTATE_EVERY = 1 << 9,
+    JWKD_SET_JWKS_MAX_AGE = 1 << 10
 };
 
 /* ALREADY_EXISTS, INVALID_ARGUMENT. */
@@ -327,28 +334,38 @@ typedef struct jwkd_key {
     uint64_t revision;      /* of the environment when the key last changed */
     const char *public_jwk; /* JSON; "" where the environment shows it once only */
     bool imported, held;
+    int64_t retiring_since; /* 0: not; else it is deactivated by itself once none of its tokens can be valid */
+    /* Of answers, not of events: */
+    int64_t last_expiry;    /* "in use until": the largest exp it signed, never too low; 0: none */
+    uint64_t tokens_signed; /* since the start of the service */
+    int64_t last_used_at;   /* likewise; 0: not */
 } jwkd_key;
-/* "primary", "active", "deactivated" or "destroyed". */
+/* "primary", "active", "retiring", "deactivated" or "destroyed". */
 JWKD_API const char *jwkd_key_state_name(const jwkd_key *key);
 
 /* A key, and the environment's state after the call. */
 typedef struct jwkd_key_answer {
     jwkd_key key;
     uint64_t revision;
-    const char *primary_kid; /* "": none */
+    const char *primary_kid;                /* "": none */
+    const struct jwkd_operation *operation; /* generate, import, rotate: the promotion; NULL: none */
 } jwkd_key_answer;
 
 typedef struct jwkd_generate_options {
     const char *algorithm;      /* NULL: the environment's default */
     uint32_t bits;              /* RSA: 2048, 3072 or 4096; 0: the environment's default */
     bool hold;                  /* leave it active instead of making it primary */
+    bool now;                   /* make it primary at once, whether or not its subscribers have it */
     const char *invalidate_kid; /* exclusive mode: the live key that it replaces; else NULL */
     uint32_t wait_ms;           /* how long to wait for a key that is being made; 0: do not: IN_PROGRESS */
     void (*on_progress)(
         void *context, uint64_t waited_ms); /* called about twice a second meanwhile; or NULL */
     void *context;
 } jwkd_generate_options;
-/* Answers in milliseconds from the service's reserve of ready keys; with an empty reserve the key is made
+/* The key is published when this returns, and becomes primary once every subscriber has confirmed that it
+ * holds it, or once every lease has run out: jwkd_await_operation().
+ *
+ * Answers in milliseconds from the service's reserve of ready keys; with an empty reserve the key is made
  * meanwhile (IN_PROGRESS when it takes longer than `wait_ms`; it will be made nevertheless and appear in the
  * list). */
 JWKD_API jwkd_status jwkd_generate(jwkd_client *client, const char *environment,
@@ -356,7 +373,7 @@ JWKD_API jwkd_status jwkd_generate(jwkd_client *client, const char *environment,
 
 typedef struct jwkd_import_options {
     const char *algorithm; /* NULL: the JWK's alg, else the environment's default if it fits */
-    bool hold;
+    bool hold, now;
     const char *invalidate_kid;
 } jwkd_import_options;
 /* `private_key`: a private JWK or an unencrypted PEM key that no environment ever held (ALREADY_EXISTS
@@ -379,13 +396,100 @@ JWKD_API jwkd_status jwkd_get_keys(
 /* FAILED_PRECONDITION unless the key is active. */
 JWKD_API jwkd_status jwkd_set_primary(
     jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error);
-/* At once and final. The last active key only with `allow_none`. Deactivating a deactivated key changes
- * nothing and is OK. */
+/* At once and final; jwkd_get_receipt() says who has confirmed it. The last active key only with
+ * `allow_none`. Deactivating a deactivated key changes nothing and is OK. */
 JWKD_API jwkd_status jwkd_deactivate(jwkd_client *client, const char *environment, const char *kid,
     bool allow_none, jwkd_key_answer **out, jwkd_error *error);
 /* Deactivated keys only: the private key is erased. */
 JWKD_API jwkd_status jwkd_destroy(
     jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error);
+
+/* ---- Rotation and revocation ----------------------------------------------------------------------- */
+
+typedef enum jwkd_phase {
+    JWKD_PHASE_WAITING = 1,  /* the key is published; not every subscriber has confirmed it */
+    JWKD_PHASE_DONE = 2,     /* it became primary */
+    JWKD_PHASE_CANCELLED = 3 /* something else was decided meanwhile */
+} jwkd_phase;
+
+/* A promotion: under way, or ended at most a day ago. */
+typedef struct jwkd_operation {
+    const char *id; /* hexadecimal */
+    bool rotation;  /* the key that was primary retires */
+    jwkd_phase phase;
+    const char *environment, *kid;
+    uint64_t revision; /* that published the key */
+    int64_t begun_at, ended_at;
+    const char *reason;              /* what it waits for, or how it ended, for a person */
+    uint32_t confirmed, subscribers; /* while WAITING: how many have confirmed it, of how many */
+    uint32_t at_most_ms;             /* while WAITING: it is done after this time at the latest */
+} jwkd_operation;
+
+/* Generates a key, and lets the key that is replaced retire. FAILED_PRECONDITION: a promotion waits already,
+ * or the environment is in exclusive mode. `options->hold` and `invalidate_kid` must not be set. */
+JWKD_API jwkd_status jwkd_rotate(jwkd_client *client, const char *environment,
+    const jwkd_generate_options *options, jwkd_key_answer **out, jwkd_error *error);
+/* Takes the last rotation back: a promotion that waits is cancelled; one that is done is undone, as long as
+ * the old key is not deactivated. The new key stays active, held. FAILED_PRECONDITION: there is none. */
+JWKD_API jwkd_status jwkd_abort_rotation(
+    jwkd_client *client, const char *environment, jwkd_key_answer **out, jwkd_error *error);
+/* Has a key that is active and not primary deactivated once the last token it signed has expired. */
+JWKD_API jwkd_status jwkd_retire(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error);
+
+/* NOT_FOUND: there is none of this id, or it ended over a day ago. */
+JWKD_API jwkd_status jwkd_get_operation(
+    jwkd_client *client, const char *id, jwkd_operation **out, jwkd_error *error);
+typedef void jwkd_on_operation(void *context, const jwkd_operation *operation);
+/* Asks until it is no longer WAITING, or `wait_ms` are over: then TIMED_OUT. `on_progress` (may be NULL) is
+ * called with each answer while it waits, some four times a second. */
+JWKD_API jwkd_status jwkd_await_operation(jwkd_client *client, const char *id, uint32_t wait_ms,
+    jwkd_on_operation *on_progress, void *context, jwkd_operation **out, jwkd_error *error);
+
+/* Somebody who verifies by an environment's events. */
+typedef struct jwkd_subscriber {
+    const char *instance;  /* hexadecimal */
+    const char *name;      /* what it calls itself: jwkd_client_options */
+    const char *principal; /* who it is, e.g. "uid:1000" */
+    const char *environment;
+    uint64_t revision, behind; /* that it has confirmed (0: none yet), and by how many it is behind */
+    uint32_t lease_ms;
+    bool serves_stale; /* it judges by old keys too, when it is cut off */
+    uint64_t last_seen_ms, registered_ms; /* how long ago */
+} jwkd_subscriber;
+typedef struct jwkd_subscriber_list {
+    size_t count;
+    const jwkd_subscriber *subscribers;
+} jwkd_subscriber_list;
+/* Of one environment, or of all (NULL). */
+JWKD_API jwkd_status jwkd_get_subscribers(
+    jwkd_client *client, const char *environment, jwkd_subscriber_list **out, jwkd_error *error);
+
+typedef struct jwkd_receipt_line {
+    jwkd_subscriber subscriber;
+    bool confirmed;    /* it refuses the key, since `after_us` microseconds after the deactivation */
+    bool gone;         /* it is registered no longer */
+    uint64_t after_us; /* until its confirmation came */
+} jwkd_receipt_line;
+/* Who refuses a deactivated key. */
+typedef struct jwkd_receipt {
+    const char *environment, *kid;
+    uint64_t revision; /* that deactivated it */
+    int64_t at;
+    bool complete;  /* everybody who followed the environment has confirmed */
+    bool bounded;   /* every lease that could still accept it has run out */
+    bool unbounded; /* somebody who has not confirmed serves stale keys */
+    uint32_t effective_in_ms;        /* until everybody refuses it, whoever answered; 0: that is past */
+    int64_t effective_everywhere_by; /* the same as an instant, rounded up */
+    int64_t last_expiry;             /* until when its tokens would have lived; 0: it signed none */
+    uint32_t jwks_max_age_sec;       /* readers of the JWKS over HTTP may accept it for so long */
+    size_t count;
+    const jwkd_receipt_line *lines;
+} jwkd_receipt;
+/* As it stands now: it fills while subscribers confirm. FAILED_PRECONDITION: the key is live. Of keys that
+ * were deactivated before the service was started there are no lines. */
+JWKD_API jwkd_status jwkd_get_receipt(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_receipt **out, jwkd_error *error);
 
 #ifdef __cplusplus
 }

@@ -23,12 +23,6 @@ static jwkd_status check(jwkd_client *client, const char *environment, jwkd_erro
     return check_environment_name(environment, error);
 }
 
-static jwkd_status check_kid(const char *kid, jwkd_error *error)
-{
-    if (kid && *kid && strlen(kid) <= LIMIT_KID) return JWKD_OK;
-    return fail(error, JWKD_INVALID_ARGUMENT, "a kid has 1 to %d characters", (int)LIMIT_KID);
-}
-
 /* ---- environments */
 
 static jwkd_status ask_for_environment(
@@ -55,9 +49,10 @@ jwkd_status jwkd_environment_update(jwkd_client *client, const jwkd_environment 
     jwkd_environment **out, jwkd_error *error)
 {
     static const char *const NAMES[] = {"issuer", "default_algorithm", "default_bits", "default_audience",
-        "max_token_lifetime_sec", "default_token_lifetime_sec", "leeway_sec", "mode", "show_once"};
+        "max_token_lifetime_sec", "default_token_lifetime_sec", "leeway_sec", "mode", "show_once",
+        "rotate_every_sec", "jwks_max_age_sec"};
     enum { FIELDS = sizeof NAMES / sizeof *NAMES };
-    _Static_assert(JWKD_SET_SHOW_ONCE == 1 << (FIELDS - 1), "a name for every field");
+    _Static_assert(JWKD_SET_JWKS_MAX_AGE == 1 << (FIELDS - 1), "a name for every field");
     TRY(check(client, environment->name, error));
     if (fields == 0 || fields >> FIELDS)
         return fail(error, JWKD_INVALID_ARGUMENT, "an update names the fields that it sets");
@@ -96,8 +91,7 @@ static jwkd_status ask_for_key(jwkd_client *client, Jwkd__V1__Request *request, 
     return answer_key_block(reply, out, error);
 }
 
-/* Sleeps, unless the client is being closed. */
-static jwkd_status wait_for_key(jwkd_client *client, uint64_t ms, jwkd_error *error)
+jwkd_status client_pause(jwkd_client *client, uint64_t ms, jwkd_error *error)
 {
     struct timespec at;
     clock_gettime(CLOCK_REALTIME, &at);
@@ -130,7 +124,7 @@ static jwkd_status poll_for_key(jwkd_client *client, Jwkd__V1__Request *request,
             told_ms = waited_ms;
         }
         uint64_t left_ms = options->wait_ms - waited_ms;
-        TRY(wait_for_key(client, poll_ms < left_ms ? poll_ms : left_ms, error));
+        TRY(client_pause(client, poll_ms < left_ms ? poll_ms : left_ms, error));
     }
 }
 
@@ -145,10 +139,53 @@ jwkd_status jwkd_generate(jwkd_client *client, const char *environment, const jw
     generate.algorithm = wire_text(options->algorithm);
     generate.bits = options->bits;
     generate.hold = options->hold;
+    generate.now = options->now;
     generate.invalidate_kid = wire_text(options->invalidate_kid);
     Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_GENERATE);
     request.generate = &generate;
     return poll_for_key(client, &request, options, out, error);
+}
+
+jwkd_status jwkd_rotate(jwkd_client *client, const char *environment, const jwkd_generate_options *options,
+    jwkd_key_answer **out, jwkd_error *error)
+{
+    static const jwkd_generate_options DEFAULTS = {0};
+    if (!options) options = &DEFAULTS;
+    TRY(check(client, environment, error));
+    if (options->hold || options->invalidate_kid)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a rotation neither holds its key nor names one to invalidate");
+    Jwkd__V1__RotateRequest rotate = JWKD__V1__ROTATE_REQUEST__INIT;
+    rotate.environment = wire_text(environment);
+    rotate.algorithm = wire_text(options->algorithm);
+    rotate.bits = options->bits;
+    rotate.now = options->now;
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_ROTATE);
+    request.rotate = &rotate;
+    return poll_for_key(client, &request, options, out, error);
+}
+
+jwkd_status jwkd_abort_rotation(
+    jwkd_client *client, const char *environment, jwkd_key_answer **out, jwkd_error *error)
+{
+    TRY(check(client, environment, error));
+    Jwkd__V1__AbortRotationRequest abort_rotation = JWKD__V1__ABORT_ROTATION_REQUEST__INIT;
+    abort_rotation.environment = wire_text(environment);
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION);
+    request.abort_rotation = &abort_rotation;
+    return ask_for_key(client, &request, NULL, out, error);
+}
+
+jwkd_status jwkd_retire(
+    jwkd_client *client, const char *environment, const char *kid, jwkd_key_answer **out, jwkd_error *error)
+{
+    TRY(check(client, environment, error));
+    TRY(check_kid(kid, error));
+    Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
+    retire.environment = wire_text(environment);
+    retire.kid = wire_text(kid);
+    Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_RETIRE);
+    request.retire = &retire;
+    return ask_for_key(client, &request, NULL, out, error);
 }
 
 jwkd_status jwkd_import(jwkd_client *client, const char *environment, jwkd_bytes private_key,
@@ -164,6 +201,7 @@ jwkd_status jwkd_import(jwkd_client *client, const char *environment, jwkd_bytes
     import.private_key = wire_bytes(bytes_of(private_key.data, private_key.size));
     import.algorithm = wire_text(options->algorithm);
     import.hold = options->hold;
+    import.now = options->now;
     import.invalidate_kid = wire_text(options->invalidate_kid);
     Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_IMPORT);
     request.import = &import;

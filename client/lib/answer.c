@@ -1,5 +1,42 @@
 #include "lib/answer.h"
 
+/* A phase that this library does not know is no end. */
+static jwkd_phase phase_of(const Jwkd__V1__Operation *operation)
+{
+    if (operation->phase == JWKD__V1__OPERATION__PHASE__DONE) return JWKD_PHASE_DONE;
+    return operation->phase == JWKD__V1__OPERATION__PHASE__CANCELLED ? JWKD_PHASE_CANCELLED
+                                                                     : JWKD_PHASE_WAITING;
+}
+
+const char *answer_hex(struct block *block, ProtobufCBinaryData from)
+{
+    char text[2 * 16 + 1] = "";
+    if (from.len == 16) bytes_to_hex(wire_view(from), text);
+    return block_text(block, text);
+}
+
+const jwkd_operation *answer_operation(struct block *block, const Jwkd__V1__Operation *from)
+{
+    if (!from) return NULL;
+    jwkd_operation *out = block_take(block, sizeof *out);
+    jwkd_operation operation = {
+        .id = answer_hex(block, from->id),
+        .rotation = from->kind == JWKD__V1__OPERATION__KIND__ROTATE,
+        .phase = phase_of(from),
+        .environment = block_text(block, from->environment),
+        .kid = block_text(block, from->kid),
+        .revision = from->revision,
+        .begun_at = from->begun_at,
+        .ended_at = from->ended_at,
+        .reason = block_text(block, from->reason),
+        .confirmed = from->confirmed,
+        .subscribers = from->subscribers,
+        .at_most_ms = from->at_most_ms,
+    };
+    if (out) *out = operation;
+    return out;
+}
+
 static uint64_t revision_of(const Jwkd__V1__State *state)
 {
     return state ? state->revision : 0;
@@ -18,6 +55,10 @@ jwkd_environment answer_environment(struct block *block, const Jwkd__V1__Environ
         .leeway_sec = from->leeway_sec,
         .mode = from->mode == JWKD__V1__MODE__EXCLUSIVE ? JWKD_EXCLUSIVE : JWKD_OVERLAP,
         .show_once = from->show_once,
+        .rotate_every_sec = from->rotate_every_sec,
+        .jwks_max_age_sec = from->jwks_max_age_sec,
+        .rotate_at = from->rotate_at,
+        .pending = answer_operation(block, from->pending),
         .revision = revision_of(from->state),
         .primary_kid = block_text(block, from->primary_kid),
         .created_at = from->created_at,
@@ -38,6 +79,8 @@ Jwkd__V1__Environment answer_to_environment(const jwkd_environment *from)
     to.leeway_sec = from->leeway_sec;
     to.mode = from->mode == JWKD_EXCLUSIVE ? JWKD__V1__MODE__EXCLUSIVE : JWKD__V1__MODE__OVERLAP;
     to.show_once = from->show_once;
+    to.rotate_every_sec = from->rotate_every_sec;
+    to.jwks_max_age_sec = from->jwks_max_age_sec;
     return to;
 }
 
@@ -64,6 +107,10 @@ jwkd_key answer_key(struct block *block, const Jwkd__V1__Key *from)
         .public_jwk = jwk.data, /* a block's bytes have a NUL behind them */
         .imported = from->imported,
         .held = from->held,
+        .retiring_since = from->retiring_since,
+        .last_expiry = from->last_expiry,
+        .tokens_signed = from->tokens_signed,
+        .last_used_at = from->last_used_at,
     };
 }
 
@@ -71,7 +118,7 @@ const char *jwkd_key_state_name(const jwkd_key *key)
 {
     switch (key->state) {
     case JWKD_KEY_ACTIVE:
-        return key->primary ? "primary" : "active";
+        return key->primary ? "primary" : key->retiring_since ? "retiring" : "active";
     case JWKD_KEY_DEACTIVATED:
         return "deactivated";
     case JWKD_KEY_DESTROYED:
@@ -114,6 +161,7 @@ static void *lay_out_key_answer(struct block *block, const void *from)
         .key = answer_key(block, reply->key),
         .revision = revision_of(reply->state),
         .primary_kid = block_text(block, reply->primary_kid),
+        .operation = answer_operation(block, reply->operation),
     };
     if (out) *out = answer;
     return out;
@@ -139,6 +187,7 @@ static const jwkd_event_kind KINDS[] = {
     [JWKD__V1__CHANGE__KIND__KEY_PROMOTED] = JWKD_EVENT_KEY_PROMOTED,
     [JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED] = JWKD_EVENT_KEY_DEACTIVATED,
     [JWKD__V1__CHANGE__KIND__KEY_DESTROYED] = JWKD_EVENT_KEY_DESTROYED,
+    [JWKD__V1__CHANGE__KIND__KEY_CHANGED] = JWKD_EVENT_KEY_CHANGED,
 };
 
 bool answer_event_is_whole(const Jwkd__V1__Event *event)
@@ -147,7 +196,7 @@ bool answer_event_is_whole(const Jwkd__V1__Event *event)
     for (size_t i = 0; i < event->n_changes; i++) {
         const Jwkd__V1__Change *change = event->changes[i];
         if (change->kind <= JWKD__V1__CHANGE__KIND__NONE ||
-            change->kind > JWKD__V1__CHANGE__KIND__KEY_DESTROYED)
+            change->kind > JWKD__V1__CHANGE__KIND__KEY_CHANGED)
             return false;
         bool of_key = change->kind >= JWKD__V1__CHANGE__KIND__KEY_PUBLISHED;
         bool of_settings = change->kind == JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED ||
@@ -206,6 +255,7 @@ const char *jwkd_event_kind_name(jwkd_event_kind kind)
         [JWKD_EVENT_KEY_DESTROYED] = "KEY_DESTROYED",
         [JWKD_EVENT_CONNECTED] = "CONNECTED",
         [JWKD_EVENT_DISCONNECTED] = "DISCONNECTED",
+        [JWKD_EVENT_KEY_CHANGED] = "KEY_CHANGED",
     };
     return (unsigned)kind < sizeof NAMES / sizeof *NAMES ? NAMES[kind] : "UNKNOWN";
 }

@@ -8,6 +8,11 @@
 jwkd_environment answer_environment(struct block *block, const Jwkd__V1__Environment *from);
 jwkd_key answer_key(struct block *block, const Jwkd__V1__Key *from);
 
+/* NULL from NULL. */
+const jwkd_operation *answer_operation(struct block *block, const Jwkd__V1__Operation *from);
+/* 16 bytes in hexadecimal; "" for any other number. */
+const char *answer_hex(struct block *block, ProtobufCBinaryData from);
+
 /* The other way, borrowing every text. */
 Jwkd__V1__Environment answer_to_environment(const jwkd_environment *from);
 

@@ -49,4 +49,7 @@ void call_free_idle(jwkd_client *client);
 /* 16 bytes from the system. INTERNAL. */
 jwkd_status random_id(uint8_t out[16]) MUST_CHECK;
 
+/* Sleeps; CLOSED when the client is being closed. */
+jwkd_status client_pause(jwkd_client *client, uint64_t ms, jwkd_error *error) MUST_CHECK;
+
 #endif

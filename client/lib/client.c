@@ -39,6 +39,12 @@ jwkd_status check_environment_name(const char *name, jwkd_error *error)
     return JWKD_OK;
 }
 
+jwkd_status check_kid(const char *kid, jwkd_error *error)
+{
+    if (kid && *kid && strlen(kid) <= LIMIT_KID) return JWKD_OK;
+    return fail(error, JWKD_INVALID_ARGUMENT, "a kid has 1 to %d characters", (int)LIMIT_KID);
+}
+
 /* ---- session */
 
 struct session client_session(jwkd_client *client)

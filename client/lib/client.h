@@ -66,5 +66,6 @@ bool client_admit(jwkd_client *client, nng_pipe pipe);
 
 /* INVALID_ARGUMENT unless it is an environment's name: checked here, since names become topics. */
 jwkd_status check_environment_name(const char *name, jwkd_error *error) MUST_CHECK;
+jwkd_status check_kid(const char *kid, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -154,3 +154,26 @@ jwkd_status jwkd_get_keys(
     *out = block;
     return JWKD_OK;
 }
+
+/* ---- subscribers */
+
+jwkd_status pages_get_subscribers(
+    jwkd_client *client, const char *environment, struct pages *pages, jwkd_error *error)
+{
+    uint32_t skip = 0;
+    for (bool more = true; more;) {
+        Jwkd__V1__ListSubscribersRequest list = JWKD__V1__LIST_SUBSCRIBERS_REQUEST__INIT;
+        list.environment = wire_text(environment);
+        list.skip = skip;
+        Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+        request.operation_case = JWKD__V1__REQUEST__OPERATION_LIST_SUBSCRIBERS;
+        request.list_subscribers = &list;
+        struct reply *reply = NULL;
+        TRY(client_call(client, &request, JWKD__V1__REPLY__RESULT_SUBSCRIBERS, NULL, &reply, error));
+        TRY(pages_add(pages, reply, error));
+        const Jwkd__V1__ListSubscribersReply *page = reply->message->subscribers;
+        skip += (uint32_t)page->n_subscribers;
+        more = page->more && page->n_subscribers > 0;
+    }
+    return JWKD_OK;
+}

@@ -45,9 +45,15 @@ enum {
     LIMIT_WORK = 1024,                  /* characters of what such a generation asks for */
     LIMIT_ANSWER_AGE_SEC = 24 * 3600,   /* how long the answer to a change is kept */
 
+    LIMIT_CLIENT_NAME = 63,             /* longer ones are cut */
+    LIMIT_PRINCIPAL = 127,
+
     /* time */
     LIMIT_TOKEN_LIFETIME_SEC = 366 * 24 * 3600,
     LIMIT_LEEWAY_SEC = 600,
+    LIMIT_JWKS_MAX_AGE_SEC = 24 * 3600,
+    LIMIT_ROTATE_EVERY_MIN_SEC = 1,
+    LIMIT_ROTATE_EVERY_SEC = 10 * 366 * 24 * 3600,
 };
 
 #endif

@@ -68,6 +68,14 @@ jwkd_status environment_validate(const struct environment *environment, jwkd_err
         return fail(error, JWKD_INVALID_ARGUMENT,
             "the default token lifetime (%u s) must be at least 1 s and at most the largest (%u s)",
             e->default_token_lifetime_sec, e->max_token_lifetime_sec);
+    if (e->jwks_max_age_sec > LIMIT_JWKS_MAX_AGE_SEC)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a JWKS may be kept for at most %d seconds", LIMIT_JWKS_MAX_AGE_SEC);
+    if (e->rotate_every_sec && e->rotate_every_sec < LIMIT_ROTATE_EVERY_MIN_SEC)
+        return fail(error, JWKD_INVALID_ARGUMENT, "keys rotate by schedule every %d seconds at most", LIMIT_ROTATE_EVERY_MIN_SEC);
+    if (e->rotate_every_sec > LIMIT_ROTATE_EVERY_SEC)
+        return fail(error, JWKD_INVALID_ARGUMENT, "keys rotate by schedule every %d seconds at least", LIMIT_ROTATE_EVERY_SEC);
+    if (e->rotate_every_sec && e->mode == MODE_EXCLUSIVE)
+        return fail(error, JWKD_INVALID_ARGUMENT, "exclusive mode does not rotate: each new key names the one that it invalidates");
     if (e->leeway_sec > LIMIT_LEEWAY_SEC)
         return fail(error, JWKD_INVALID_ARGUMENT, "the leeway is at most %d seconds", LIMIT_LEEWAY_SEC);
     return JWKD_OK;

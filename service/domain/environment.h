@@ -18,6 +18,8 @@ struct environment {
     uint32_t leeway_sec;
     enum environment_mode mode;
     bool show_once;
+    uint32_t rotate_every_sec; /* 0: never by itself */
+    uint32_t jwks_max_age_sec; /* how long readers of the JWKS over HTTP may keep it; 0: there are none */
 };
 
 /* The name of an environment: a-z 0-9 - _ . , beginning with a letter or digit, at most LIMIT_ENVIRONMENT_NAME. */

@@ -7,7 +7,18 @@
 /* "Primary" is an active key that its environment names; it is a state here because other things are allowed. */
 enum key_state { KEY_ABSENT, KEY_ACTIVE, KEY_PRIMARY, KEY_DEACTIVATED, KEY_DESTROYED, KEY_STATE_COUNT };
 
-enum key_action { KEY_PUBLISH, KEY_PROMOTE, KEY_DEMOTE, KEY_DEACTIVATE, KEY_DESTROY, KEY_ACTION_COUNT };
+/* KEY_HOLD and KEY_RETIRE mark an active key: not to be promoted by itself; to be deactivated by itself once the last
+ * token that it signed has expired. Promotion takes both marks off. */
+enum key_action {
+    KEY_PUBLISH,
+    KEY_PROMOTE,
+    KEY_DEMOTE,
+    KEY_HOLD,
+    KEY_RETIRE,
+    KEY_DEACTIVATE,
+    KEY_DESTROY,
+    KEY_ACTION_COUNT
+};
 
 const char *key_state_name(enum key_state state);
 

@@ -56,49 +56,101 @@ static jwkd_status check_invalidation(const struct plan_view *view, bool hold, c
     return JWKD_OK;
 }
 
-jwkd_status plan_publish(const struct plan_view *view, bool hold, const char *invalidate_kid, struct plan *out,
-    jwkd_error *error)
+/* `key` takes the place of the primary key, if there is one and it is not gone by then. */
+static void replace_primary(const struct plan_view *view, int key, int gone, bool retire_old, struct plan *plan)
+{
+    int primary = find_primary(view);
+    bool stays = primary >= 0 && primary != gone;
+    if (stays) add_step(plan, KEY_DEMOTE, primary);
+    add_step(plan, KEY_PROMOTE, key);
+    if (stays && retire_old) add_step(plan, KEY_RETIRE, primary);
+}
+
+jwkd_status plan_publish(const struct plan_view *view, enum promote promote, bool retire_old, const char *invalidate_kid,
+    struct plan *out, jwkd_error *error)
 {
     if (invalidate_kid && !*invalidate_kid) invalidate_kid = NULL;
     int invalidated;
-    TRY(check_invalidation(view, hold, invalidate_kid, &invalidated, error));
+    TRY(check_invalidation(view, promote == PROMOTE_NEVER, invalidate_kid, &invalidated, error));
     struct plan plan = {.count = 0};
     add_step(&plan, KEY_PUBLISH, PLAN_NEW_KEY);
-    int primary = find_primary(view);
     if (invalidated >= 0) add_step(&plan, KEY_DEACTIVATE, invalidated);
-    if (!hold) {
-        if (primary >= 0 && primary != invalidated) add_step(&plan, KEY_DEMOTE, primary);
-        add_step(&plan, KEY_PROMOTE, PLAN_NEW_KEY);
-    }
+    if (promote == PROMOTE_NOW || view->mode == MODE_EXCLUSIVE)
+        replace_primary(view, PLAN_NEW_KEY, invalidated, retire_old, &plan);
     *out = plan;
     return JWKD_OK;
 }
 
-jwkd_status plan_set_primary(const struct plan_view *view, const char *kid, struct plan *out, jwkd_error *error)
+jwkd_status plan_promote(const struct plan_view *view, const char *kid, bool retire_old, struct plan *out, jwkd_error *error)
 {
     int key;
     enum key_state next;
     TRY(require_key(view, kid, &key, error));
     TRY(lifecycle_next(view->keys[key].state, KEY_PROMOTE, &next, error));
     struct plan plan = {.count = 0};
-    if (next != view->keys[key].state) {
-        int primary = find_primary(view);
-        if (primary >= 0) add_step(&plan, KEY_DEMOTE, primary);
-        add_step(&plan, KEY_PROMOTE, key);
-    }
+    if (next != view->keys[key].state) replace_primary(view, key, -1, retire_old, &plan);
     *out = plan;
     return JWKD_OK;
+}
+
+jwkd_status plan_retire(const struct plan_view *view, const char *kid, struct plan *out, jwkd_error *error)
+{
+    int key;
+    enum key_state next;
+    TRY(require_key(view, kid, &key, error));
+    TRY(lifecycle_next(view->keys[key].state, KEY_RETIRE, &next, error));
+    struct plan plan = {.count = 0};
+    if (!view->keys[key].retiring) add_step(&plan, KEY_RETIRE, key);
+    *out = plan;
+    return JWKD_OK;
+}
+
+/* The youngest that retires: only a replaced primary key or one that somebody let retire does. */
+static int find_retiring(const struct plan_view *view)
+{
+    int found = -1;
+    for (size_t i = 0; i < view->count; i++)
+        if (view->keys[i].state == KEY_ACTIVE && view->keys[i].retiring &&
+            (found < 0 || view->keys[i].born > view->keys[found].born))
+            found = (int)i;
+    return found;
+}
+
+jwkd_status plan_abort_rotation(const struct plan_view *view, const char *new_kid, struct plan *out, jwkd_error *error)
+{
+    int key;
+    struct plan plan = {.count = 0};
+    TRY(require_key(view, new_kid, &key, error));
+    if (view->keys[key].state == KEY_PRIMARY) {
+        int old = find_retiring(view);
+        if (old < 0)
+            return fail(error, JWKD_FAILED_PRECONDITION,
+                "the rotation is done and the old key is gone: there is nothing to go back to");
+        add_step(&plan, KEY_DEMOTE, key);
+        add_step(&plan, KEY_PROMOTE, old);
+    } else if (view->keys[key].state != KEY_ACTIVE) {
+        return fail(error, JWKD_FAILED_PRECONDITION, "the key of the rotation was deactivated: there is nothing to abort");
+    }
+    if (!view->keys[key].held) add_step(&plan, KEY_HOLD, key);
+    *out = plan;
+    return JWKD_OK;
+}
+
+/* Whether `a` is to succeed rather than `b`. */
+static bool succeeds_before(const struct plan_key *a, const struct plan_key *b)
+{
+    bool a_last = a->held || a->retiring, b_last = b->held || b->retiring;
+    if (a_last != b_last) return b_last;
+    if (a->confirmed != b->confirmed) return a->confirmed;
+    return a->born > b->born;
 }
 
 static int find_successor(const struct plan_view *view)
 {
     int best = -1;
     for (size_t i = 0; i < view->count; i++) {
-        const struct plan_key *key = &view->keys[i];
-        if (key->state != KEY_ACTIVE) continue;
-        const struct plan_key *other = best < 0 ? NULL : &view->keys[best];
-        if (!other || (other->held && !key->held) || (other->held == key->held && key->born > other->born))
-            best = (int)i;
+        if (view->keys[i].state != KEY_ACTIVE) continue;
+        if (best < 0 || succeeds_before(&view->keys[i], &view->keys[best])) best = (int)i;
     }
     return best;
 }

@@ -10,6 +10,8 @@ struct plan_key {
     enum key_state state;
     uint64_t born;  /* the revision that published it: later ones are younger */
     bool held;      /* not to be promoted by itself */
+    bool retiring;  /* to be deactivated by itself */
+    bool confirmed; /* every subscriber holds it: worth knowing when a successor is sought */
 };
 
 /* An environment as it stands. Borrowed. */
@@ -19,7 +21,7 @@ struct plan_view {
     size_t count;
 };
 
-enum { PLAN_NEW_KEY = -1, PLAN_MAX_STEPS = 4 };
+enum { PLAN_NEW_KEY = -1, PLAN_MAX_STEPS = 5 };
 
 /* One step: what happens to which key (an index of the view, or PLAN_NEW_KEY). */
 struct plan_step {
@@ -33,12 +35,26 @@ struct plan {
     size_t count;
 };
 
-/* A new key: published, and primary unless `hold`. `invalidate_kid` (NULL or "": none) is named in exclusive mode only, and
- * must be when there is a live key. */
-jwkd_status plan_publish(const struct plan_view *view, bool hold, const char *invalidate_kid, struct plan *out,
-    jwkd_error *error) MUST_CHECK;
-jwkd_status plan_set_primary(const struct plan_view *view, const char *kid, struct plan *out, jwkd_error *error) MUST_CHECK;
-/* A deactivated primary is succeeded by the youngest active key, held ones only where there is no other. */
+/* When a new key becomes primary. */
+enum promote {
+    PROMOTE_NEVER, /* held */
+    PROMOTE_LATER, /* once the subscribers have it: plan_promote() */
+    PROMOTE_NOW,
+};
+/* A new key. Exclusive mode replaces at once whatever is asked for; there `invalidate_kid` (NULL or "": none) must name the
+ * live key where there is one. `retire_old`: a primary key that is replaced retires. */
+jwkd_status plan_publish(const struct plan_view *view, enum promote promote, bool retire_old, const char *invalidate_kid,
+    struct plan *out, jwkd_error *error) MUST_CHECK;
+/* An active key becomes primary, held or retiring until then or not; no steps: it is already. */
+jwkd_status plan_promote(const struct plan_view *view, const char *kid, bool retire_old, struct plan *out, jwkd_error *error)
+    MUST_CHECK;
+/* An active key is to be deactivated by itself. */
+jwkd_status plan_retire(const struct plan_view *view, const char *kid, struct plan *out, jwkd_error *error) MUST_CHECK;
+/* A rotation is taken back: `new_kid` is held, and, where it is primary, the key that retires since was primary before
+ * it and becomes so again. FAILED_PRECONDITION: there is none left. */
+jwkd_status plan_abort_rotation(const struct plan_view *view, const char *new_kid, struct plan *out, jwkd_error *error) MUST_CHECK;
+/* A deactivated primary is succeeded by the youngest active key; one that is confirmed goes before one that is not, and held
+ * or retiring ones come last. */
 jwkd_status plan_deactivate(const struct plan_view *view, const char *kid, bool allow_none, struct plan *out,
     jwkd_error *error) MUST_CHECK;
 jwkd_status plan_destroy(const struct plan_view *view, const char *kid, struct plan *out, jwkd_error *error) MUST_CHECK;

@@ -74,14 +74,17 @@ static void remember(struct publisher *publisher, const struct publisher_event *
     publisher->service_revision = event->service_revision;
 }
 
-jwkd_status publisher_send(struct publisher *publisher, const struct publisher_event *event)
+void publisher_list(struct publisher *publisher, const struct publisher_event *event)
 {
-    struct bytes topic = bytes_of(event->environment, strlen(event->environment) + 1);
-    jwkd_status status = send_message(publisher, topic, event->packed);
     pthread_mutex_lock(&publisher->lock);
     remember(publisher, event);
     pthread_mutex_unlock(&publisher->lock);
-    return status;
+}
+
+jwkd_status publisher_send(struct publisher *publisher, const struct publisher_event *event)
+{
+    struct bytes topic = bytes_of(event->environment, strlen(event->environment) + 1);
+    return send_message(publisher, topic, event->packed);
 }
 
 static jwkd_status pack_heartbeat(struct publisher *publisher, struct buffer *out)

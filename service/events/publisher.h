@@ -24,8 +24,11 @@ struct publisher_event {
     uint64_t environment_id, revision, service_revision;
     struct bytes packed;         /* jwkd.v1.Event */
 };
-/* Sends it; never waits for a subscriber. From one thread, in revision order. When it returns, heartbeats list the revision. A
- * failure is no error of the change: subscribers see the gap. */
+/* From now on heartbeats list the revision. Before it becomes visible: otherwise a heartbeat that was stamped when the change was
+ * in force already could vouch for the state before it. From one thread, in revision order. */
+void publisher_list(struct publisher *publisher, const struct publisher_event *event);
+/* Sends it; never waits for a subscriber. From one thread, in revision order. A failure is no error of the change: subscribers see
+ * the gap. */
 jwkd_status publisher_send(struct publisher *publisher, const struct publisher_event *event) MUST_CHECK;
 
 uint32_t publisher_heartbeat_ms(const struct publisher *publisher);

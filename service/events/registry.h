@@ -72,6 +72,12 @@ struct registry_count {
 struct registry_count registry_count(
     struct registry *registry, uint64_t environment_id, uint64_t revision, uint64_t now_ns);
 
+/* A key is about to be published and promoted in one revision, because nobody follows the environment: true if that is so, and then
+ * nobody can begin to (registry_follow answers BUSY) until registry_reopen(). Of one thread. */
+bool registry_close_if_nobody(struct registry *registry, uint64_t environment_id, uint64_t now_ns);
+/* Opens every environment that was closed so. */
+void registry_reopen(struct registry *registry);
+
 struct registry_subscriber {
     uint8_t id[REGISTRY_ID];
     char name[LIMIT_CLIENT_NAME + 1], principal[LIMIT_PRINCIPAL + 1];

@@ -2,6 +2,10 @@
 
 #include <inttypes.h>
 
+#include "base/clock.h"
+#include "keyring/agenda.h"
+#include "keyring/rows.h"
+
 enum { BATCH_MEMORY = 64 * 1024 * 1024 };
 
 jwkd_status batch_init(struct batch *batch, struct keyring *keyring, int64_t now)
@@ -22,6 +26,8 @@ void batch_clear(struct batch *batch)
         next = key->next;
         reserve_put(batch->keyring->reserve, key);
     }
+    for (struct batch_ceiling *entry = batch->ceilings; entry; entry = entry->next) key_usage_unref(entry->usage);
+    if (batch->keyring->options.registry) registry_reopen(batch->keyring->options.registry);
     arena_clear(&batch->arena);
 }
 
@@ -150,12 +156,26 @@ jwkd_status batch_forget(struct batch *batch, const char *owner, const char *kid
     return JWKD_OK;
 }
 
+jwkd_status batch_raise(struct batch *batch, const char *owner, const struct ring_key *key, int64_t ceiling)
+{
+    if (ceiling <= key->usage->ceiling) return JWKD_OK;
+    for (const struct batch_ceiling *other = batch->ceilings; other; other = other->next)
+        if (other->usage == key->usage && ceiling <= other->at) return JWKD_OK;
+    struct batch_ceiling *entry = arena_alloc(&batch->arena, sizeof *entry);
+    if (!entry) return JWKD_NO_MEMORY;
+    TRY(rows_put_ceiling(batch, owner, jwk_kid(key->jwk), ceiling));
+    *entry = (struct batch_ceiling){.next = batch->ceilings, .usage = key_usage_ref(key->usage), .at = ceiling};
+    batch->ceilings = entry;
+    return JWKD_OK;
+}
+
 static jwkd_status put_service_row(struct batch *batch)
 {
     Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
     row.epoch = wire_bytes(bytes_of(batch->keyring->epoch, 16));
     row.next_environment_id = batch->next_environment_id;
     row.revision = batch->service_revision;
+    row.wall_high = batch->now > batch->keyring->wall_high ? batch->now : batch->keyring->wall_high;
     return batch_put_message(batch, "meta/service", &row.base, batch->keyring->service_row_revision);
 }
 
@@ -165,7 +185,14 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
     struct keyring *keyring = batch->keyring;
     keyring->next_environment_id = batch->next_environment_id;
     keyring->service_revision = batch->service_revision;
+    key_usage_raise(&keyring->wall_high, batch->now);
+    for (struct batch_ceiling *entry = batch->ceilings; entry; entry = entry->next)
+        key_usage_raise(&entry->usage->ceiling, entry->at);
+    /* Listed before they can be seen: a heartbeat that is stamped after the swap never lacks them. */
+    for (struct batch_event *entry = batch->events; entry && keyring->publisher; entry = entry->next)
+        publisher_list(keyring->publisher, &entry->event);
     keyring_swap(keyring, next);
+    agenda_note(keyring, batch->touched, batch->touched_count, clock_elapsed_ns());
     for (struct batch_event *entry = batch->events; entry; entry = entry->next) {
         jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
         if (status != JWKD_OK)

@@ -17,6 +17,13 @@ struct batch_forget {
     const char *owner, *kid;
 };
 
+/* A ceiling that is durable once this is committed. */
+struct batch_ceiling {
+    struct batch_ceiling *next;
+    struct key_usage *usage;  /* a reference */
+    int64_t at;
+};
+
 struct batch {
     struct keyring *keyring;
     int64_t now;
@@ -27,6 +34,7 @@ struct batch {
     size_t touched_count, touched_capacity;
     struct batch_event *events, **events_tail;
     struct batch_forget *forgets;
+    struct batch_ceiling *ceilings;
     struct ready_key *taken;               /* from the reserve: back there when the commit fails */
     uint64_t next_environment_id, service_revision;
     unsigned waiting;                      /* generations of this batch that wait for a key */
@@ -52,6 +60,9 @@ size_t batch_environments(const struct batch *batch);
 
 jwkd_status batch_publish(struct batch *batch, const Jwkd__V1__Event *event) MUST_CHECK;
 jwkd_status batch_forget(struct batch *batch, const char *owner, const char *kid) MUST_CHECK;
+
+/* Raises how far a key's signatures may reach; never lowers it. */
+jwkd_status batch_raise(struct batch *batch, const char *owner, const struct ring_key *key, int64_t ceiling) MUST_CHECK;
 
 /* A copy in the batch's memory; NULL when memory is short. */
 char *batch_text(struct batch *batch, const char *text);

@@ -1,6 +1,8 @@
 #include "keyring/changes.h"
 
+#include "base/clock.h"
 #include "keyring/message.h"
+#include "keyring/operation.h"
 #include "keyring/rows.h"
 
 /* From here on the batch is being written to: a failure spoils it. */
@@ -33,6 +35,7 @@ static jwkd_status answer_key(const struct edit *edit, int index, bool show, str
     answer->key = key;
     answer->state = state;
     answer->primary_kid = wire_text(ring_environment_primary_kid(edit->after));
+    message_usage(edit->after->keys[index], key);
     reply->message.result_case = JWKD__V1__REPLY__RESULT_KEY;
     reply->message.key = answer;
     reply->shown_once = show && edit->after->settings.show_once;
@@ -48,6 +51,13 @@ static void keep_reserve(struct batch *batch, const struct environment *settings
         reserve_use(batch->keyring->reserve, type);
 }
 
+/* Counted from now. */
+static void schedule_rotation(struct edit *edit)
+{
+    uint32_t every_sec = edit->after->settings.rotate_every_sec;
+    edit->after->rotate_at = every_sec ? edit->batch->now + every_sec : 0;
+}
+
 static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__Environment *wanted, bool *broken,
     struct reply *reply, jwkd_error *error)
 {
@@ -55,6 +65,7 @@ static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__Environ
     TRY(message_settings(wanted, NULL, 0, settings, error));
     environment_defaults(settings);
     TRY(environment_validate(settings, error));
+    schedule_rotation(edit);
     if (batch_find(edit->batch, settings->name))
         return fail(error, JWKD_ALREADY_EXISTS, "there is an environment \"%s\" already", settings->name);
     if (batch_environments(edit->batch) >= LIMIT_ENVIRONMENTS)
@@ -71,7 +82,9 @@ static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateE
 {
     struct environment *settings = &edit->after->settings;
     if (update->n_fields == 0) return fail(error, JWKD_INVALID_ARGUMENT, "no field is named that is to be changed");
+    uint32_t rotated_every_sec = settings->rotate_every_sec;
     TRY(message_settings(update->environment, update->fields, update->n_fields, settings, error));
+    if (settings->rotate_every_sec != rotated_every_sec) schedule_rotation(edit);
     if (alg_kty(settings->default_alg) == KTY_RSA && settings->default_bits == 0) settings->default_bits = 4096;
     TRY(environment_validate(settings, error));
     CLEANUP(free_at) struct plan_key *keys = calloc(edit->after->count + 1, sizeof *keys);
@@ -102,6 +115,7 @@ static jwkd_status delete_environment(struct edit *edit, const Jwkd__V1__DeleteE
     SPOILS(broken);
     for (size_t i = 0; i < environment->count; i++)
         TRY(batch_forget(edit->batch, environment->owner, jwk_kid(environment->keys[i]->jwk)));
+    TRY(operation_end(edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "the environment was deleted"));
     TRY(edit_finish(edit, error));
     edit->batch->urgent = true;
     message_state(environment, edit->batch->keyring->epoch, state);
@@ -114,7 +128,18 @@ static jwkd_status delete_environment(struct edit *edit, const Jwkd__V1__DeleteE
 
 /* ---- new keys ---- */
 
-jwkd_status change_key_type(const struct ring_environment *environment, const Jwkd__V1__GenerateRequest *request,
+struct generation change_generation(const Jwkd__V1__Request *request)
+{
+    const Jwkd__V1__GenerateRequest *generate = request->generate;
+    const Jwkd__V1__RotateRequest *rotate = request->rotate;
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ROTATE)
+        return (struct generation){.environment = rotate->environment, .algorithm = rotate->algorithm, .bits = rotate->bits,
+            .terms = {.now = rotate->now, .rotation = true, .invalidate_kid = ""}};
+    return (struct generation){.environment = generate->environment, .algorithm = generate->algorithm, .bits = generate->bits,
+        .terms = {.hold = generate->hold, .now = generate->now, .invalidate_kid = generate->invalidate_kid}};
+}
+
+jwkd_status change_key_type(const struct ring_environment *environment, const struct generation *request,
     enum alg *out_alg, const struct key_type **out_type, jwkd_error *error)
 {
     const struct environment *settings = &environment->settings;
@@ -132,8 +157,42 @@ jwkd_status change_key_type(const struct ring_environment *environment, const Jw
     return JWKD_OK;
 }
 
+/* When the key is to become primary, and why. */
+static enum promote choose_promotion(struct edit *edit, const struct publication_terms *terms, const char **out_reason)
+{
+    if (terms->hold) return PROMOTE_NEVER;
+    *out_reason = "exclusive mode replaces a key at once";
+    if (edit->after->settings.mode == MODE_EXCLUSIVE) return PROMOTE_NOW;
+    *out_reason = "at once, as was asked: subscribers refuse its tokens until they have the key";
+    if (terms->now) return PROMOTE_NOW;
+    *out_reason = "nobody follows the environment";
+    return operation_nobody_waits(edit) ? PROMOTE_NOW : PROMOTE_LATER;
+}
+
+static jwkd_status answer_operation(struct edit *edit, struct bytes id, bool done, const char *reason, struct reply *reply)
+{
+    Jwkd__V1__Operation *operation = reply_alloc(reply, sizeof *operation);
+    Jwkd__V1__KeyReply *answer = reply->message.key;
+    if (!operation) return JWKD_NO_MEMORY;
+    if (done) {
+        *operation = (Jwkd__V1__Operation)JWKD__V1__OPERATION__INIT;
+        operation->kid = answer->key->kid;
+        operation->environment = wire_text(edit->after->settings.name);
+        operation->revision = edit->after->revision;
+        operation->phase = JWKD__V1__OPERATION__PHASE__DONE;
+        operation->begun_at = operation->ended_at = edit->batch->now;
+        operation->reason = wire_text(reason);
+        operation->id = wire_bytes(id);
+    } else {
+        message_promotion(edit->after, operation);
+        TRY(operation_describe(edit->batch->keyring, edit->after, reply, operation));
+    }
+    answer->operation = operation;
+    return JWKD_OK;
+}
+
 /* Publishes a key whose sealed form and JWK are at hand. */
-static jwkd_status publish(struct edit *edit, struct ring_key *key, bool hold, const char *invalidate_kid, bool show,
+static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct publication_terms *terms, struct bytes id,
     bool *broken, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment = edit->after;
@@ -144,20 +203,29 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, bool hold, c
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct plan_view view = edit_view(edit, keys);
     struct plan plan;
-    TRY(plan_publish(&view, hold, invalidate_kid, &plan, error));
+    const char *reason = "";
+    enum promote promote = choose_promotion(edit, terms, &reason);
+    TRY(plan_publish(&view, promote, terms->rotation, terms->invalidate_kid, &plan, error));
     if (ring_environment_find(environment, jwk_kid(key->jwk)) >= 0)
         return fail(error, JWKD_ALREADY_EXISTS, "the environment has a key with this kid already");
     TRY(rows_check_never_held(edit->batch, key->jwk, error));
+    if (!terms->hold) TRY(operation_check_new(edit->batch->keyring, id, error));
     SPOILS(broken);
     key->state = KEY_ACTIVE;
     key->created_at = edit->batch->now;
-    key->held = hold;
+    key->held = terms->hold;
     TRY(ring_environment_add(environment, ring_key_ref(key)));
     int index = (int)environment->count - 1;
     TRY(edit_carry_out(edit, &plan, index, error));
     TRY(rows_put_tombstone(edit->batch, environment, key->jwk));
+    if (!terms->hold) {
+        TRY(operation_end(edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "a later key was generated or imported"));
+        TRY(operation_begin(edit, id, terms->rotation, index, promote == PROMOTE_NOW, reason));
+        schedule_rotation(edit);
+    }
     TRY(edit_finish(edit, error));
-    return answer_key(edit, index, show, reply);
+    TRY(answer_key(edit, index, true, reply));
+    return terms->hold ? JWKD_OK : answer_operation(edit, id, promote == PROMOTE_NOW, reason, reply);
 }
 
 /* From the reserve to an environment. CORRUPT: the key does not open and never will. */
@@ -208,12 +276,18 @@ static jwkd_status take_ready(struct edit *edit, const struct key_type *type, en
 
 jwkd_status change_pack_work(const Jwkd__V1__Request *request, struct buffer *out)
 {
-    Jwkd__V1__GenerateRequest generation = *request->generate;
     Jwkd__V1__Request kept = JWKD__V1__REQUEST__INIT;
-    generation.base.n_unknown_fields = 0;
     kept.version = request->version;
     kept.request_id = request->request_id;
-    kept.operation_case = JWKD__V1__REQUEST__OPERATION_GENERATE;
+    kept.operation_case = request->operation_case;
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ROTATE) {
+        Jwkd__V1__RotateRequest rotation = *request->rotate;
+        rotation.base.n_unknown_fields = 0;
+        kept.rotate = &rotation;
+        return wire_pack(&kept.base, out);
+    }
+    Jwkd__V1__GenerateRequest generation = *request->generate;
+    generation.base.n_unknown_fields = 0;
     kept.generate = &generation;
     return wire_pack(&kept.base, out);
 }
@@ -231,36 +305,50 @@ static jwkd_status note_work(struct batch *batch, const struct change_request *c
     return batch_put_message(batch, name, &row.base, STORE_ANY);
 }
 
+static jwkd_status check_rotation(const struct ring_environment *environment, jwkd_error *error)
+{
+    if (environment->settings.mode == MODE_EXCLUSIVE)
+        return fail(error, JWKD_FAILED_PRECONDITION,
+            "exclusive mode does not rotate: generate, and name the kid that is invalidated (--invalidate KID)");
+    if (environment->promotion.waiting)
+        return fail(error, JWKD_FAILED_PRECONDITION,
+            "the key \"%.128s\" is waiting to become primary already: await that, or abort it (rotate --abort)",
+            environment->promotion.kid);
+    return JWKD_OK;
+}
+
 static jwkd_status generate(struct edit *edit, const struct change_request *change, bool *broken, struct reply *reply,
     jwkd_error *error)
 {
-    const Jwkd__V1__GenerateRequest *request = change->request->generate;
+    const struct generation wanted = change_generation(change->request), *request = &wanted;
     enum alg alg;
     const struct key_type *type;
     TRY(change_key_type(edit->after, request, &alg, &type, error));
+    if (request->terms.rotation) TRY(check_rotation(edit->after, error));
     /* What can be refused is refused before somebody waits for a key. */
     CLEANUP(free_at) struct plan_key *keys = calloc(edit->after->count + 1, sizeof *keys);
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct plan_view view = edit_view(edit, keys);
     struct plan plan;
-    TRY(plan_publish(&view, request->hold, request->invalidate_kid, &plan, error));
+    TRY(plan_publish(&view, request->terms.hold ? PROMOTE_NEVER : PROMOTE_LATER, request->terms.rotation,
+        request->terms.invalidate_kid, &plan, error));
     struct reserve *reserve = edit->batch->keyring->reserve;
     reserve_use(reserve, type);
     struct ready_key *ready;
     CLEANUP(ring_key_unref_at) struct ring_key *key = NULL;
     TRY(take_ready(edit, type, alg, &ready, &key, broken, error));
     if (!ready) {
-        if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->invalidate_kid) > LIMIT_WORK)
+        if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->terms.invalidate_kid) > LIMIT_WORK)
             return fail(error, JWKD_INVALID_ARGUMENT, "the request is too long");
         if (batch_waiting(edit->batch) >= LIMIT_WAITING)
             return fail(error, JWKD_RESOURCE_EXHAUSTED, "%d generations wait for their keys already", LIMIT_WAITING);
         SPOILS(broken);
-        TRY(note_work(edit->batch, change, edit->after->id));
+        if (!change->scheduled) TRY(note_work(edit->batch, change, edit->after->id));
         *broken = false;
         return fail(error, JWKD_IN_PROGRESS,
             "a key is being made; repeat the request with the same request id to collect the answer");
     }
-    jwkd_status status = publish(edit, key, request->hold, request->invalidate_kid, true, broken, reply, error);
+    jwkd_status status = publish(edit, key, &request->terms, wire_view(change->request->request_id), broken, reply, error);
     if (status != JWKD_OK && !*broken) {
         reserve_put(reserve, ready);
         return status;
@@ -281,7 +369,8 @@ static jwkd_status import(struct edit *edit, const struct change_request *change
     key->jwk = jwk_ref(prepared->jwk);
     key->imported = true;
     TRY(buffer_append_bytes(&key->sealed, buffer_bytes(&prepared->sealed)));
-    return publish(edit, key, request->hold, request->invalidate_kid, true, broken, reply, error);
+    const struct publication_terms terms = {.hold = request->hold, .now = request->now, .invalidate_kid = request->invalidate_kid};
+    return publish(edit, key, &terms, wire_view(change->request->request_id), broken, reply, error);
 }
 
 /* ---- existing keys ---- */
@@ -289,10 +378,36 @@ static jwkd_status import(struct edit *edit, const struct change_request *change
 static jwkd_status plan_for(const struct plan_view *view, const Jwkd__V1__Request *request, const char *kid,
     struct plan *out, jwkd_error *error)
 {
-    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY) return plan_set_primary(view, kid, out, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY) return plan_promote(view, kid, false, out, error);
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE)
         return plan_deactivate(view, kid, request->deactivate->allow_none, out, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RETIRE) return plan_retire(view, kid, out, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION)
+        return plan_abort_rotation(view, kid, out, error);
     return plan_destroy(view, kid, out, error);
+}
+
+/* Whoever decides what signs, or what no longer does, decides against a promotion that waits. */
+static jwkd_status end_promotion(struct edit *edit, const Jwkd__V1__Request *request, const char *kid)
+{
+    static const Jwkd__V1__Operation__Phase CANCELLED = JWKD__V1__OPERATION__PHASE__CANCELLED;
+    bool itself = strcmp(edit->after->promotion.kid, kid) == 0;
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY)
+        return itself ? operation_end(edit, JWKD__V1__OPERATION__PHASE__DONE, "it was set primary by hand")
+                      : operation_end(edit, CANCELLED, "another key was set primary");
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE)
+        return operation_end(edit, CANCELLED, itself ? "the key was deactivated" : "another key was deactivated");
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION)
+        return operation_end(edit, CANCELLED, "it was aborted");
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RETIRE && itself)
+        return operation_end(edit, CANCELLED, "the key was let retire");
+    return JWKD_OK;
+}
+
+/* The primary key set primary once more changes nothing but this: another one that waits to replace it does so no longer. */
+static bool keeps_primary(const struct edit *edit, const Jwkd__V1__Request *request)
+{
+    return request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY && edit->after->promotion.waiting;
 }
 
 static jwkd_status change_key(struct edit *edit, const Jwkd__V1__Request *request, const char *kid, bool *broken,
@@ -304,11 +419,26 @@ static jwkd_status change_key(struct edit *edit, const Jwkd__V1__Request *reques
     struct plan plan;
     TRY(plan_for(&view, request, kid, &plan, error));
     int index = ring_environment_find(edit->after, kid);
+    if (plan.count == 0 && keeps_primary(edit, request))
+        TRY(plan_abort_rotation(&view, edit->after->promotion.kid, &plan, error));
     if (plan.count == 0) return answer_key(edit, index, false, reply);
     SPOILS(broken);
     TRY(edit_carry_out(edit, &plan, index, error));
+    TRY(end_promotion(edit, request, kid));
     TRY(edit_finish(edit, error));
     return answer_key(edit, index, false, reply);
+}
+
+/* The rotation that waits; or else the last one, whose key is primary now. */
+static jwkd_status abort_rotation(struct edit *edit, const Jwkd__V1__Request *request, bool *broken, struct reply *reply,
+    jwkd_error *error)
+{
+    const struct ring_environment *environment = edit->after;
+    char kid[LIMIT_KID + 1] = "";
+    const char *rotated = environment->promotion.waiting ? environment->promotion.kid : ring_environment_primary_kid(environment);
+    if (!*rotated) return fail(error, JWKD_FAILED_PRECONDITION, "there is no rotation to abort");
+    memcpy(kid, rotated, strlen(rotated) + 1);
+    return change_key(edit, request, kid, broken, reply, error);
 }
 
 /* ---- which ---- */
@@ -321,8 +451,13 @@ static jwkd_status change_environment(struct edit *edit, const struct change_req
         return update_environment(edit, request->update_environment, broken, reply, error);
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT)
         return delete_environment(edit, request->delete_environment, broken, reply, error);
-    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_GENERATE)
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_GENERATE ||
+        request->operation_case == JWKD__V1__REQUEST__OPERATION_ROTATE)
         return generate(edit, change, broken, reply, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION)
+        return abort_rotation(edit, request, broken, reply, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RETIRE)
+        return change_key(edit, request, request->retire->kid, broken, reply, error);
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_IMPORT)
         return import(edit, change, broken, reply, error);
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY)
@@ -345,6 +480,9 @@ static const char *environment_of(const Jwkd__V1__Request *request)
     case JWKD__V1__REQUEST__OPERATION_SET_PRIMARY:        return request->set_primary->environment;
     case JWKD__V1__REQUEST__OPERATION_DEACTIVATE:         return request->deactivate->environment;
     case JWKD__V1__REQUEST__OPERATION_DESTROY:            return request->destroy->environment;
+    case JWKD__V1__REQUEST__OPERATION_RETIRE:             return request->retire->environment;
+    case JWKD__V1__REQUEST__OPERATION_ROTATE:             return request->rotate->environment;
+    case JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION:     return request->abort_rotation->environment;
     case JWKD__V1__REQUEST__OPERATION_HELLO:
     case JWKD__V1__REQUEST__OPERATION_STATUS:
     case JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT:
@@ -358,9 +496,6 @@ static const char *environment_of(const Jwkd__V1__Request *request)
     case JWKD__V1__REQUEST__OPERATION_GET_CHANGES:
     case JWKD__V1__REQUEST__OPERATION_RENEW:
     case JWKD__V1__REQUEST__OPERATION_LIST_SUBSCRIBERS:
-    case JWKD__V1__REQUEST__OPERATION_RETIRE:
-    case JWKD__V1__REQUEST__OPERATION_ROTATE:
-    case JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION:
     case JWKD__V1__REQUEST__OPERATION_GET_OPERATION:
     case JWKD__V1__REQUEST__OPERATION_GET_RECEIPT:
     case JWKD__V1__REQUEST__OPERATION__NOT_SET:

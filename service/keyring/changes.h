@@ -10,7 +10,21 @@ struct change_request {
     const char *principal;
     const uint8_t *digest;
     struct keyring_command *prepared;  /* an import's sealed key; NULL for others */
+    bool scheduled;                    /* nobody asked: what must wait for a key is not noted as somebody's work */
 };
+
+/* On which terms a key is published. */
+struct publication_terms {
+    bool hold, now, rotation;
+    const char *invalidate_kid;        /* "": none */
+};
+/* What generate and rotate ask for. Borrowed from the request. */
+struct generation {
+    const char *environment, *algorithm;
+    uint32_t bits;
+    struct publication_terms terms;
+};
+struct generation change_generation(const Jwkd__V1__Request *request);
 
 /* Decides. JWKD_OK: the batch holds the change and `reply` the answer that takes effect once it is committed (nothing in the batch:
  * nothing changed). IN_PROGRESS: a generation waits for its key, noted durably by the batch. Other failures leave the batch
@@ -22,7 +36,7 @@ jwkd_status change_decide(struct batch *batch, const struct change_request *chan
 jwkd_status change_pack_work(const Jwkd__V1__Request *request, struct buffer *out) MUST_CHECK;
 
 /* The type of key that a generation wants, as things stand. */
-jwkd_status change_key_type(const struct ring_environment *environment, const Jwkd__V1__GenerateRequest *request,
+jwkd_status change_key_type(const struct ring_environment *environment, const struct generation *request,
     enum alg *out_alg, const struct key_type **out_type, jwkd_error *error) MUST_CHECK;
 
 #endif

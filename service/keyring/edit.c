@@ -1,6 +1,7 @@
 #include "keyring/edit.h"
 
 #include "keyring/message.h"
+#include "keyring/operation.h"
 #include "keyring/rows.h"
 
 jwkd_status edit_begin(struct edit *edit, struct batch *batch, const char *name, jwkd_error *error)
@@ -38,7 +39,10 @@ struct plan_view edit_view(const struct edit *edit, struct plan_key *keys)
         keys[i] = (struct plan_key){.kid = jwk_kid(environment->keys[i]->jwk),
             .state = ring_environment_state(environment, i),
             .born = environment->keys[i]->born,
-            .held = environment->keys[i]->held};
+            .held = environment->keys[i]->held,
+            .retiring = environment->keys[i]->retiring_since != 0,
+            .confirmed = environment->keys[i]->state == KEY_ACTIVE && (int)i != environment->primary &&
+                operation_key_confirmed(edit->batch->keyring, environment, environment->keys[i])};
     return (struct plan_view){.mode = environment->settings.mode, .keys = keys, .count = environment->count};
 }
 
@@ -70,14 +74,27 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
     case KEY_PROMOTE:
         environment->primary = index;
         key->held = false;
+        key->retiring_since = 0;
+        TRY(batch_raise(edit->batch, environment->owner, key,
+            edit->batch->now + environment->settings.max_token_lifetime_sec +
+                key_usage_step(environment->settings.max_token_lifetime_sec)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_PROMOTED, index);
         break;
     case KEY_DEMOTE:
         if (environment->primary == index) environment->primary = -1;
         break;
+    case KEY_HOLD:
+        key->held = true;
+        edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_CHANGED, index);
+        break;
+    case KEY_RETIRE:
+        key->retiring_since = edit->batch->now;
+        edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_CHANGED, index);
+        break;
     case KEY_DEACTIVATE:
         if (environment->primary == index) environment->primary = -1;
         key->state = KEY_DEACTIVATED;
+        key->retiring_since = 0;
         key->deactivated_at = edit->batch->now;
         edit->batch->urgent = true;
         TRY(batch_forget(edit->batch, environment->owner, jwk_kid(key->jwk)));

@@ -5,7 +5,7 @@
 
 #include "keyring/batch.h"
 
-enum { EDIT_MAX_CHANGES = PLAN_MAX_STEPS + 1 };
+enum { EDIT_MAX_CHANGES = PLAN_MAX_STEPS + 2 };
 
 struct edit_change {
     Jwkd__V1__Change__Kind kind;

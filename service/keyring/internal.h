@@ -18,6 +18,9 @@ struct pending {
     struct buffer shown;           /* the answer once it is there, when it is to be handed out once only */
 };
 
+struct agenda_entry;
+struct ceiling_wish;
+
 struct keyring {
     struct keyring_options options;
     struct publisher *publisher;
@@ -33,7 +36,10 @@ struct keyring {
     pthread_cond_t queue_filled;
     struct keyring_command *queue_head, **queue_tail;
     struct ready_key *made;        /* keys that the makers finished */
+    struct ceiling_wish *wishes;   /* signatures that want to reach further */
+    pthread_cond_t ceilings_moved;
     unsigned queued;
+    bool poked;                    /* something may be due */
     bool stopping, running;
     pthread_t writer;
 
@@ -43,7 +49,13 @@ struct keyring {
     struct pending *shown;         /* done, with an answer that is handed out to the first who asks again */
     struct reserve *reserve;       /* has a lock of its own, taken after none of ours */
     int64_t answers_expired_at;
+    struct agenda_entry *agenda;
+    size_t agenda_count, agenda_capacity;
+    uint64_t agenda_failed_ns;     /* when something due could not be committed; 0: not */
+    int64_t clocks_apart_ms;       /* the wall clock's distance from the running-time clock */
 
+    atomic_uint promotions_waiting;
+    atomic_int_fast64_t wall_high; /* the latest instant of the wall clock that a change was made at */
     atomic_uint_fast64_t tokens_signed, tokens_verified, changes, commits;
 };
 
@@ -57,6 +69,9 @@ jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, s
 
 /* load.c */
 jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
+
+/* Has the writer look what is due; any thread. */
+void keyring_poke(struct keyring *keyring);
 
 /* writer.c */
 jwkd_status writer_open(struct keyring *keyring) MUST_CHECK;

@@ -47,6 +47,7 @@ jwkd_status keyring_open(const struct keyring_options *options, struct keyring *
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&keyring->queue_filled, &attributes);
+    pthread_cond_init(&keyring->ceilings_moved, &attributes);
     pthread_condattr_destroy(&attributes);
     jwkd_status status = writer_open(keyring);
     if (status == JWKD_OK) status = keyring_load(keyring, error);
@@ -81,6 +82,7 @@ void keyring_close(struct keyring *keyring)
     writer_close(keyring);
     snapshot_unref(keyring->snapshot);
     pthread_cond_destroy(&keyring->queue_filled);
+    pthread_cond_destroy(&keyring->ceilings_moved);
     pthread_mutex_destroy(&keyring->queue_lock);
     pthread_mutex_destroy(&keyring->snapshot_lock);
     free(keyring);

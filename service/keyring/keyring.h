@@ -6,6 +6,7 @@
 #define KEYRING_KEYRING_H
 
 #include "events/publisher.h"
+#include "events/registry.h"
 #include "keyring/reply.h"
 #include "signer/signer.h"
 #include "store/store.h"
@@ -15,6 +16,7 @@ struct keyring;
 struct keyring_options {
     struct store *store;           /* outlives the keyring */
     struct signer *signer;         /* likewise */
+    struct registry *registry;     /* likewise; NULL: nobody is counted as a subscriber */
     uint8_t boot_id[16];
     const char *version;           /* of the service */
     unsigned reserve;              /* ready keys kept per key type in use */
@@ -42,10 +44,13 @@ typedef jwkd_status keyring_use_case(struct keyring *keyring, const Jwkd__V1__Re
     jwkd_error *error);
 
 keyring_use_case keyring_list_environments, keyring_list_keys, keyring_get_key, keyring_get_jwks, keyring_get_changes,
-    keyring_status;
+    keyring_status, keyring_get_operation;
 keyring_use_case keyring_sign, keyring_sign_raw, keyring_verify;
 
 /* ---- changing ---- */
+
+/* To be called when a subscriber confirmed or went: a promotion may be due. Any thread. */
+void keyring_subscribers_changed(struct keyring *keyring);
 
 /* A change under way. Zeroed but for the first four members; must stay in place until `done` was called. */
 struct keyring_command {

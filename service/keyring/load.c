@@ -70,6 +70,25 @@ static bool load_key(void *context, const struct store_row *row)
     return true;
 }
 
+/* ceiling/OWNER/KID */
+static bool load_ceiling(void *context, const struct store_row *row)
+{
+    struct loader *loader = context;
+    const size_t head = strlen("ceiling/") + 17;
+    char owner[17] = {0}, kid[LIMIT_KID + 1] = {0};
+    if (row->key.size <= head || row->key.size - head > LIMIT_KID) return load_failed(loader, JWKD_CORRUPT, row);
+    memcpy(owner, row->key.data + strlen("ceiling/"), 16);
+    memcpy(kid, row->key.data + head, row->key.size - head);
+    struct ring_environment *environment = find_owner(loader, strtoull(owner, NULL, 16));
+    int index = environment ? ring_environment_find(environment, kid) : -1;
+    int64_t ceiling;
+    jwkd_status status = index < 0 ? JWKD_CORRUPT : rows_read_ceiling(row, &ceiling);
+    if (status != JWKD_OK) return load_failed(loader, status, row);
+    key_usage_raise(&environment->keys[index]->usage->ceiling, ceiling);
+    key_usage_raise(&environment->keys[index]->usage->last_expiry, ceiling);
+    return true;
+}
+
 /* Rows come in order of kid; the model wants them oldest first. */
 static void sort_keys(struct ring_environment *environment)
 {
@@ -133,6 +152,7 @@ static jwkd_status finish(struct loader *loader, jwkd_error *error)
         struct ring_environment *environment = loader->environments[i];
         const struct key_type *type;
         sort_keys(environment);
+        environment->promotion.published_ns = clock_elapsed_ns();
         TRY(ring_environment_finish(environment, now, error));
         if (alg_key_type(environment->settings.default_alg, environment->settings.default_bits, &type) == JWKD_OK)
             reserve_use(keyring->reserve, type);
@@ -149,6 +169,7 @@ static jwkd_status load_all(struct loader *loader, jwkd_error *error)
     if (loader->count) memcpy(loader->by_id, loader->environments, loader->count * sizeof *loader->by_id);
     qsort(loader->by_id, loader->count, sizeof *loader->by_id, compare_ids);
     TRY(load_rows(loader, "key/", load_key, error));
+    TRY(load_rows(loader, "ceiling/", load_ceiling, error));
     TRY(load_rows(loader, "reserve/", load_ready_key, error));
     TRY(load_rows(loader, "work/", load_work, error));
     return finish(loader, error);
@@ -184,6 +205,7 @@ static jwkd_status load_service_row(struct keyring *keyring, jwkd_error *error)
     memcpy(keyring->epoch, row->epoch.data, sizeof keyring->epoch);
     keyring->next_environment_id = row->next_environment_id;
     keyring->service_revision = row->revision;
+    keyring->wall_high = row->wall_high;
     return JWKD_OK;
 }
 

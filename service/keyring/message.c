@@ -18,7 +18,8 @@ static jwkd_status take_text(const char *name, const char *value, char *out, siz
 }
 
 static const char *const FIELDS[] = {"issuer", "default_algorithm", "default_bits", "default_audience",
-    "max_token_lifetime_sec", "default_token_lifetime_sec", "leeway_sec", "mode", "show_once"};
+    "max_token_lifetime_sec", "default_token_lifetime_sec", "leeway_sec", "mode", "show_once",
+    "rotate_every_sec", "jwks_max_age_sec"};
 
 static jwkd_status check_fields(char *const *fields, size_t count, jwkd_error *error)
 {
@@ -59,6 +60,8 @@ jwkd_status message_settings(const Jwkd__V1__Environment *message, char *const *
         s.default_token_lifetime_sec = message->default_token_lifetime_sec;
     if (takes(fields, field_count, "leeway_sec")) s.leeway_sec = message->leeway_sec;
     if (takes(fields, field_count, "show_once")) s.show_once = message->show_once;
+    if (takes(fields, field_count, "rotate_every_sec")) s.rotate_every_sec = message->rotate_every_sec;
+    if (takes(fields, field_count, "jwks_max_age_sec")) s.jwks_max_age_sec = message->jwks_max_age_sec;
     if (takes(fields, field_count, "mode")) {
         if (message->mode != JWKD__V1__MODE__OVERLAP && message->mode != JWKD__V1__MODE__EXCLUSIVE)
             return fail(error, JWKD_INVALID_ARGUMENT, "the mode %d is not known", (int)message->mode);
@@ -93,6 +96,13 @@ void message_environment(const struct ring_environment *environment, const uint8
     m->leeway_sec = s->leeway_sec;
     m->mode = s->mode == MODE_EXCLUSIVE ? JWKD__V1__MODE__EXCLUSIVE : JWKD__V1__MODE__OVERLAP;
     m->show_once = s->show_once;
+    m->rotate_every_sec = s->rotate_every_sec;
+    m->jwks_max_age_sec = s->jwks_max_age_sec;
+    m->rotate_at = environment->rotate_at;
+    if (environment->promotion.waiting) {
+        message_promotion(environment, &out->pending);
+        m->pending = &out->pending;
+    }
     m->state = &out->state;
     m->primary_kid = wire_text(ring_environment_primary_kid(environment));
     m->created_at = environment->created_at;
@@ -128,4 +138,25 @@ void message_key(const struct ring_environment *environment, size_t index, bool 
     if (show || !environment->settings.show_once) out->public_jwk = wire_bytes(jwk_json(key->jwk));
     out->imported = key->imported;
     out->held = key->held;
+    out->retiring_since = key->retiring_since;
+}
+
+void message_usage(const struct ring_key *key, Jwkd__V1__Key *out)
+{
+    out->last_expiry = atomic_load(&key->usage->last_expiry);
+    out->last_used_at = atomic_load(&key->usage->last_used_at);
+    out->tokens_signed = atomic_load(&key->usage->tokens);
+}
+
+void message_promotion(const struct ring_environment *environment, Jwkd__V1__Operation *out)
+{
+    const struct ring_promotion *promotion = &environment->promotion;
+    *out = (Jwkd__V1__Operation)JWKD__V1__OPERATION__INIT;
+    out->id = wire_bytes(bytes_of(promotion->operation, sizeof promotion->operation));
+    out->kind = promotion->rotation ? JWKD__V1__OPERATION__KIND__ROTATE : JWKD__V1__OPERATION__KIND__PROMOTE;
+    out->phase = JWKD__V1__OPERATION__PHASE__WAITING;
+    out->environment = wire_text(environment->settings.name);
+    out->kid = wire_text(promotion->kid);
+    out->revision = promotion->revision;
+    out->begun_at = promotion->begun_at;
 }

@@ -9,6 +9,7 @@
 struct environment_message {
     Jwkd__V1__Environment environment;
     Jwkd__V1__State state;
+    Jwkd__V1__Operation pending;
 };
 
 void message_state(const struct ring_environment *environment, const uint8_t epoch[16], Jwkd__V1__State *out);
@@ -16,6 +17,10 @@ void message_environment(const struct ring_environment *environment, const uint8
     struct environment_message *out);
 /* `show` hands out the public key, whatever the environment shows. */
 void message_key(const struct ring_environment *environment, size_t index, bool show, Jwkd__V1__Key *out);
+/* What the key has signed so far: of an answer, never of an event or a row. */
+void message_usage(const struct ring_key *key, Jwkd__V1__Key *out);
+/* The promotion that waits, as the operation that it is. */
+void message_promotion(const struct ring_environment *environment, Jwkd__V1__Operation *out);
 
 /* Settings from a message; `fields` NULL takes all, otherwise those named. INVALID_ARGUMENT and UNSUPPORTED name the field. The
  * result still has to be validated. */

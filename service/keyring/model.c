@@ -5,9 +5,11 @@
 
 struct ring_key *ring_key_new(void)
 {
-    struct ring_key *key = calloc(1, sizeof *key);
-    if (key) atomic_init(&key->references, 1);
-    return key;
+    CLEANUP(ring_key_unref_at) struct ring_key *key = calloc(1, sizeof *key);
+    if (!key) return NULL;
+    atomic_init(&key->references, 1);
+    key->usage = key_usage_new();
+    return key->usage ? TAKE(key) : NULL;
 }
 
 struct ring_key *ring_key_ref(struct ring_key *key)
@@ -21,6 +23,7 @@ void ring_key_unref(struct ring_key *key)
     if (!key || atomic_fetch_sub_explicit(&key->references, 1, memory_order_acq_rel) != 1) return;
     jwk_unref(key->jwk);
     buffer_clear(&key->sealed);
+    key_usage_unref(key->usage);
     free(key);
 }
 
@@ -36,6 +39,9 @@ jwkd_status ring_key_copy(const struct ring_key *key, struct ring_key **out)
     copy->born = key->born;
     copy->imported = key->imported;
     copy->held = key->held;
+    copy->retiring_since = key->retiring_since;
+    key_usage_unref(copy->usage);
+    copy->usage = key_usage_ref(key->usage);
     copy->jwk = jwk_ref(key->jwk);
     TRY(buffer_append_bytes(&copy->sealed, buffer_bytes(&key->sealed)));
     *out = TAKE(copy);
@@ -90,6 +96,8 @@ jwkd_status ring_environment_copy(const struct ring_environment *environment, st
     copy->row_revision = environment->row_revision;
     copy->created_at = environment->created_at;
     copy->primary = environment->primary;
+    copy->promotion = environment->promotion;
+    copy->rotate_at = environment->rotate_at;
     for (size_t i = 0; i < environment->count; i++)
         TRY(ring_environment_add(copy, ring_key_ref(environment->keys[i])));
     *out = TAKE(copy);

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "domain/plan.h"
 #include "jose/keyset.h"
+#include "keyring/usage.h"
 
 /* One key as it stood at some revision. Immutable. */
 struct ring_key {
@@ -18,7 +19,20 @@ struct ring_key {
     uint64_t revision;         /* of the environment when it last changed */
     uint64_t born;             /* of the environment when it was published */
     bool imported, held;
+    int64_t retiring_since;    /* 0: it does not retire */
     struct buffer sealed;      /* empty once destroyed */
+    struct key_usage *usage;   /* what it has signed; shared by all its states, and changes */
+};
+
+/* A published key that is to become primary when its subscribers have it. */
+struct ring_promotion {
+    bool waiting;
+    bool rotation;             /* the key that was primary retires */
+    uint8_t operation[16];
+    char kid[LIMIT_KID + 1];
+    uint64_t revision;         /* that published it */
+    int64_t begun_at;
+    uint64_t published_ns;     /* about when, of this run's clock: for telling how long it may take */
 };
 
 /* One environment at one revision. Immutable once it is in a snapshot. */
@@ -33,6 +47,8 @@ struct ring_environment {
     struct ring_key **keys;    /* oldest first */
     size_t count;
     int primary;               /* index of keys, or -1 */
+    struct ring_promotion promotion;
+    int64_t rotate_at;         /* by the schedule; 0: never */
     struct keyset *keyset;     /* live keys, and deactivated ones whose tokens may still be unexpired */
     struct buffer jwks;        /* the published document */
 };

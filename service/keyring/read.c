@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "keyring/internal.h"
 #include "keyring/message.h"
+#include "keyring/operation.h"
 
 #define OUT_OF_MEMORY(error) fail(error, JWKD_NO_MEMORY, "out of memory for the answer")
 
@@ -33,8 +34,12 @@ jwkd_status keyring_list_environments(struct keyring *keyring, const Jwkd__V1__R
     struct environment_message *items;
     void *pointers = reply_array(reply, count, sizeof *items, &items);
     if (!list || !pointers) return OUT_OF_MEMORY(error);
-    for (size_t i = 0; i < count; i++)
-        message_environment(snapshot->environments[first + i], keyring->epoch, &items[i]);
+    for (size_t i = 0; i < count; i++) {
+        const struct ring_environment *environment = snapshot->environments[first + i];
+        message_environment(environment, keyring->epoch, &items[i]);
+        if (environment->promotion.waiting)
+            TRY(operation_describe(keyring, environment, reply, &items[i].pending));
+    }
     *list = (Jwkd__V1__ListEnvironmentsReply)JWKD__V1__LIST_ENVIRONMENTS_REPLY__INIT;
     list->n_environments = count;
     list->environments = pointers;
@@ -57,7 +62,10 @@ jwkd_status keyring_list_keys(struct keyring *keyring, const Jwkd__V1__Request *
     void *pointers = reply_array(reply, count, sizeof *items, &items);
     Jwkd__V1__State *state = state_of(keyring, environment, reply);
     if (!list || !pointers || !state) return OUT_OF_MEMORY(error);
-    for (size_t i = 0; i < count; i++) message_key(environment, left - 1 - i, false, &items[i]);
+    for (size_t i = 0; i < count; i++) {
+        message_key(environment, left - 1 - i, false, &items[i]);
+        message_usage(environment->keys[left - 1 - i], &items[i]);
+    }
     *list = (Jwkd__V1__ListKeysReply)JWKD__V1__LIST_KEYS_REPLY__INIT;
     list->n_keys = count;
     list->keys = pointers;
@@ -81,12 +89,26 @@ jwkd_status keyring_get_key(struct keyring *keyring, const Jwkd__V1__Request *re
     Jwkd__V1__State *state = state_of(keyring, environment, reply);
     if (!answer || !key || !state) return OUT_OF_MEMORY(error);
     message_key(environment, (size_t)index, false, key);
+    message_usage(environment->keys[index], key);
     *answer = (Jwkd__V1__KeyReply)JWKD__V1__KEY_REPLY__INIT;
     answer->key = key;
     answer->state = state;
     answer->primary_kid = wire_text(ring_environment_primary_kid(environment));
     reply->message.result_case = JWKD__V1__REPLY__RESULT_KEY;
     reply->message.key = answer;
+    return JWKD_OK;
+}
+
+jwkd_status keyring_get_operation(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
+    jwkd_error *error)
+{
+    reply->snapshot = keyring_snapshot(keyring);
+    Jwkd__V1__OperationReply *answer = reply_alloc(reply, sizeof *answer);
+    if (!answer) return OUT_OF_MEMORY(error);
+    *answer = (Jwkd__V1__OperationReply)JWKD__V1__OPERATION_REPLY__INIT;
+    TRY(operation_answer(keyring, wire_view(request->get_operation->id), reply, &answer->operation, error));
+    reply->message.result_case = JWKD__V1__REPLY__RESULT_OPERATION;
+    reply->message.operation = answer;
     return JWKD_OK;
 }
 

@@ -5,6 +5,23 @@
 
 #include "keyring/message.h"
 
+void rows_request_name(const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE])
+{
+    char id[2 * LIMIT_REQUEST_ID + 1];
+    bytes_to_hex(request_id, id);
+    snprintf(name, ROW_KEY_SIZE, "%s/%s/%s", kind, id, principal);
+}
+
+/* Operations expire beside answers; no caller is called so. */
+#define OPERATION_PRINCIPAL "operation"
+
+static void answered_name(int64_t at, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE])
+{
+    char kind[32];
+    snprintf(kind, sizeof kind, "answered/%016" PRIx64, (uint64_t)at);
+    rows_request_name(kind, request_id, principal, name);
+}
+
 jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment)
 {
     char name[ROW_KEY_SIZE];
@@ -33,6 +50,53 @@ jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *env
     return batch_put_message(batch, name, &row.base, STORE_ANY); /* the environment's row guards its keys */
 }
 
+static void ceiling_row_name(const char *owner, const char *kid, char name[ROW_KEY_SIZE])
+{
+    snprintf(name, ROW_KEY_SIZE, "ceiling/%s/%s", owner, kid);
+}
+
+jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, int64_t ceiling)
+{
+    char name[ROW_KEY_SIZE];
+    Jwkd__Row__Ceiling row = JWKD__ROW__CEILING__INIT;
+    row.at = ceiling;
+    ceiling_row_name(owner, kid, name);
+    return batch_put_message(batch, name, &row.base, STORE_ANY);
+}
+
+jwkd_status rows_read_ceiling(const struct store_row *row, int64_t *out)
+{
+    CLEANUP(arena_clear) struct arena arena;
+    ProtobufCMessage *message;
+    if (wire_unpack(&jwkd__row__ceiling__descriptor, row->value, &arena, &message) != JWKD_OK) return JWKD_CORRUPT;
+    *out = ((const Jwkd__Row__Ceiling *)message)->at;
+    return JWKD_OK;
+}
+
+static void operation_row_name(struct bytes id, char name[ROW_KEY_SIZE])
+{
+    char hex[2 * LIMIT_REQUEST_ID + 1];
+    bytes_to_hex(id, hex);
+    snprintf(name, ROW_KEY_SIZE, "operation/%s", hex);
+}
+
+jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *operation)
+{
+    char name[ROW_KEY_SIZE];
+    operation_row_name(wire_view(operation->id), name);
+    TRY(batch_put_message(batch, name, &operation->base, STORE_ANY));
+    answered_name(batch->now, wire_view(operation->id), OPERATION_PRINCIPAL, name); /* expires with the answers */
+    return batch_put(batch, name, (struct bytes){0}, STORE_ANY);
+}
+
+jwkd_status rows_get_operation(struct keyring *keyring, struct bytes id, struct buffer *out)
+{
+    char name[ROW_KEY_SIZE];
+    uint64_t revision;
+    operation_row_name(id, name);
+    return store_get(keyring->options.store, bytes_of_text(name), out, &revision);
+}
+
 static void log_row_name(const struct ring_environment *environment, uint64_t revision, char name[ROW_KEY_SIZE])
 {
     snprintf(name, ROW_KEY_SIZE, "log/%s/%016" PRIx64, environment->owner, revision);
@@ -55,6 +119,8 @@ jwkd_status rows_erase_environment(struct batch *batch, const struct ring_enviro
     TRY(batch_erase(batch, name));
     for (size_t i = 0; i < environment->count; i++) {
         key_row_name(environment, i, name);
+        TRY(batch_erase(batch, name));
+        ceiling_row_name(environment->owner, jwk_kid(environment->keys[i]->jwk), name);
         TRY(batch_erase(batch, name));
     }
     uint64_t oldest = environment->revision > LIMIT_EVENT_LOG ? environment->revision - LIMIT_EVENT_LOG : 0;
@@ -115,20 +181,6 @@ jwkd_status rows_erase_ready_key(struct batch *batch, const struct ready_key *ke
     return batch_erase(batch, name);
 }
 
-void rows_request_name(const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE])
-{
-    char id[2 * LIMIT_REQUEST_ID + 1];
-    bytes_to_hex(request_id, id);
-    snprintf(name, ROW_KEY_SIZE, "%s/%s/%s", kind, id, principal);
-}
-
-static void answered_name(int64_t at, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE])
-{
-    char kind[32];
-    snprintf(kind, sizeof kind, "answered/%016" PRIx64, (uint64_t)at);
-    rows_request_name(kind, request_id, principal, name);
-}
-
 jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal, const uint8_t digest[32],
     struct bytes reply)
 {
@@ -183,7 +235,11 @@ static bool expire_answer(void *context, const struct store_row *row)
     expiry->more = expiry->left == 0;
     if (expiry->more) return false;
     expiry->left--;
-    snprintf(answer, sizeof answer, "answer/%s", name + head);
+    const char *principal = strchr(name + head, '/');
+    if (principal && strcmp(principal + 1, OPERATION_PRINCIPAL) == 0)
+        snprintf(answer, sizeof answer, "operation/%.*s", (int)(principal - (name + head)), name + head);
+    else
+        snprintf(answer, sizeof answer, "answer/%s", name + head);
     expiry->status = batch_erase(expiry->batch, answer);
     if (expiry->status == JWKD_OK) expiry->status = batch_erase(expiry->batch, name);
     return expiry->status == JWKD_OK;
@@ -199,6 +255,20 @@ jwkd_status rows_expire_answers(struct batch *batch, bool *out_more)
 
 /* ---- reading ---- */
 
+/* `stored` NULL: nothing waits. */
+static jwkd_status read_promotion(const Jwkd__V1__Operation *stored, struct ring_promotion *out)
+{
+    if (!stored) return JWKD_OK;
+    if (stored->id.len != sizeof out->operation || strlen(stored->kid) > LIMIT_KID) return JWKD_CORRUPT;
+    *out = (struct ring_promotion){.waiting = true,
+        .rotation = stored->kind == JWKD__V1__OPERATION__KIND__ROTATE,
+        .revision = stored->revision,
+        .begun_at = stored->begun_at};
+    memcpy(out->operation, stored->id.data, sizeof out->operation);
+    memcpy(out->kid, stored->kid, strlen(stored->kid) + 1);
+    return JWKD_OK;
+}
+
 jwkd_status rows_read_environment(const struct store_row *row, struct ring_environment **out)
 {
     CLEANUP(arena_clear) struct arena arena;
@@ -213,6 +283,8 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
     environment->revision = stored->state->revision;
     environment->row_revision = row->revision;
     environment->created_at = stored->created_at;
+    environment->rotate_at = stored->rotate_at;
+    TRY(read_promotion(stored->pending, &environment->promotion));
     *out = TAKE(environment);
     return JWKD_OK;
 }
@@ -250,6 +322,7 @@ jwkd_status rows_read_key(const struct store_row *row, struct ring_key **out, bo
     key->born = stored->born;
     key->imported = stored->key->imported;
     key->held = stored->key->held;
+    key->retiring_since = stored->key->retiring_since;
     TRY(buffer_append_bytes(&key->sealed, wire_view(stored->sealed)));
     *out_primary = stored->key->primary;
     *out = TAKE(key);

@@ -4,36 +4,46 @@
 #include "base/clock.h"
 #include "jose/base64url.h"
 #include "jose/jwt.h"
+#include "keyring/ceiling.h"
 #include "keyring/internal.h"
 
 /* What signs: taken from one snapshot. */
 struct signing {
     const struct ring_environment *environment;
-    const struct ring_key *key;
+    struct ring_key *key;
     struct signer_key signer_key;
 };
+
+/* A clock that is behind what this store has seen would make tokens that end before others that are out already. */
+static jwkd_status check_clock(const struct keyring *keyring, const struct ring_environment *environment, jwkd_error *error)
+{
+    if (clock_wall_sec() + environment->settings.leeway_sec >= keyring->wall_high) return JWKD_OK;
+    return fail(error, JWKD_UNAVAILABLE,
+        "the wall clock is behind the last change of the keys: nothing is signed until it is set right");
+}
 
 static jwkd_status choose_key(const struct ring_environment *environment, struct signing *out, jwkd_error *error)
 {
     if (environment->primary < 0)
         return fail(error, JWKD_NO_PRIMARY, "\"%s\" has no primary key: generate one or set one primary",
             environment->settings.name);
-    const struct ring_key *key = environment->keys[environment->primary];
+    struct ring_key *key = environment->keys[environment->primary];
     *out = (struct signing){.environment = environment, .key = key,
         .signer_key = {.owner = environment->owner, .kid = jwk_kid(key->jwk), .alg = jwk_alg(key->jwk),
             .sealed = buffer_bytes(&key->sealed)}};
     return JWKD_OK;
 }
 
-/* Whether the key may still sign now: a token made with a key that was deactivated meanwhile is not given out. */
+/* Whether the key may still sign now: a token made with a key that was deactivated meanwhile is not given out, nor with one that
+ * retires since, for that waits for no token that it does not know of. */
 static bool still_live(struct keyring *keyring, const struct signing *signing)
 {
     CLEANUP(snapshot_unref_at) struct snapshot *now = keyring_snapshot(keyring);
     const struct ring_environment *environment = snapshot_find(now, signing->environment->settings.name);
     if (!environment || environment->id != signing->environment->id) return false;
     if (environment == signing->environment) return true;
-    const struct jwk *found;
-    return keyset_find(environment->keyset, bytes_of_text(signing->signer_key.kid), &found) == KEY_LIVE;
+    int index = ring_environment_find(environment, signing->signer_key.kid);
+    return index >= 0 && key_state_live(environment->keys[index]->state) && !environment->keys[index]->retiring_since;
 }
 
 /* The deactivation had the signer forget the key; we may have unsealed it again after that. */
@@ -87,6 +97,8 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
     if (RAND_bytes(random, sizeof random) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
     CLEANUP(buffer_clear) struct buffer claims = {0};
     TRY(jwt_prepare(&policy, &wish, random, &claims, out_expires_at, error));
+    TRY(ceiling_cover(keyring, signing->environment, signing->key, *out_expires_at, error));
+    key_usage_signed(signing->key->usage, *out_expires_at, policy.now);
     jwkd_status status = make_token(keyring, signing, bytes_of_text(type), buffer_bytes(&claims), out);
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "signing failed: %s", jwkd_status_text(status));
 }
@@ -126,6 +138,7 @@ static jwkd_status begin_signing(struct keyring *keyring, const char *name, stru
     reply->snapshot = keyring_snapshot(keyring);
     struct ring_environment *environment;
     TRY(keyring_require(reply->snapshot, name, &environment, error));
+    TRY(check_clock(keyring, environment, error));
     return choose_key(environment, out, error);
 }
 

@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "keyring/agenda.h"
+#include "keyring/ceiling.h"
 #include "keyring/changes.h"
 #include "keyring/rows.h"
 
@@ -14,6 +16,8 @@ enum {
     DEFAULT_QUEUE = 32,           /* each waiting change holds a context of the RPC server */
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
+    RETRY_EVERY_SEC = 2,          /* what was due and could not be done */
+    LARGEST_STEP_MS = 5000,       /* of the wall clock, between two looks */
     SHOWN_ONCE = 64,              /* answers kept in memory until they are collected */
 };
 
@@ -136,7 +140,7 @@ static struct pending *new_pending(const struct batch *batch, const struct chang
 {
     struct pending *pending = calloc(1, sizeof *pending);
     if (!pending) return NULL;
-    const struct ring_environment *environment = batch_find(batch, change->request->generate->environment);
+    const struct ring_environment *environment = batch_find(batch, change_generation(change->request).environment);
     pending->environment_id = environment ? environment->id : 0;
     pending->principal = bytes_to_text(bytes_of_text(change->principal));
     if (pending->principal && change_pack_work(change->request, &pending->request) == JWKD_OK) return pending;
@@ -233,15 +237,17 @@ static void decide_command(struct round *round, struct keyring_command *command)
 static void demand_keys(struct keyring *keyring)
 {
     reserve_forget_demand(keyring->reserve);
+    agenda_demand(keyring);
     for (struct pending *pending = keyring->pending; pending; pending = pending->next) {
         CLEANUP(arena_clear) struct arena arena;
         ProtobufCMessage *message;
         pending->type = NULL;
         if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) != JWKD_OK) continue;
         const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
-        const struct ring_environment *environment = snapshot_find(keyring->snapshot, request->generate->environment);
+        const struct generation wanted = change_generation(request);
+        const struct ring_environment *environment = snapshot_find(keyring->snapshot, wanted.environment);
         enum alg alg;
-        if (environment && change_key_type(environment, request->generate, &alg, &pending->type, NULL) != JWKD_OK)
+        if (environment && change_key_type(environment, &wanted, &alg, &pending->type, NULL) != JWKD_OK)
             pending->type = NULL;
     }
     for (struct pending *pending = keyring->pending; pending; pending = pending->next) {
@@ -268,7 +274,7 @@ static bool serve(struct round *round, struct pending *pending)
     bool broken = false;
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, request);
-    const struct ring_environment *environment = batch_find(batch, request->generate->environment);
+    const struct ring_environment *environment = batch_find(batch, change_generation(request).environment);
     jwkd_status status = environment && environment->id == pending->environment_id
         ? change_decide(batch, &change, &reply, &broken, &error)
         : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
@@ -423,6 +429,41 @@ static bool expire(struct keyring *keyring, struct round *round)
     return true;
 }
 
+/* What has fallen due. */
+static void run_agenda(struct keyring *keyring, struct round *round)
+{
+    uint64_t now_ns = clock_elapsed_ns();
+    if (keyring->agenda_failed_ns && now_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC) return;
+    if (agenda_next_ns(keyring, moment_now()) > now_ns) return;
+    if (begin_round(round, keyring) != JWKD_OK) return;
+    agenda_run(&round->batch, &round->spoiled);
+    keyring->agenda_failed_ns = finish_round(round) == JWKD_OK ? 0 : clock_elapsed_ns();
+}
+
+static void raise_ceilings(struct keyring *keyring, struct round *round, struct ceiling_wish *wishes)
+{
+    if (!wishes) return;
+    bool committed = false;
+    if (begin_round(round, keyring) == JWKD_OK) {
+        round->spoiled = ceiling_put(&round->batch, wishes) != JWKD_OK;
+        committed = finish_round(round) == JWKD_OK;
+    }
+    ceiling_settle(keyring, wishes, committed);
+}
+
+/* Both clocks run alike, or somebody has set the one. */
+static void watch_clocks(struct keyring *keyring)
+{
+    struct moment now = moment_now();
+    int64_t apart_ms = now.wall_sec * 1000 - (int64_t)(now.elapsed_ns / NS_PER_MS), moved_ms = apart_ms - keyring->clocks_apart_ms;
+    char text[160];
+    keyring->clocks_apart_ms = apart_ms;
+    if (llabs(moved_ms) <= LARGEST_STEP_MS) return;
+    snprintf(text, sizeof text, "the wall clock was set %lld s %s; schedules wait until both clocks say so",
+        llabs(moved_ms) / 1000, moved_ms > 0 ? "forward" : "back");
+    trouble(keyring, JWKD_FAILED_PRECONDITION, text);
+}
+
 /* What waits, bounded; the rest and what must not be in the same batch stays queued. */
 static struct keyring_command *run_commands(struct keyring *keyring, struct round *round, struct keyring_command *commands)
 {
@@ -439,25 +480,47 @@ static struct keyring_command *run_commands(struct keyring *keyring, struct roun
 
 /* ---- the thread ---- */
 
-static bool wait_for_work(struct keyring *keyring, time_t most_sec, struct keyring_command **out_commands,
-    struct ready_key **out_made)
+/* What there is to do. */
+struct work {
+    struct keyring_command *commands;
+    struct ready_key *made;
+    struct ceiling_wish *wishes;
+};
+
+/* Until an instant of the running-time clock at the latest. False: it is over. */
+static bool wait_for_work(struct keyring *keyring, uint64_t until_ns, struct work *out)
 {
     struct timespec until;
+    uint64_t now_ns = clock_elapsed_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += most_sec;
+    left_ns += (uint64_t)until.tv_nsec;
+    until.tv_sec += (time_t)(left_ns / NS_PER_SEC);
+    until.tv_nsec = (long)(left_ns % NS_PER_SEC);
     pthread_mutex_lock(&keyring->queue_lock);
     int result = 0;
-    while (!keyring->queue_head && !keyring->made && !keyring->stopping && result != ETIMEDOUT)
+    while (!keyring->queue_head && !keyring->made && !keyring->wishes && !keyring->poked && !keyring->stopping &&
+        result != ETIMEDOUT)
         result = pthread_cond_timedwait(&keyring->queue_filled, &keyring->queue_lock, &until);
-    *out_commands = keyring->queue_head;
-    *out_made = keyring->made;
+    *out = (struct work){.commands = keyring->queue_head, .made = keyring->made, .wishes = keyring->wishes};
     keyring->queue_head = NULL;
     keyring->queue_tail = &keyring->queue_head;
     keyring->queued = 0;
     keyring->made = NULL;
-    bool more = !keyring->stopping || *out_commands || *out_made;
+    keyring->wishes = NULL;
+    keyring->poked = false;
+    bool more = !keyring->stopping || out->commands || out->made || out->wishes;
     pthread_mutex_unlock(&keyring->queue_lock);
     return more;
+}
+
+/* When to look again, if nothing comes before. */
+static uint64_t next_look_ns(struct keyring *keyring)
+{
+    struct moment now = moment_now();
+    uint64_t due_ns = agenda_next_ns(keyring, now), latest_ns = now.elapsed_ns + WAKE_EVERY_SEC * NS_PER_SEC;
+    uint64_t again_ns = keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* a full disk is not asked all the time */
+    if (keyring->agenda_failed_ns && due_ns < again_ns) due_ns = again_ns;
+    return due_ns < latest_ns ? due_ns : latest_ns;
 }
 
 static void *write_changes(void *argument)
@@ -468,17 +531,32 @@ static void *write_changes(void *argument)
         trouble(keyring, JWKD_NO_MEMORY, "the writer has no memory");
         return NULL;
     }
-    struct keyring_command *commands;
-    struct ready_key *made = NULL;
+    struct work work = {0};
     do {
-        accept_keys(keyring, round, made);
+        accept_keys(keyring, round, work.made);
+        raise_ceilings(keyring, round, work.wishes);
         demand_keys(keyring);
+        watch_clocks(keyring);
+        run_agenda(keyring, round);
         bool more = expire(keyring, round);
-        if (!wait_for_work(keyring, more ? 0 : WAKE_EVERY_SEC, &commands, &made)) break;
-        while (commands) commands = run_commands(keyring, round, commands);
+        if (!wait_for_work(keyring, more ? 0 : next_look_ns(keyring), &work)) break;
+        while (work.commands) work.commands = run_commands(keyring, round, work.commands);
     } while (true);
     free(round);
     return NULL;
+}
+
+void keyring_poke(struct keyring *keyring)
+{
+    pthread_mutex_lock(&keyring->queue_lock);
+    keyring->poked = true;
+    pthread_cond_signal(&keyring->queue_filled);
+    pthread_mutex_unlock(&keyring->queue_lock);
+}
+
+void keyring_subscribers_changed(struct keyring *keyring)
+{
+    if (agenda_awaits_confirmation(keyring)) keyring_poke(keyring);
 }
 
 static void deliver(void *context, struct ready_key *key)
@@ -520,9 +598,14 @@ jwkd_status writer_open(struct keyring *keyring)
 
 jwkd_status writer_start(struct keyring *keyring, jwkd_error *error)
 {
+    if (agenda_load(keyring) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    struct moment now = moment_now();
+    keyring->clocks_apart_ms = now.wall_sec * 1000 - (int64_t)(now.elapsed_ns / NS_PER_MS);
     if (pthread_create(&keyring->writer, NULL, write_changes, keyring) != 0)
         return fail(error, JWKD_NO_MEMORY, "no thread for the writer");
+    pthread_mutex_lock(&keyring->queue_lock);
     keyring->running = true;
+    pthread_mutex_unlock(&keyring->queue_lock);
     if (reserve_start(keyring->reserve) == JWKD_OK) return JWKD_OK;
     writer_stop(keyring);
     return fail(error, JWKD_NO_MEMORY, "no threads to make keys");
@@ -535,6 +618,7 @@ void writer_stop(struct keyring *keyring)
     pthread_mutex_lock(&keyring->queue_lock);
     keyring->stopping = true;
     pthread_cond_signal(&keyring->queue_filled);
+    pthread_cond_broadcast(&keyring->ceilings_moved);
     pthread_mutex_unlock(&keyring->queue_lock);
     pthread_join(keyring->writer, NULL);
     keyring->running = false;
@@ -550,4 +634,5 @@ void writer_close(struct keyring *keyring)
         ready_key_free(key);
     }
     reserve_free(keyring->reserve);
+    agenda_clear(keyring);
 }

@@ -22,6 +22,10 @@ static const struct dispatch_entry ENTRIES[] = {
     [JWKD__V1__REQUEST__OPERATION_VERIFY]             = {"verify", DISPATCH_POOL, keyring_verify},
     [JWKD__V1__REQUEST__OPERATION_GET_JWKS]           = {"get_jwks", DISPATCH_INLINE, keyring_get_jwks},
     [JWKD__V1__REQUEST__OPERATION_GET_CHANGES]        = {"get_changes", DISPATCH_POOL, keyring_get_changes},
+    [JWKD__V1__REQUEST__OPERATION_RETIRE]             = {"retire", DISPATCH_CHANGE, NULL},
+    [JWKD__V1__REQUEST__OPERATION_ROTATE]             = {"rotate", DISPATCH_CHANGE, NULL},
+    [JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION]     = {"abort_rotation", DISPATCH_CHANGE, NULL},
+    [JWKD__V1__REQUEST__OPERATION_GET_OPERATION]      = {"get_operation", DISPATCH_POOL, keyring_get_operation},
 };
 // clang-format on
 

@@ -25,48 +25,123 @@ static void publish__promotes_unless_held(void **state)
 {
     (void)state;
     struct plan plan;
-    assert_int_equal(plan_publish(&EMPTY, false, NULL, &plan, NULL), JWKD_OK);
+    assert_int_equal(plan_publish(&EMPTY, PROMOTE_NOW, false, NULL, &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 2);
     assert_step(plan, 0, KEY_PUBLISH, PLAN_NEW_KEY);
     assert_step(plan, 1, KEY_PROMOTE, PLAN_NEW_KEY);
-    assert_int_equal(plan_publish(&OVERLAP, false, "", &plan, NULL), JWKD_OK);
+    assert_int_equal(plan_publish(&OVERLAP, PROMOTE_NOW, false, "", &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 3);
     assert_step(plan, 1, KEY_DEMOTE, 2);
     assert_step(plan, 2, KEY_PROMOTE, PLAN_NEW_KEY);
-    assert_int_equal(plan_publish(&OVERLAP, true, NULL, &plan, NULL), JWKD_OK);
+    assert_int_equal(plan_publish(&OVERLAP, PROMOTE_NEVER, false, NULL, &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 1);
-    assert_int_equal(plan_publish(&OVERLAP, false, "primary", &plan, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(plan_publish(&OVERLAP, PROMOTE_NOW, false, "primary", &plan, NULL), JWKD_INVALID_ARGUMENT);
+}
+
+static void publish__may_leave_promotion_for_later(void **state)
+{
+    (void)state;
+    struct plan plan;
+    assert_int_equal(plan_publish(&OVERLAP, PROMOTE_LATER, true, NULL, &plan, NULL), JWKD_OK);
+    assert_int_equal(plan.count, 1);
+    assert_step(plan, 0, KEY_PUBLISH, PLAN_NEW_KEY);
+    assert_int_equal(plan_promote(&OVERLAP, "younger", true, &plan, NULL), JWKD_OK);
+    assert_int_equal(plan.count, 3);
+    assert_step(plan, 0, KEY_DEMOTE, 2);
+    assert_step(plan, 1, KEY_PROMOTE, 3);
+    assert_step(plan, 2, KEY_RETIRE, 2);
+    assert_int_equal(plan_publish(&EMPTY, PROMOTE_NOW, true, NULL, &plan, NULL), JWKD_OK);
+    assert_int_equal(plan.count, 2); /* nobody retires */
+}
+
+static void retire__is_for_active_keys(void **state)
+{
+    (void)state;
+    struct plan plan;
+    const struct plan_key keys[] = {KEYS[2], KEYS[3], {.kid = "retiring", .state = KEY_ACTIVE, .born = 1, .retiring = true}};
+    const struct plan_view view = {.mode = MODE_OVERLAP, .keys = keys, .count = 3};
+    assert_int_equal(plan_retire(&view, "younger", &plan, NULL), JWKD_OK);
+    assert_int_equal(plan.count, 1);
+    assert_step(plan, 0, KEY_RETIRE, 1);
+    assert_int_equal(plan_retire(&view, "retiring", &plan, NULL), JWKD_OK);
+    assert_int_equal(plan.count, 0);
+    assert_int_equal(plan_retire(&view, "primary", &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(plan_retire(&OVERLAP, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(plan_retire(&OVERLAP, "no such", &plan, NULL), JWKD_NOT_FOUND);
+}
+
+static void abort_rotation__goes_back_to_the_old_key(void **state)
+{
+    (void)state;
+    struct plan plan;
+    const struct plan_key done[] = {
+        {.kid = "elder", .state = KEY_ACTIVE, .born = 1, .retiring = true},
+        {.kid = "old", .state = KEY_ACTIVE, .born = 2, .retiring = true},
+        {.kid = "new", .state = KEY_PRIMARY, .born = 3},
+    };
+    const struct plan_view view = {.mode = MODE_OVERLAP, .keys = done, .count = 3};
+    assert_int_equal(plan_abort_rotation(&view, "new", &plan, NULL), JWKD_OK);
+    assert_int_equal(plan.count, 3);
+    assert_step(plan, 0, KEY_DEMOTE, 2);
+    assert_step(plan, 1, KEY_PROMOTE, 1);
+    assert_step(plan, 2, KEY_HOLD, 2);
+    const struct plan_view alone = {.mode = MODE_OVERLAP, .keys = done + 2, .count = 1};
+    assert_int_equal(plan_abort_rotation(&alone, "new", &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(plan_abort_rotation(&OVERLAP, "younger", &plan, NULL), JWKD_OK); /* not promoted yet */
+    assert_int_equal(plan.count, 1);
+    assert_step(plan, 0, KEY_HOLD, 3);
+    assert_int_equal(plan_abort_rotation(&OVERLAP, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
+}
+
+static void successor__is_confirmed_and_neither_held_nor_retiring(void **state)
+{
+    (void)state;
+    struct plan plan;
+    const struct plan_key keys[] = {
+        {.kid = "p", .state = KEY_PRIMARY, .born = 1, .confirmed = true},
+        {.kid = "confirmed", .state = KEY_ACTIVE, .born = 2, .confirmed = true},
+        {.kid = "young", .state = KEY_ACTIVE, .born = 3},
+        {.kid = "retiring", .state = KEY_ACTIVE, .born = 4, .retiring = true, .confirmed = true},
+        {.kid = "held", .state = KEY_ACTIVE, .born = 5, .held = true, .confirmed = true},
+    };
+    const struct plan_view all = {.mode = MODE_OVERLAP, .keys = keys, .count = 5};
+    assert_int_equal(plan_deactivate(&all, "p", false, &plan, NULL), JWKD_OK);
+    assert_step(plan, 1, KEY_PROMOTE, 1);
+    const struct plan_key rest[] = {keys[0], keys[3], keys[2]};
+    const struct plan_view without = {.mode = MODE_OVERLAP, .keys = rest, .count = 3};
+    assert_int_equal(plan_deactivate(&without, "p", false, &plan, NULL), JWKD_OK);
+    assert_step(plan, 1, KEY_PROMOTE, 2); /* not confirmed, but it stays */
 }
 
 static void publish__in_exclusive_mode_names_the_live_key(void **state)
 {
     (void)state;
     struct plan plan;
-    assert_int_equal(plan_publish(&EXCLUSIVE, false, NULL, &plan, NULL), JWKD_FAILED_PRECONDITION);
-    assert_int_equal(plan_publish(&EXCLUSIVE, false, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
-    assert_int_equal(plan_publish(&EXCLUSIVE, true, "primary", &plan, NULL), JWKD_INVALID_ARGUMENT);
-    assert_int_equal(plan_publish(&EXCLUSIVE, false, "primary", &plan, NULL), JWKD_OK);
+    assert_int_equal(plan_publish(&EXCLUSIVE, PROMOTE_LATER, false, NULL, &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(plan_publish(&EXCLUSIVE, PROMOTE_LATER, false, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(plan_publish(&EXCLUSIVE, PROMOTE_NEVER, false, "primary", &plan, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(plan_publish(&EXCLUSIVE, PROMOTE_LATER, false, "primary", &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 3);
     assert_step(plan, 0, KEY_PUBLISH, PLAN_NEW_KEY);
     assert_step(plan, 1, KEY_DEACTIVATE, 2);
     assert_step(plan, 2, KEY_PROMOTE, PLAN_NEW_KEY);
     const struct plan_view none = {.mode = MODE_EXCLUSIVE, .keys = KEYS, .count = 2};
-    assert_int_equal(plan_publish(&none, false, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
-    assert_int_equal(plan_publish(&none, false, NULL, &plan, NULL), JWKD_OK);
+    assert_int_equal(plan_publish(&none, PROMOTE_LATER, false, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(plan_publish(&none, PROMOTE_LATER, false, NULL, &plan, NULL), JWKD_OK);
 }
 
-static void set_primary__demotes_the_other(void **state)
+static void promote__demotes_the_other(void **state)
 {
     (void)state;
     struct plan plan;
-    assert_int_equal(plan_set_primary(&OVERLAP, "elder", &plan, NULL), JWKD_OK);
+    assert_int_equal(plan_promote(&OVERLAP, "elder", false, &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 2);
     assert_step(plan, 0, KEY_DEMOTE, 2);
     assert_step(plan, 1, KEY_PROMOTE, 4);
-    assert_int_equal(plan_set_primary(&OVERLAP, "primary", &plan, NULL), JWKD_OK);
+    assert_int_equal(plan_promote(&OVERLAP, "primary", false, &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 0);
-    assert_int_equal(plan_set_primary(&OVERLAP, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
-    assert_int_equal(plan_set_primary(&OVERLAP, "no such", &plan, NULL), JWKD_NOT_FOUND);
+    assert_int_equal(plan_promote(&OVERLAP, "old", false, &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(plan_promote(&OVERLAP, "no such", false, &plan, NULL), JWKD_NOT_FOUND);
 }
 
 static void deactivate__is_succeeded_by_the_youngest(void **state)
@@ -129,8 +204,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(publish__promotes_unless_held),
+        cmocka_unit_test(publish__may_leave_promotion_for_later),
+        cmocka_unit_test(retire__is_for_active_keys),
+        cmocka_unit_test(abort_rotation__goes_back_to_the_old_key),
+        cmocka_unit_test(successor__is_confirmed_and_neither_held_nor_retiring),
         cmocka_unit_test(publish__in_exclusive_mode_names_the_live_key),
-        cmocka_unit_test(set_primary__demotes_the_other),
+        cmocka_unit_test(promote__demotes_the_other),
         cmocka_unit_test(deactivate__is_succeeded_by_the_youngest),
         cmocka_unit_test(deactivate__of_the_last_wants_allow_none),
         cmocka_unit_test(destroy__is_for_deactivated_keys),

@@ -1,0 +1,27 @@
+/* When a published key may become primary (delivery.md, Promotion). Pure. */
+#ifndef DOMAIN_PROMOTION_H
+#define DOMAIN_PROMOTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Instants and durations of the running-time clock, in ns. */
+struct promotion {
+    uint64_t published_ns;     /* at the latest: when the key was in the snapshot */
+    uint64_t horizon_ns;       /* the longest lease and its drift */
+    uint64_t jwks_max_age_ns;  /* readers over HTTP cannot confirm; 0: there are none */
+    bool all_known;            /* whoever can be fresh is registered */
+    uint32_t subscribers, confirmed;
+};
+
+/* The earliest instant at which no fresh verifier can be without the key, as far as is known now: confirmations bring it
+ * forward, nothing puts it off. */
+uint64_t promotion_due_ns(const struct promotion *promotion);
+
+/* Whether somebody who is registered has not got it. */
+static inline bool promotion_is_confirmed(const struct promotion *promotion)
+{
+    return promotion->all_known && promotion->confirmed >= promotion->subscribers;
+}
+
+#endif

@@ -1,0 +1,316 @@
+#include "keyring/agenda.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "keyring/changes.h"
+#include "keyring/operation.h"
+
+/* An environment of which something is expected. */
+struct agenda_entry {
+    uint64_t environment_id;
+    char name[LIMIT_ENVIRONMENT_NAME + 1];
+    uint8_t operation[16];     /* the promotion that waits, and since when its key can be seen */
+    uint64_t published_ns;
+    int64_t rotate_at;         /* by the schedule, and when that was learned */
+    struct moment scheduled;
+    const struct key_type *lacks; /* a due rotation waits for a key of this type */
+};
+
+struct moment moment_now(void)
+{
+    return (struct moment){.elapsed_ns = clock_elapsed_ns(), .wall_sec = clock_wall_sec()};
+}
+
+/* How long until the wall clock says `at`, and as much time has passed since `from` as it then was until `at`. */
+static uint64_t left_ns(int64_t at, struct moment from, struct moment now)
+{
+    int64_t by_wall = at - now.wall_sec, planned = at - from.wall_sec;
+    uint64_t passed_ns = now.elapsed_ns - from.elapsed_ns;
+    uint64_t planned_ns = planned > 0 ? (uint64_t)planned * NS_PER_SEC : 0;
+    uint64_t wall_ns = by_wall > 0 ? (uint64_t)by_wall * NS_PER_SEC : 0;
+    uint64_t elapsed_ns = planned_ns > passed_ns ? planned_ns - passed_ns : 0;
+    return wall_ns > elapsed_ns ? wall_ns : elapsed_ns;
+}
+
+/* ---- entries, by environment id ---- */
+
+static size_t place(const struct keyring *keyring, uint64_t environment_id)
+{
+    size_t low = 0, high = keyring->agenda_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (keyring->agenda[middle].environment_id < environment_id) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static void remove_entry(struct keyring *keyring, size_t index)
+{
+    memmove(&keyring->agenda[index], &keyring->agenda[index + 1],
+        (keyring->agenda_count - index - 1) * sizeof *keyring->agenda);
+    keyring->agenda_count--;
+}
+
+static jwkd_status add_entry(struct keyring *keyring, size_t index, const struct ring_environment *environment)
+{
+    if (keyring->agenda_count == keyring->agenda_capacity) {
+        size_t capacity = keyring->agenda_capacity ? keyring->agenda_capacity * 2 : 16;
+        struct agenda_entry *grown = realloc(keyring->agenda, capacity * sizeof *grown);
+        if (!grown) return JWKD_NO_MEMORY;
+        keyring->agenda = grown;
+        keyring->agenda_capacity = capacity;
+    }
+    memmove(&keyring->agenda[index + 1], &keyring->agenda[index], (keyring->agenda_count - index) * sizeof *keyring->agenda);
+    keyring->agenda_count++;
+    struct agenda_entry *entry = &keyring->agenda[index];
+    *entry = (struct agenda_entry){.environment_id = environment->id};
+    memcpy(entry->name, environment->settings.name, sizeof entry->name);
+    return JWKD_OK;
+}
+
+/* Keys that retire now know since when; those that no longer do forget it. */
+static bool note_retiring(const struct ring_environment *environment, struct moment now)
+{
+    bool any = false;
+    for (size_t i = 0; i < environment->count; i++) {
+        struct key_usage *usage = environment->keys[i]->usage;
+        bool retires = environment->keys[i]->retiring_since != 0;
+        if (!retires) usage->retires_from_ns = 0;
+        else if (usage->retires_from_ns == 0) {
+            usage->retires_from_ns = now.elapsed_ns;
+            usage->retires_from_wall = now.wall_sec;
+        }
+        any |= retires;
+    }
+    return any;
+}
+
+static jwkd_status note(struct keyring *keyring, const struct ring_environment *environment, struct moment now)
+{
+    const struct ring_promotion *promotion = &environment->promotion;
+    bool expected = note_retiring(environment, now) || promotion->waiting || environment->rotate_at;
+    size_t index = place(keyring, environment->id);
+    bool known = index < keyring->agenda_count && keyring->agenda[index].environment_id == environment->id;
+    if (!expected) {
+        if (known) remove_entry(keyring, index);
+        return JWKD_OK;
+    }
+    if (!known) TRY(add_entry(keyring, index, environment));
+    struct agenda_entry *entry = &keyring->agenda[index];
+    if (memcmp(entry->operation, promotion->operation, sizeof entry->operation) != 0) {
+        memcpy(entry->operation, promotion->operation, sizeof entry->operation);
+        entry->published_ns = now.elapsed_ns;
+    }
+    if (entry->rotate_at != environment->rotate_at) {
+        entry->rotate_at = environment->rotate_at;
+        entry->scheduled = now;
+        entry->lacks = NULL;
+    }
+    return JWKD_OK;
+}
+
+static void count_waiting(struct keyring *keyring)
+{
+    static const uint8_t NONE[16];
+    unsigned waiting = 0;
+    for (size_t i = 0; i < keyring->agenda_count; i++)
+        waiting += memcmp(keyring->agenda[i].operation, NONE, sizeof NONE) != 0;
+    atomic_store(&keyring->promotions_waiting, waiting);
+}
+
+void agenda_note(struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns)
+{
+    struct moment now = {.elapsed_ns = now_ns, .wall_sec = clock_wall_sec()};
+    for (size_t i = 0; i < count; i++)
+        if (touched[i].environment && note(keyring, touched[i].environment, now) != JWKD_OK)
+            keyring->options.on_trouble(keyring->options.context, JWKD_NO_MEMORY,
+                "out of memory: a promotion, retirement or rotation waits until the service is started again");
+    count_waiting(keyring);
+}
+
+jwkd_status agenda_load(struct keyring *keyring)
+{
+    struct moment now = moment_now();
+    for (size_t i = 0; i < keyring->snapshot->count; i++)
+        TRY(note(keyring, keyring->snapshot->environments[i], now));
+    count_waiting(keyring);
+    return JWKD_OK;
+}
+
+void agenda_clear(struct keyring *keyring)
+{
+    free(keyring->agenda);
+    keyring->agenda = NULL;
+    keyring->agenda_count = keyring->agenda_capacity = 0;
+}
+
+bool agenda_awaits_confirmation(struct keyring *keyring) { return atomic_load(&keyring->promotions_waiting) != 0; }
+
+/* ---- what is due, and when ---- */
+
+static const struct ring_environment *environment_of(const struct batch *batch, const struct agenda_entry *entry)
+{
+    const struct ring_environment *environment = batch_find(batch, entry->name);
+    return environment && environment->id == entry->environment_id ? environment : NULL;
+}
+
+static uint64_t retires_in_ns(const struct ring_environment *environment, const struct ring_key *key, struct moment now)
+{
+    const struct key_usage *usage = key->usage;
+    struct moment from = {.elapsed_ns = usage->retires_from_ns, .wall_sec = usage->retires_from_wall};
+    int64_t last_expiry = atomic_load(&usage->last_expiry);
+    /* Nothing was signed: nothing to wait for. One second more, for exp is a second and the clock is between two. */
+    return last_expiry == 0 ? 0 : left_ns(last_expiry + environment->settings.leeway_sec + 1, from, now);
+}
+
+static uint64_t promoted_in_ns(struct keyring *keyring, const struct ring_environment *environment,
+    const struct agenda_entry *entry, struct moment now)
+{
+    struct promotion standing = operation_standing(keyring, environment, entry->published_ns, now.elapsed_ns);
+    uint64_t due_ns = promotion_due_ns(&standing);
+    return due_ns > now.elapsed_ns ? due_ns - now.elapsed_ns : 0;
+}
+
+static uint64_t entry_in_ns(struct keyring *keyring, const struct ring_environment *environment,
+    const struct agenda_entry *entry, struct moment now)
+{
+    uint64_t least = UINT64_MAX;
+    if (environment->promotion.waiting) least = promoted_in_ns(keyring, environment, entry, now);
+    for (size_t i = 0; i < environment->count; i++) {
+        if (!environment->keys[i]->retiring_since) continue;
+        uint64_t in_ns = retires_in_ns(environment, environment->keys[i], now);
+        if (in_ns < least) least = in_ns;
+    }
+    if (entry->rotate_at && !entry->lacks) {
+        uint64_t in_ns = left_ns(entry->rotate_at, entry->scheduled, now);
+        if (in_ns < least) least = in_ns;
+    }
+    return least;
+}
+
+uint64_t agenda_next_ns(struct keyring *keyring, struct moment now)
+{
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < keyring->agenda_count; i++) {
+        const struct ring_environment *environment = snapshot_find(keyring->snapshot, keyring->agenda[i].name);
+        if (!environment || environment->id != keyring->agenda[i].environment_id) continue;
+        uint64_t in_ns = entry_in_ns(keyring, environment, &keyring->agenda[i], now);
+        if (in_ns < least) least = in_ns;
+    }
+    return least == UINT64_MAX ? UINT64_MAX : now.elapsed_ns + least;
+}
+
+/* ---- doing it ---- */
+
+/* Carries a plan out as one revision. */
+static jwkd_status carry_out(struct edit *edit, const struct plan *plan, bool *broken)
+{
+    *broken = true;
+    TRY(edit_carry_out(edit, plan, -1, NULL));
+    TRY(edit_finish(edit, NULL));
+    *broken = false;
+    return JWKD_OK;
+}
+
+static jwkd_status promote(struct batch *batch, const struct ring_environment *environment, bool confirmed, bool *broken)
+{
+    CLEANUP(edit_clear) struct edit edit = {0};
+    TRY(edit_begin(&edit, batch, environment->settings.name, NULL));
+    CLEANUP(free_at) struct plan_key *keys = calloc(edit.after->count + 1, sizeof *keys);
+    if (!keys) return JWKD_NO_MEMORY;
+    struct plan_view view = edit_view(&edit, keys);
+    struct plan plan;
+    const struct ring_promotion *promotion = &edit.after->promotion;
+    TRY(plan_promote(&view, promotion->kid, promotion->rotation, &plan, NULL));
+    *broken = true;
+    TRY(operation_end(&edit, JWKD__V1__OPERATION__PHASE__DONE,
+        confirmed ? "every subscriber confirmed the key" : "every lease that could lack the key has run out"));
+    return carry_out(&edit, &plan, broken);
+}
+
+static jwkd_status deactivate(struct batch *batch, const char *name, const char *kid, bool *broken)
+{
+    CLEANUP(edit_clear) struct edit edit = {0};
+    TRY(edit_begin(&edit, batch, name, NULL));
+    CLEANUP(free_at) struct plan_key *keys = calloc(edit.after->count + 1, sizeof *keys);
+    if (!keys) return JWKD_NO_MEMORY;
+    struct plan_view view = edit_view(&edit, keys);
+    struct plan plan;
+    TRY(plan_deactivate(&view, kid, true, &plan, NULL)); /* it is not the primary key: signing does not stop by this */
+    return carry_out(&edit, &plan, broken);
+}
+
+/* As if somebody had asked for it; with an empty reserve, in a moment. */
+static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool *broken)
+{
+    uint8_t id[LIMIT_REQUEST_ID], digest[32] = {0};
+    if (RAND_bytes(id, sizeof id) != 1) return JWKD_INTERNAL;
+    Jwkd__V1__RotateRequest rotation = JWKD__V1__ROTATE_REQUEST__INIT;
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    rotation.environment = entry->name;
+    request.request_id = wire_bytes(bytes_of(id, sizeof id));
+    request.operation_case = JWKD__V1__REQUEST__OPERATION_ROTATE;
+    request.rotate = &rotation;
+    const struct change_request change = {.request = &request, .principal = "schedule", .digest = digest, .scheduled = true};
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, &request);
+    jwkd_error error = {0};
+    jwkd_status status = change_decide(batch, &change, &reply, broken, &error);
+    enum alg alg;
+    entry->lacks = NULL;
+    if (status == JWKD_IN_PROGRESS) {
+        struct generation wanted = change_generation(&request);
+        const struct ring_environment *environment = environment_of(batch, entry);
+        if (environment && change_key_type(environment, &wanted, &alg, &entry->lacks, NULL) != JWKD_OK) entry->lacks = NULL;
+        return JWKD_OK;
+    }
+    if (status == JWKD_OK || *broken) return status;
+    /* It cannot be now, e.g. a rotation is under way: not before a minute from now. */
+    entry->scheduled = moment_now();
+    entry->rotate_at = entry->scheduled.wall_sec + 60;
+    struct keyring *keyring = batch->keyring;
+    keyring->options.on_trouble(keyring->options.context, status,
+        error.message[0] ? error.message : "a rotation by schedule could not begin");
+    return JWKD_OK;
+}
+
+static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, struct moment now, bool *broken)
+{
+    struct keyring *keyring = batch->keyring;
+    const struct ring_environment *environment = environment_of(batch, entry);
+    if (!environment) return JWKD_OK;
+    if (environment->promotion.waiting && promoted_in_ns(keyring, environment, entry, now) == 0) {
+        struct promotion standing = operation_standing(keyring, environment, entry->published_ns, now.elapsed_ns);
+        TRY(promote(batch, environment, promotion_is_confirmed(&standing), broken));
+        environment = environment_of(batch, entry);
+    }
+    for (size_t i = 0; environment && i < environment->count; i++) {
+        if (!environment->keys[i]->retiring_since || retires_in_ns(environment, environment->keys[i], now) != 0) continue;
+        TRY(deactivate(batch, entry->name, jwk_kid(environment->keys[i]->jwk), broken));
+        environment = environment_of(batch, entry);
+    }
+    if (entry->rotate_at && left_ns(entry->rotate_at, entry->scheduled, now) == 0)
+        TRY(rotate(batch, entry, broken));
+    return JWKD_OK;
+}
+
+void agenda_run(struct batch *batch, bool *out_broken)
+{
+    struct keyring *keyring = batch->keyring;
+    struct moment now = moment_now();
+    for (size_t i = 0; i < keyring->agenda_count && !*out_broken; i++) {
+        struct agenda_entry *entry = &keyring->agenda[i];
+        jwkd_status status = run_entry(batch, entry, now, out_broken);
+        if (status != JWKD_OK)
+            keyring->options.on_trouble(keyring->options.context, status, "what was due could not be done; it is tried again");
+    }
+}
+
+void agenda_demand(struct keyring *keyring)
+{
+    for (size_t i = 0; i < keyring->agenda_count; i++)
+        if (keyring->agenda[i].lacks) reserve_demand(keyring->reserve, keyring->agenda[i].lacks, 1);
+}

@@ -1,0 +1,34 @@
+/* What falls due by time: promotions that wait, keys that retire, rotations by schedule. The writer's alone.
+ *
+ * Schedules follow the wall clock and the running-time clock both, so that setting the one neither brings them forward nor, with what
+ * it hides, repeats them. */
+#ifndef KEYRING_AGENDA_H
+#define KEYRING_AGENDA_H
+
+#include "keyring/internal.h"
+
+struct batch;
+
+/* An instant of both clocks. */
+struct moment {
+    uint64_t elapsed_ns;
+    int64_t wall_sec;
+};
+struct moment moment_now(void);
+
+/* Environments have changed and are visible so. */
+void agenda_note(struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns);
+/* All environments, at the start. */
+jwkd_status agenda_load(struct keyring *keyring) MUST_CHECK;
+void agenda_clear(struct keyring *keyring);
+
+/* Carries out in the batch what is due; *out_broken: the batch must be given up. */
+void agenda_run(struct batch *batch, bool *out_broken);
+/* When there will be something to do, as far as is known now. UINT64_MAX: nothing. */
+uint64_t agenda_next_ns(struct keyring *keyring, struct moment now);
+/* Whether anything that confirmations can bring forward is waiting; any thread. */
+bool agenda_awaits_confirmation(struct keyring *keyring);
+/* The types of key that a due rotation lacks are demanded from the reserve. */
+void agenda_demand(struct keyring *keyring);
+
+#endif
