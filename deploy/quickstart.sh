@@ -126,7 +126,7 @@ show_deactivation() {
     waiting+=($!)
   done
   begun=$(now_us)
-  run jwkctl deactivate demo -- "$kid" # a kid may begin with a dash
+  run jwkctl deactivate demo -- "$kid" # one kid of 4096 begins with two dashes
   answered=$(now_us)
   for name in A B; do wait "${waiting[0]}"; waiting=("${waiting[@]:1}"); done
   awk -v us=$((answered - begun)) 'BEGIN { printf "the command took %.1f ms, its own start included\n", us / 1000 }'

@@ -147,6 +147,8 @@ done
 run --url "$work/none.sock" --json list prod
 equal 'list --json without a service: exit code' 3 "$code"
 contains 'list --json without a service' '{"error":{"status":"UNREACHABLE"' "$err"
+run --url "$work/none.sock" deactivate prod -Zu4
+equal 'a kid that begins with a dash: exit code' 3 "$code"
 JWKD_URL=ipc://$work/other.sock run status
 equal 'status by JWKD_URL: exit code' 3 "$code"
 contains 'status by JWKD_URL' "$work/other.sock" "$err"
@@ -311,14 +313,15 @@ cat >"$work/jwkctl" <<'PROGRAM'
 #!/usr/bin/env bash
 case $* in
 '--url ipc:///here --json env list') echo '{"environments":[{"name":"prod"},{"name":"test"}]}' ;;
-'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","public_jwk":{"kid":"abc"}},{"kid":"xyz"}],"environment":{"name":"prod"}}' ;;
+'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","public_jwk":{"kid":"abc"}},{"kid":"xyz"},{"kid":"-Aa4"}],"environment":{"name":"prod"}}' ;;
 *) exit 3 ;;
 esac
 PROGRAM
 chmod +x "$work/jwkctl"
 equal 'environments completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc:///here list '')"
 equal 'an environment completed' test "$(offered "$work/jwkctl" env delete --url = ipc:///here t)"
-equal 'kids completed' $'abc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
+equal 'kids completed' $'-Aa4\nabc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
+equal 'a kid with a dash completed' -Aa4 "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -A)"
 equal 'a kid completed as a value' xyz "$(offered "$work/jwkctl" --url ipc:///here generate prod --invalidate x)"
 equal 'modes completed' exclusive "$(offered "$work/jwkctl" env create prod --mode = e)"
 equal 'nothing completed without a service' '' "$(offered "$work/jwkctl" list '')"
