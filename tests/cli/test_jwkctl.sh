@@ -249,6 +249,15 @@ contains 'inspect' '"sub": "alice"' "$out"
 [[ $out =~ expires\ +2023-11-14T22:23:20Z\ \([0-9]+d\ ago\) ]] || failed "inspect said nothing of exp: $out"
 run_with "$good" --json inspect
 equal 'inspect --json' '{"header":{"alg":"ES256","typ":"at+jwt","kid":"es"},"claims":{"iss":"https://id.example.org","sub":"alice","aud":"orders","iat":1700000000,"exp":4102444800},"verified":false}' "$out"
+run inspect "$note"
+equal 'inspect of a payload that is no claims: exit code' 0 "$code"
+contains 'inspect of a payload that is no claims' '"typ": "note"' "$out"
+contains 'inspect of a payload that is no claims' $'\npayload (19 bytes, no claims) "a note, not claims\\n"' "$out"
+run --json inspect "$note"
+equal 'inspect --json of a payload that is no claims' \
+    "{\"header\":{\"alg\":\"ES256\",\"typ\":\"note\",\"kid\":\"es\"},\"payload\":\"$(cut -d. -f2 <<<"$note")\",\"verified\":false}" "$out"
+run inspect eyJhbGciOiJub25lIn0.AP8.
+contains 'inspect of bytes' $'\npayload (2 bytes, no claims, no text)' "$out"
 run inspect "$quoted"
 [[ $out != *$'\x1b'* ]] || failed 'inspect let a control character through'
 run_with "$good"$'\ngarbage\n'"$good" --json inspect
