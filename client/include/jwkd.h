@@ -153,7 +153,7 @@ JWKD_API void jwkd_token_free(jwkd_token *token);
 /* All of these hand out views into `token`, not NUL-terminated, valid until it is used again or freed; empty
  * (data NULL, size 0) where the claim is absent or of another type, or the last verdict was not VALID (but
  * see jwkd_inspect()). One thread at a time. */
-JWKD_API jwkd_bytes jwkd_token_claims(const jwkd_token *token); /* the payload as it was signed, of any kind */
+JWKD_API jwkd_bytes jwkd_token_claims(const jwkd_token *token); /* the payload as it was signed */
 JWKD_API jwkd_bytes jwkd_token_header(const jwkd_token *token); /* the JOSE header, decoded */
 JWKD_API jwkd_bytes jwkd_token_kid(const jwkd_token *token);
 JWKD_API jwkd_bytes jwkd_token_string(const jwkd_token *token, const char *claim);
@@ -274,6 +274,7 @@ typedef struct jwkd_environment {
     uint32_t leeway_sec;                 /* 30 */
     jwkd_mode mode;
     bool show_once; /* the public key is handed out by generate only */
+    bool no_leeway; /* leeway_sec 0 is meant, not the default; an update looks at leeway_sec alone */
     /* answered only: */
     uint64_t revision;
     const char *primary_kid; /* "": none */

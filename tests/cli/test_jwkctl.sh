@@ -119,7 +119,6 @@ usage sign a --payload f --type t --ttl 5m
 usage env create a --mode other
 usage env create a --aud b --aud c
 usage env create a --no-show-once
-usage env create a --leeway 0
 usage env create a --ttl 0s
 usage env create a --max-ttl 0
 usage env update a
@@ -152,7 +151,7 @@ equal 'a kid that begins with a dash: exit code' 3 "$code"
 JWKD_URL=ipc://$work/other.sock run status
 equal 'status by JWKD_URL: exit code' 3 "$code"
 contains 'status by JWKD_URL' "$work/other.sock" "$err"
-for arguments in 'watch' 'verify prod x.y.z' 'verify prod x.y.z --local' 'sign prod' 'env list' 'jwks prod'; do
+for arguments in 'watch' 'env create a --leeway 0' 'verify prod x.y.z' 'verify prod x.y.z --local' 'sign prod' 'env list' 'jwks prod'; do
     # shellcheck disable=SC2086
     run --url "$work/none.sock" $arguments
     equal "$arguments without a service: exit code" 3 "$code"

@@ -1,5 +1,5 @@
 /* First, since cmocka has a macro of the name fail(). */
-#include "cli/cli.h"
+#include "cli/environment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -123,6 +123,27 @@ static void arguments__slips_are_named(void **state)
     }
 }
 
+/* 0 is a leeway; only where none is given does a new environment get the default. */
+static void environment__has_the_leeway_that_is_asked_for(void **state)
+{
+    (void)state;
+    struct {
+        char line[32];
+        uint32_t leeway_sec;
+        bool none;
+    } rows[] = {
+        {"a", 0, false}, {"a --leeway 0", 0, true}, {"a --leeway 0m", 0, true}, {"a --leeway 1m", 60, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cli cli = {.words = cli.arguments.words};
+        jwkd_environment wanted;
+        unsigned fields;
+        assert_int_equal(parse(rows[i].line, &cli.arguments, NULL), JWKD_OK);
+        assert_int_equal(environment_options(&cli, &wanted, &fields, NULL), JWKD_OK);
+        assert_int_equal(wanted.leeway_sec, rows[i].leeway_sec);
+        assert_int_equal(wanted.no_leeway, rows[i].none);
+    }
+}
+
 static void verbs__are_found_by_one_word_or_two(void **state)
 {
     (void)state;
@@ -165,6 +186,7 @@ int main(void)
         cmocka_unit_test(arguments__a_kid_may_begin_with_a_dash),
         cmocka_unit_test(arguments__aud_is_repeatable_up_to_a_limit),
         cmocka_unit_test(arguments__slips_are_named),
+        cmocka_unit_test(environment__has_the_leeway_that_is_asked_for),
         cmocka_unit_test(verbs__are_found_by_one_word_or_two),
         cmocka_unit_test(verbs__tables_are_consistent),
     };
