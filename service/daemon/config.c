@@ -26,7 +26,7 @@ struct option {
 
 // clang-format off
 static const struct option OPTIONS[] = {
-    {"data", "DIR", OPTION_PATH, AT(data), 0, 0, 0, false, "where keys and events are stored (/var/lib/jwkd)"},
+    {"data", "DIR", OPTION_PATH, AT(data), 0, 0, 0, false, "where keys and events are stored (root: /var/lib/jwkd, others: ~/.local/share/jwkd)"},
     {"socket-dir", "DIR", OPTION_PATH, AT(socket_dir), 0, 0, 0, false,
      "where rpc.sock and events.sock are made ($XDG_RUNTIME_DIR/jwkd or /run/jwkd)"},
     {"key-file", "FILE", OPTION_PATH, AT(key_file), 0, 0, 0, false,
