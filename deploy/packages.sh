@@ -4,11 +4,11 @@
 build_packages=(
   gcc libc6-dev cmake ninja-build pkg-config protobuf-compiler protobuf-c-compiler
   libprotobuf-c-dev libnng-dev libmbedtls-dev libssl-dev liblmdb-dev libjansson-dev
-  libcmocka-dev # configuring the build looks for it, whether or not the tests are built
 )
-# Three other implementations of JOSE (jose, jwcrypto, PyJWT), the second compiler, and tools that tests call.
+# cmocka, three other implementations of JOSE (jose, jwcrypto, PyJWT), the second compiler, and tools that tests call.
 test_packages=(
-  clang g++ binutils openssl mandoc procps util-linux mount bash-completion
+  zlib1g-dev libzstd-dev # what pkg-config --static names behind Debian 13's libcrypto
+  libcmocka-dev clang g++ binutils openssl mandoc procps util-linux mount bash-completion
   jose python3 python3-jwcrypto python3-jwt python3-cryptography
 )
 

@@ -60,9 +60,10 @@ json_t *key_answer_json(const char *environment, const jwkd_key_answer *answer)
 
 json_t *environment_json(const jwkd_environment *environment)
 {
-    return json_pack("{s:s, s:o, s:s, s:I, s:o, s:I, s:I, s:I, s:s, s:b, s:I, s:o, s:I, s:I}", "name",
+    uint32_t bits = environment->default_bits;
+    return json_pack("{s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:s, s:b, s:I, s:o, s:I, s:I}", "name",
         environment->name, "issuer", json_text_or_null(environment->issuer), "algorithm",
-        environment->default_algorithm, "bits", (json_int_t)environment->default_bits, "audience",
+        environment->default_algorithm, "bits", bits ? json_integer(bits) : json_null(), "audience",
         json_text_or_null(environment->default_audience), "max_ttl_sec",
         (json_int_t)environment->max_token_lifetime_sec, "ttl_sec",
         (json_int_t)environment->default_token_lifetime_sec, "leeway_sec",

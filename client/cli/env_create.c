@@ -1,12 +1,11 @@
 #include "cli/environment.h"
 #include "cli/session.h"
 
-/* For a new environment 0 stands for the default: asking for it would silently give something else. */
+/* For a new environment a lifetime of 0 stands for the default: asking for it would silently give something
+ * else. */
 static jwkd_status refuse_zeros(
     struct cli *cli, const jwkd_environment *wanted, unsigned fields, jwkd_error *error)
 {
-    if ((fields & JWKD_SET_LEEWAY) && wanted->leeway_sec == 0)
-        return usage_error(cli, error, "a new environment has a leeway; 'jwkctl env update' can set it to 0");
     if (((fields & JWKD_SET_MAX_TOKEN_LIFETIME) && wanted->max_token_lifetime_sec == 0) ||
         ((fields & JWKD_SET_DEFAULT_TOKEN_LIFETIME) && wanted->default_token_lifetime_sec == 0))
         return usage_error(cli, error, "tokens must live for some time: --ttl and --max-ttl cannot be 0");
@@ -41,7 +40,7 @@ const struct verb VERB_ENV_CREATE = {
         {OPTION_AUD, "aud of tokens that are signed without one (none)"},
         {OPTION_MAX_TTL, "the longest that a token may live (1h)"},
         {OPTION_TTL, "how long a token lives unless its signer says (15m)"},
-        {OPTION_LEEWAY, "what verifiers allow for clocks that differ (30s)"},
+        {OPTION_LEEWAY, "what verifiers allow for clocks that differ, 0 to 10m (30s)"},
         {OPTION_MODE, "overlap, or exclusive: at most one live key (overlap)"},
         {OPTION_SHOW_ONCE, "hand out public keys only when they are made"}},
     .run = env_create,

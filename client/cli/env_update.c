@@ -26,7 +26,7 @@ const struct verb VERB_ENV_UPDATE = {
         {OPTION_AUD, "aud of tokens that are signed without one"},
         {OPTION_MAX_TTL, "the longest that a token may live"},
         {OPTION_TTL, "how long a token lives unless its signer says"},
-        {OPTION_LEEWAY, "what verifiers allow for clocks that differ"},
+        {OPTION_LEEWAY, "what verifiers allow for clocks that differ, 0 to 10m"},
         {OPTION_MODE, "overlap, or exclusive: at most one live key"},
         {OPTION_SHOW_ONCE, "hand out public keys only when they are made"},
         {OPTION_NO_SHOW_ONCE, "publish public keys"}},

@@ -58,6 +58,7 @@ jwkd_status environment_options(
     TRY(cli_duration(cli, OPTION_MAX_TTL, &environment.max_token_lifetime_sec, error));
     TRY(cli_duration(cli, OPTION_TTL, &environment.default_token_lifetime_sec, error));
     TRY(cli_duration(cli, OPTION_LEEWAY, &environment.leeway_sec, error));
+    environment.no_leeway = option_given(arguments, OPTION_LEEWAY) && environment.leeway_sec == 0;
     TRY(read_mode(cli, &environment.mode, error));
     *out = environment;
     *out_fields = given_fields(arguments);

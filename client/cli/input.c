@@ -104,3 +104,10 @@ jwkd_status each_token(const char *word, token_visitor *visit, void *context, jw
     if (ferror(stdin)) return fail(error, JWKD_INTERNAL, "cannot read standard input: %s", strerror(errno));
     return any ? JWKD_OK : fail(error, JWKD_MALFORMED, "no token was given");
 }
+
+struct bytes encoded_payload(struct bytes token)
+{
+    const uint8_t *first = memchr(token.data, '.', token.size), *end = token.data + token.size;
+    const uint8_t *last = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
+    return last ? bytes_of(first + 1, (size_t)(last - first - 1)) : (struct bytes){0};
+}

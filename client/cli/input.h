@@ -23,4 +23,7 @@ typedef jwkd_status token_visitor(void *context, struct bytes token, jwkd_error 
  * first failure ends it. MALFORMED when there was no token at all: nothing was verified then. */
 jwkd_status each_token(const char *word, token_visitor *visit, void *context, jwkd_error *error) MUST_CHECK;
 
+/* The part between the dots of a token, still encoded. */
+struct bytes encoded_payload(struct bytes token);
+
 #endif

@@ -22,20 +22,43 @@ static struct bytes claims_of(const jwkd_token *token)
     return bytes_of(claims.data, claims.size);
 }
 
-/* JSON where it is JSON, else its text. */
-static json_t *to_json(struct bytes part)
+/* NULL where the payload is something else. */
+static json_t *claims_object(const jwkd_token *token)
 {
-    json_t *value = json_read(part);
-    return value ? value : json_text(part);
+    json_t *value = json_read(claims_of(token));
+    if (json_is_object(value)) return value;
+    json_decref(value);
+    return NULL;
 }
 
-static jwkd_status print_part(const char *title, struct bytes part, jwkd_error *error)
+/* As a JSON string, which shows what is not ASCII as escapes; NULL where it is no text for people. */
+static json_t *readable_text(struct bytes payload)
 {
-    CLEANUP(json_decref_at) json_t *value = to_json(part);
+    for (size_t i = 0; i < payload.size; i++) {
+        uint8_t c = payload.data[i];
+        if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) return NULL;
+    }
+    return payload.size ? json_stringn((const char *)payload.data, payload.size) : json_string("");
+}
+
+/* Takes the reference. */
+static jwkd_status print_part(const char *title, json_t *value, jwkd_error *error)
+{
+    CLEANUP(json_decref_at) json_t *owned = value;
     CLEANUP(free_at)
-    char *text = value ? json_dumps(value, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) : NULL;
+    char *text = owned ? json_dumps(owned, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) : NULL;
     if (!text) return fail(error, JWKD_NO_MEMORY, "memory is short");
     printf("%s %s\n", title, text);
+    return JWKD_OK;
+}
+
+static jwkd_status print_payload(struct bytes payload, jwkd_error *error)
+{
+    char title[64];
+    json_t *text = readable_text(payload);
+    snprintf(title, sizeof title, "payload (%zu bytes, no claims%s)", payload.size, text ? "" : ", no text");
+    if (text) return print_part(title, text, error);
+    puts(title);
     return JWKD_OK;
 }
 
@@ -61,24 +84,37 @@ static jwkd_status print_malformed(bool json, const jwkd_error *why, jwkd_error 
     return JWKD_OK;
 }
 
+static jwkd_status print_token_json(const jwkd_token *token, struct bytes text, jwkd_error *error)
+{
+    json_t *claims = claims_object(token);
+    /* Bytes of any kind are given as the token has them, which JSON can carry. */
+    json_t *payload = claims ? claims : json_text(encoded_payload(text));
+    return print_json(json_pack("{s:o, s:o, s:b}", "header", json_read(header_of(token)),
+                          claims ? "claims" : "payload", payload, "verified", 0),
+        error);
+}
+
+static jwkd_status print_token(const jwkd_token *token, jwkd_error *error)
+{
+    puts("NOT VERIFIED: anybody can have written this");
+    TRY(print_part("header", json_read(header_of(token)), error));
+    json_t *claims = claims_object(token);
+    if (!claims) return print_payload(claims_of(token), error);
+    TRY(print_part("claims", claims, error));
+    print_times(token);
+    return JWKD_OK;
+}
+
 static jwkd_status inspect_token(void *context, struct bytes text, jwkd_error *error)
 {
     struct inspection *inspection = context;
-    const jwkd_token *token = inspection->token;
     jwkd_error why = {0};
     if (jwkd_inspect((const char *)text.data, text.size, inspection->token, &why) != JWKD_OK) {
         inspection->malformed = true;
         return print_malformed(inspection->json, &why, error);
     }
-    if (inspection->json)
-        return print_json(json_pack("{s:o, s:o, s:b}", "header", to_json(header_of(token)), "claims",
-                              to_json(claims_of(token)), "verified", 0),
-            error);
-    puts("NOT VERIFIED: anybody can have written this");
-    TRY(print_part("header", header_of(token), error));
-    TRY(print_part("claims", claims_of(token), error));
-    print_times(token);
-    return JWKD_OK;
+    if (inspection->json) return print_token_json(inspection->token, text, error);
+    return print_token(inspection->token, error);
 }
 
 static jwkd_status inspect(struct cli *cli, jwkd_error *error)

@@ -85,7 +85,7 @@ _jwkctl() {
             previous=''
         elif _jwkctl_takes_value "$word"; then
             previous=$word
-        elif [[ $word != -?* ]]; then
+        elif [[ $word != -? && $word != --* ]]; then # a kid may begin with a dash
             words+=("$word")
         fi
     done
@@ -102,7 +102,7 @@ _jwkctl() {
         --claims | --payload | --jwks) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
         *) mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_option_values "$previous" "${words[0]-}")" -- "$current") ;;
         esac
-    elif [[ $current == -* ]]; then
+    elif [[ $current == - || $current == --* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_options "$verb") $_jwkctl_global_options" -- "$current")
     elif [[ $verb == import && ${#words[@]} -eq 1 ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")

@@ -70,6 +70,20 @@ static jwkd_status add_option(
 }
 _Static_assert(LIMIT_AUDIENCES == 16, "the message above says 16");
 
+/* No option has other characters; a kid (RFC 7638: base64url) nearly always does. */
+static bool may_be_kid(const char *name)
+{
+    return name[strspn(name, "abcdefghijklmnopqrstuvwxyz-")] != '\0' && !strchr(name, '=');
+}
+
+static jwkd_status fail_unknown(const char *name, size_t length, jwkd_error *error)
+{
+    if (may_be_kid(name))
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "unknown option --%s; if that is a kid, put '--' before it: -- --%s", name, name);
+    return fail(error, JWKD_INVALID_ARGUMENT, "unknown option --%.*s", (int)length, name);
+}
+
 /* Reads the option that begins at argv[*index]; leaves *index at the last argument that belongs to it. */
 static jwkd_status parse_option(
     int argc, char *const *argv, int *index, struct arguments *arguments, jwkd_error *error)
@@ -78,8 +92,7 @@ static jwkd_status parse_option(
     size_t length = strcspn(name, "=");
     const char *value = name[length] == '=' ? name + length + 1 : NULL;
     enum option option = option_by_name(name, length);
-    if (option == OPTION_COUNT)
-        return fail(error, JWKD_INVALID_ARGUMENT, "unknown option --%.*s", (int)length, name);
+    if (option == OPTION_COUNT) return fail_unknown(name, length, error);
     if (!OPTIONS[option].value_name) {
         if (value) return fail(error, JWKD_INVALID_ARGUMENT, "--%s takes no value", OPTIONS[option].name);
         return add_option(arguments, option, NULL, error);
@@ -101,7 +114,8 @@ static jwkd_status parse_argument(
     const char *argument = argv[*index];
     if (strncmp(argument, "--", 2) == 0) return parse_option(argc, argv, index, arguments, error);
     if (strcmp(argument, "-h") == 0) return add_option(arguments, OPTION_HELP, NULL, error);
-    if (argument[0] == '-' && argument[1])
+    /* What is longer is a word, since a kid may begin with a dash. */
+    if (argument[0] == '-' && argument[1] && !argument[2])
         return fail(error, JWKD_INVALID_ARGUMENT, "unknown option %s", argument);
     if (arguments->word_count == MAX_WORDS)
         return fail(error, JWKD_INVALID_ARGUMENT, "too many arguments, from '%s' on", argument);

@@ -59,8 +59,9 @@ struct arguments {
 };
 
 /* Takes argv[1..argc-1] apart. Options are "--name value", "--name=value" or flags, and are never
- * abbreviated; "--" ends them; "-" alone is a word. INVALID_ARGUMENT: an unknown option, a value missing or
- * too many, an option twice that may be given once. */
+ * abbreviated; "-h" is --help; "--" ends them. "-" alone is a word, and so is what begins with a single dash
+ * and has more than a letter, as kids may. INVALID_ARGUMENT: an unknown option, a value missing or too many,
+ * an option twice that may be given once. */
 jwkd_status arguments_parse(int argc, char *const *argv, struct arguments *out, jwkd_error *error) MUST_CHECK;
 
 static inline bool option_given(const struct arguments *arguments, enum option option)

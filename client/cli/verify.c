@@ -21,14 +21,6 @@ static struct bytes to_bytes(jwkd_bytes bytes)
     return bytes_of(bytes.data, bytes.size);
 }
 
-/* The part between the dots of a token that was found valid. */
-static struct bytes encoded_payload(struct bytes token)
-{
-    const uint8_t *first = memchr(token.data, '.', token.size), *end = token.data + token.size;
-    const uint8_t *last = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
-    return last ? bytes_of(first + 1, (size_t)(last - first - 1)) : (struct bytes){0};
-}
-
 static jwkd_status print_valid_json(
     struct bytes kid, struct bytes payload, struct bytes token, jwkd_error *error)
 {

@@ -151,8 +151,8 @@ typedef struct jwkd_token jwkd_token;
 JWKD_API jwkd_token *jwkd_token_new(void);
 JWKD_API void jwkd_token_free(jwkd_token *token);
 /* All of these hand out views into `token`, not NUL-terminated, valid until it is used again or freed; empty
- * (data NULL, size 0) where the claim is absent or of another type, or the last verdict was not VALID. One
- * thread at a time. */
+ * (data NULL, size 0) where the claim is absent or of another type, or the last verdict was not VALID (but
+ * see jwkd_inspect()). One thread at a time. */
 JWKD_API jwkd_bytes jwkd_token_claims(const jwkd_token *token); /* the payload as it was signed */
 JWKD_API jwkd_bytes jwkd_token_header(const jwkd_token *token); /* the JOSE header, decoded */
 JWKD_API jwkd_bytes jwkd_token_kid(const jwkd_token *token);
@@ -227,7 +227,10 @@ JWKD_API jwkd_verdict jwkd_verify(jwkd_verifier *verifier, const char *token, si
 /* The revision that is judged by; 0 before the first snapshot and over a plain JWKS. */
 JWKD_API uint64_t jwkd_verifier_revision(const jwkd_verifier *verifier);
 
-/* Reads header and claims without judging anything: never trust what it hands out. */
+/* Reads header and payload without judging anything: never trust what it hands out. JWKD_OK says that there
+ * was something to read, not that anybody signed it. The payload may be any bytes; the functions that look
+ * for a claim find none in one that is not a JSON object. MALFORMED: not three parts, not base64url, or a
+ * header that no verifier reads. */
 JWKD_API jwkd_status jwkd_inspect(const char *token, size_t size, jwkd_token *out, jwkd_error *error);
 
 typedef struct jwkd_verified {
@@ -272,6 +275,7 @@ typedef struct jwkd_environment {
     uint32_t leeway_sec;                 /* 30 */
     jwkd_mode mode;
     bool show_once; /* the public key is handed out by generate only */
+    bool no_leeway; /* leeway_sec 0 is meant, not the default; an update looks at leeway_sec alone */
     uint32_t rotate_every_sec; /* rotate by itself this long after the last new key; 0: never */
     uint32_t jwks_max_age_sec; /* how long readers of the JWKS over HTTP may keep it; 0: there are none */
     /* answered only: */

@@ -40,6 +40,7 @@ jwkd_status jwkd_environment_create(
     Jwkd__V1__Environment wire = answer_to_environment(environment);
     Jwkd__V1__CreateEnvironmentRequest create = JWKD__V1__CREATE_ENVIRONMENT_REQUEST__INIT;
     create.environment = &wire;
+    create.no_leeway = environment->no_leeway;
     Jwkd__V1__Request request = request_of(JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT);
     request.create_environment = &create;
     return ask_for_environment(client, &request, out, error);

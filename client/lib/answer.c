@@ -53,6 +53,7 @@ jwkd_environment answer_environment(struct block *block, const Jwkd__V1__Environ
         .max_token_lifetime_sec = from->max_token_lifetime_sec,
         .default_token_lifetime_sec = from->default_token_lifetime_sec,
         .leeway_sec = from->leeway_sec,
+        .no_leeway = from->leeway_sec == 0,
         .mode = from->mode == JWKD__V1__MODE__EXCLUSIVE ? JWKD_EXCLUSIVE : JWKD_OVERLAP,
         .show_once = from->show_once,
         .rotate_every_sec = from->rotate_every_sec,

@@ -225,9 +225,12 @@ jwkd_status jwt_inspect(struct bytes token, struct jwt *out, jwkd_error *error)
     struct decoded decoded;
     jwt_init(out);
     TRY(decode(token, out, &decoded, error));
-    TRY(json_parse(&out->claims, out->payload, error));
-    if (!json_is(&out->claims, JSON_ROOT, JSON_OBJECT))
-        return fail(error, JWKD_MALFORMED, "claims: not a JSON object");
+    jwkd_status status = json_parse(&out->claims, out->payload, NULL);
+    if (status == JWKD_NO_MEMORY) return fail(error, status, "out of memory");
+    if (status != JWKD_OK || !json_is(&out->claims, JSON_ROOT, JSON_OBJECT)) {
+        json_clear(&out->claims); /* a payload of any bytes, RFC 7515 section 2: there is no claim to show */
+        return JWKD_OK;
+    }
     struct jwt_claims claims;
     if (jwt_claims_read(&out->claims, &claims, NULL) == JWKD_OK) {
         out->expires_at = claims.expires_at;

@@ -25,7 +25,7 @@ struct jwt_expectation {
 struct jwt {
     struct jws_header header;
     struct json header_json;
-    struct json claims;   /* parsed claims; count 0 when signature_only and the payload is not an object */
+    struct json claims;   /* parsed claims; count 0 when the payload is not an object: signature_only, or inspected */
     struct bytes payload; /* the decoded payload */
     struct jwk *key;      /* a reference to the key that the kid names, where one was found */
     int64_t expires_at, issued_at, not_before; /* 0 where absent */
@@ -41,8 +41,8 @@ struct jwt {
 jwkd_verdict jwt_verify(const struct keyset *keyset, struct bytes token,
     const struct jwt_expectation *expected, struct jwt *out, jwkd_error *error) MUST_CHECK;
 
-/* Decodes without judging anything, for inspection: header and claims must be JSON objects. The caller clears
- * *out in every case. */
+/* Decodes without judging anything, for inspection: the header must be a JSON object that jws_read_header
+ * takes, the payload may be any bytes. The caller clears *out in every case. */
 jwkd_status jwt_inspect(struct bytes token, struct jwt *out, jwkd_error *error) MUST_CHECK;
 
 void jwt_clear(struct jwt *jwt);

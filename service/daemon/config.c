@@ -26,7 +26,7 @@ struct option {
 
 // clang-format off
 static const struct option OPTIONS[] = {
-    {"data", "DIR", OPTION_PATH, AT(data), 0, 0, 0, false, "where keys and events are stored (/var/lib/jwkd)"},
+    {"data", "DIR", OPTION_PATH, AT(data), 0, 0, 0, false, "where keys and events are stored (root: /var/lib/jwkd, others: ~/.local/share/jwkd)"},
     {"socket-dir", "DIR", OPTION_PATH, AT(socket_dir), 0, 0, 0, false,
      "where rpc.sock and events.sock are made ($XDG_RUNTIME_DIR/jwkd or /run/jwkd)"},
     {"key-file", "FILE", OPTION_PATH, AT(key_file), 0, 0, 0, false,
@@ -233,6 +233,19 @@ static jwkd_status check_transports(const struct config *config, jwkd_error *err
     return JWKD_OK;
 }
 
+/* Clients are told where the sockets are, and have working directories of their own. */
+static jwkd_status make_absolute(char path[CONFIG_PATH], jwkd_error *error)
+{
+    if (*path == '/') return JWKD_OK;
+    char whole[CONFIG_PATH];
+    CLEANUP(free_at) char *here = getcwd(NULL, 0);
+    if (!here) return fail(error, JWKD_UNAVAILABLE, "the working directory is not known: %s", strerror(errno));
+    if ((size_t)snprintf(whole, sizeof whole, "%s/%s", here, path) >= sizeof whole)
+        return fail(error, JWKD_INVALID_ARGUMENT, "the socket directory's path is too long");
+    memcpy(path, whole, sizeof whole);
+    return JWKD_OK;
+}
+
 jwkd_status config_read(int count, char *const *arguments, struct config *out, jwkd_error *error)
 {
     memset(out, 0, sizeof *out);
@@ -247,6 +260,7 @@ jwkd_status config_read(int count, char *const *arguments, struct config *out, j
     if (out->help || out->version) return JWKD_OK;
     if (*out->config_file) TRY(read_file(out->config_file, out, error));
     TRY(read_arguments(count, arguments, false, out, error));
+    TRY(make_absolute(out->socket_dir, error));
     if (!*out->key_file) {
         if (strlen(out->data) + sizeof "/jwkd.key" > sizeof out->key_file)
             return fail(error, JWKD_INVALID_ARGUMENT, "the data directory's path is too long");

@@ -58,12 +58,16 @@ static void schedule_rotation(struct edit *edit)
     edit->after->rotate_at = every_sec ? edit->batch->now + every_sec : 0;
 }
 
-static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__Environment *wanted, bool *broken,
-    struct reply *reply, jwkd_error *error)
+static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__CreateEnvironmentRequest *create,
+    bool *broken, struct reply *reply, jwkd_error *error)
 {
     struct environment *settings = &edit->after->settings;
-    TRY(message_settings(wanted, NULL, 0, settings, error));
+    TRY(message_settings(create->environment, NULL, 0, settings, error));
+    if (create->no_leeway && settings->leeway_sec)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a leeway of %u seconds, and none: only one can be",
+            settings->leeway_sec);
     environment_defaults(settings);
+    if (create->no_leeway) settings->leeway_sec = 0;
     TRY(environment_validate(settings, error));
     schedule_rotation(edit);
     if (batch_find(edit->batch, settings->name))
@@ -509,10 +513,11 @@ static jwkd_status decide(struct edit *edit, struct batch *batch, const struct c
     struct reply *reply, jwkd_error *error)
 {
     if (change->request->operation_case == JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT) {
-        const Jwkd__V1__Environment *wanted = change->request->create_environment->environment;
-        if (!wanted) return fail(error, JWKD_INVALID_ARGUMENT, "the environment to be created is missing");
+        const Jwkd__V1__CreateEnvironmentRequest *create = change->request->create_environment;
+        if (!create->environment)
+            return fail(error, JWKD_INVALID_ARGUMENT, "the environment to be created is missing");
         TRY(edit_begin_new(edit, batch));
-        return create_environment(edit, wanted, broken, reply, error);
+        return create_environment(edit, create, broken, reply, error);
     }
     const char *name = environment_of(change->request);
     if (!name) return fail(error, JWKD_UNSUPPORTED, "this operation changes nothing");

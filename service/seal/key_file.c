@@ -28,6 +28,16 @@ jwkd_status key_file_parse(struct bytes text, struct secret *out)
     return JWKD_OK;
 }
 
+/* Whether the members of the file's group may read the key, too. Only root can say so, by the group that it
+ * gives the file: its own, where systemd.exec(5) LoadCredential= leaves the file, or one that we are in
+ * besides our main one, as fsGroup does in Kubernetes. Never our main group: its members are let in to the
+ * sockets, to ask for signatures. */
+static bool group_may_read(const struct stat *file)
+{
+    return file->st_uid == 0 &&
+           (file->st_gid == 0 || (file->st_gid != getegid() && group_member(file->st_gid)));
+}
+
 static jwkd_status check_guarded(const char *path, int fd, jwkd_error *error)
 {
     struct stat file;
@@ -38,9 +48,12 @@ static jwkd_status check_guarded(const char *path, int fd, jwkd_error *error)
             "%s belongs to user %u; it must belong to the user that runs jwkd (%u), or to root", path,
             (unsigned)file.st_uid, (unsigned)geteuid());
     }
-    if (file.st_mode & (S_IRWXG | S_IRWXO)) {
-        return fail(error, JWKD_DENIED, "%s is open to others (mode %04o); chmod 600 it, and ask who read it",
-            path, (unsigned)(file.st_mode & 07777));
+    mode_t refused = S_IRWXG | S_IRWXO;
+    if (group_may_read(&file)) refused &= ~(mode_t)S_IRGRP;
+    if (file.st_mode & refused) {
+        return fail(error, JWKD_DENIED,
+            "%s is open to others (mode %04o, group %u); chmod 600 it, and ask who read it", path,
+            (unsigned)(file.st_mode & 07777), (unsigned)file.st_gid);
     }
     return JWKD_OK;
 }
@@ -61,13 +74,16 @@ static jwkd_status read_all(int fd, struct secret *text, size_t *out_size)
 
 jwkd_status key_file_read(const char *path, struct secret *out, jwkd_error *error)
 {
-    /* Not blocking: opening a FIFO would otherwise wait for its other end. */
-    CLEANUP(fd_close_at) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    /* Symbolic links are followed, since secrets are often mounted behind them: what counts is the file that
+     * they lead to. Not blocking: opening a FIFO would otherwise wait for its other end. */
+    CLEANUP(fd_close_at) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
-        return fail(error, JWKD_NOT_FOUND, "there is no key-encryption key at %s", path);
-    }
-    if (fd < 0 && errno == ELOOP) {
-        return fail(error, JWKD_DENIED, "%s is a symbolic link; name the key file itself", path);
+        struct stat link;
+        bool dangling = lstat(path, &link) == 0;
+        return fail(error, JWKD_NOT_FOUND,
+            dangling ? "%s is a symbolic link to a file that is not there"
+                     : "there is no key-encryption key at %s",
+            path);
     }
     if (fd < 0) return fail(error, JWKD_DENIED, "%s cannot be read: %s", path, strerror(errno));
     TRY(check_guarded(path, fd, error));

@@ -9,9 +9,10 @@ struct seal;
 enum { SEAL_ID_SIZE = 8, SEAL_OVERHEAD = 1 + 12 + 16 };
 
 /* Reads the key-encryption key from `path`; with `create`, makes it where the file does not exist (mode 0600,
- * synced to disk together with its directory). DENIED when others than the owner can read or write it, or it
- * belongs to neither the caller nor root, or is no regular file. MALFORMED when it does not hold a key.
- * NOT_FOUND without `create`. */
+ * synced to disk together with its directory). Symbolic links to it are followed, when reading only. DENIED
+ * when it belongs to neither the caller nor root, is no regular file, or others can read or write it (a group
+ * that root gave it to may read it, unless it is the caller's main one). MALFORMED when it does not hold a
+ * key. NOT_FOUND without `create`. */
 jwkd_status seal_open(const char *path, bool create, struct seal **out, jwkd_error *error) MUST_CHECK;
 /* Wipes; NULL is fine. */
 void seal_close(struct seal *seal);

@@ -75,6 +75,20 @@ static void key_answer_json__adds_the_environment(void **state)
         "\"environment\":{\"name\":\"prod\",\"revision\":9,\"primary_kid\":null}}");
 }
 
+static void environment_json__has_null_for_what_there_is_none_of(void **state)
+{
+    (void)state;
+    const jwkd_environment environment = {.name = "prod",
+        .issuer = "",
+        .default_algorithm = "ES256",
+        .default_audience = "",
+        .primary_kid = ""};
+    assert_json(environment_json(&environment),
+        "{\"name\":\"prod\",\"issuer\":null,\"algorithm\":\"ES256\",\"bits\":null,\"audience\":null,"
+        "\"max_ttl_sec\":0,\"ttl_sec\":0,\"leeway_sec\":0,\"mode\":\"overlap\",\"show_once\":false,"
+        "\"revision\":0,\"primary_kid\":null,\"created_at\":0,\"active_keys\":0}");
+}
+
 static void environment_json__has_the_promised_members(void **state)
 {
     (void)state;
@@ -127,6 +141,7 @@ int main(void)
         cmocka_unit_test(key_json__has_the_promised_members),
         cmocka_unit_test(key_json__a_jwk_that_is_no_json_fails),
         cmocka_unit_test(key_answer_json__adds_the_environment),
+        cmocka_unit_test(environment_json__has_null_for_what_there_is_none_of),
         cmocka_unit_test(environment_json__has_the_promised_members),
         cmocka_unit_test(key_type_format__has_bits_for_rsa_only),
         cmocka_unit_test(json_text__is_json_for_any_bytes),

@@ -119,7 +119,6 @@ usage sign a --payload f --type t --ttl 5m
 usage env create a --mode other
 usage env create a --aud b --aud c
 usage env create a --no-show-once
-usage env create a --leeway 0
 usage env create a --ttl 0s
 usage env create a --max-ttl 0
 usage env update a
@@ -147,10 +146,12 @@ done
 run --url "$work/none.sock" --json list prod
 equal 'list --json without a service: exit code' 3 "$code"
 contains 'list --json without a service' '{"error":{"status":"UNREACHABLE"' "$err"
+run --url "$work/none.sock" deactivate prod -Zu4
+equal 'a kid that begins with a dash: exit code' 3 "$code"
 JWKD_URL=ipc://$work/other.sock run status
 equal 'status by JWKD_URL: exit code' 3 "$code"
 contains 'status by JWKD_URL' "$work/other.sock" "$err"
-for arguments in 'watch' 'verify prod x.y.z' 'verify prod x.y.z --local' 'sign prod' 'env list' 'jwks prod'; do
+for arguments in 'watch' 'env create a --leeway 0' 'verify prod x.y.z' 'verify prod x.y.z --local' 'sign prod' 'env list' 'jwks prod'; do
     # shellcheck disable=SC2086
     run --url "$work/none.sock" $arguments
     equal "$arguments without a service: exit code" 3 "$code"
@@ -247,6 +248,15 @@ contains 'inspect' '"sub": "alice"' "$out"
 [[ $out =~ expires\ +2023-11-14T22:23:20Z\ \([0-9]+d\ ago\) ]] || failed "inspect said nothing of exp: $out"
 run_with "$good" --json inspect
 equal 'inspect --json' '{"header":{"alg":"ES256","typ":"at+jwt","kid":"es"},"claims":{"iss":"https://id.example.org","sub":"alice","aud":"orders","iat":1700000000,"exp":4102444800},"verified":false}' "$out"
+run inspect "$note"
+equal 'inspect of a payload that is no claims: exit code' 0 "$code"
+contains 'inspect of a payload that is no claims' '"typ": "note"' "$out"
+contains 'inspect of a payload that is no claims' $'\npayload (19 bytes, no claims) "a note, not claims\\n"' "$out"
+run --json inspect "$note"
+equal 'inspect --json of a payload that is no claims' \
+    "{\"header\":{\"alg\":\"ES256\",\"typ\":\"note\",\"kid\":\"es\"},\"payload\":\"$(cut -d. -f2 <<<"$note")\",\"verified\":false}" "$out"
+run inspect eyJhbGciOiJub25lIn0.AP8.
+contains 'inspect of bytes' $'\npayload (2 bytes, no claims, no text)' "$out"
 run inspect "$quoted"
 [[ $out != *$'\x1b'* ]] || failed 'inspect let a control character through'
 run_with "$good"$'\ngarbage\n'"$good" --json inspect
@@ -311,14 +321,15 @@ cat >"$work/jwkctl" <<'PROGRAM'
 #!/usr/bin/env bash
 case $* in
 '--url ipc:///here --json env list') echo '{"environments":[{"name":"prod"},{"name":"test"}]}' ;;
-'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","public_jwk":{"kid":"abc"}},{"kid":"xyz"}],"environment":{"name":"prod"}}' ;;
+'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","public_jwk":{"kid":"abc"}},{"kid":"xyz"},{"kid":"-Aa4"}],"environment":{"name":"prod"}}' ;;
 *) exit 3 ;;
 esac
 PROGRAM
 chmod +x "$work/jwkctl"
 equal 'environments completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc:///here list '')"
 equal 'an environment completed' test "$(offered "$work/jwkctl" env delete --url = ipc:///here t)"
-equal 'kids completed' $'abc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
+equal 'kids completed' $'-Aa4\nabc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
+equal 'a kid with a dash completed' -Aa4 "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -A)"
 equal 'a kid completed as a value' xyz "$(offered "$work/jwkctl" --url ipc:///here generate prod --invalidate x)"
 equal 'modes completed' exclusive "$(offered "$work/jwkctl" env create prod --mode = e)"
 equal 'nothing completed without a service' '' "$(offered "$work/jwkctl" list '')"

@@ -1,5 +1,5 @@
 /* First, since cmocka has a macro of the name fail(). */
-#include "cli/cli.h"
+#include "cli/environment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,6 +60,21 @@ static void arguments__dashes_and_empty_values(void **state)
     assert_false(option_given(&arguments, OPTION_JSON));
 }
 
+/* As one RFC 7638 thumbprint of 64 does. */
+static void arguments__a_kid_may_begin_with_a_dash(void **state)
+{
+    (void)state;
+    char line[] = "deactivate prod -Zu4 --invalidate -2b -hi -- --Q4x";
+    static const char *const WORDS[] = {"deactivate", "prod", "-Zu4", "-hi", "--Q4x"};
+    struct arguments arguments;
+    assert_int_equal(parse(line, &arguments, NULL), JWKD_OK);
+    assert_int_equal(arguments.word_count, sizeof WORDS / sizeof *WORDS);
+    for (size_t i = 0; i < arguments.word_count; i++)
+        assert_string_equal(arguments.words[i], WORDS[i]);
+    assert_string_equal(option_text(&arguments, OPTION_INVALIDATE), "-2b");
+    assert_false(option_given(&arguments, OPTION_HELP));
+}
+
 static void arguments__aud_is_repeatable_up_to_a_limit(void **state)
 {
     (void)state;
@@ -89,6 +104,7 @@ static void arguments__slips_are_named(void **state)
         {"list --alg RS256", "unknown option --alg"},
         {"list --algorithms RS256", "unknown option --algorithms"},
         {"list -j", "unknown option -j"},
+        {"show prod --Zu4_x", "unknown option --Zu4_x; if that is a kid, put '--' before it: -- --Zu4_x"},
         {"list --json=yes", "--json takes no value"},
         {"list --url", "--url needs a value"},
         {"list --url a --url b", "--url may be given only once"},
@@ -101,7 +117,30 @@ static void arguments__slips_are_named(void **state)
         jwkd_error error = {0};
         assert_int_equal(parse(rows[i].line, &arguments, &error), JWKD_INVALID_ARGUMENT);
         assert_non_null(strstr(error.message, rows[i].message));
+        /* A misspelt option is no kid. */
+        assert_int_equal(!!strstr(error.message, "kid"), !!strstr(rows[i].message, "kid"));
         assert_int_equal(arguments.word_count, 77);
+    }
+}
+
+/* 0 is a leeway; only where none is given does a new environment get the default. */
+static void environment__has_the_leeway_that_is_asked_for(void **state)
+{
+    (void)state;
+    struct {
+        char line[32];
+        uint32_t leeway_sec;
+        bool none;
+    } rows[] = {
+        {"a", 0, false}, {"a --leeway 0", 0, true}, {"a --leeway 0m", 0, true}, {"a --leeway 1m", 60, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cli cli = {.words = cli.arguments.words};
+        jwkd_environment wanted;
+        unsigned fields;
+        assert_int_equal(parse(rows[i].line, &cli.arguments, NULL), JWKD_OK);
+        assert_int_equal(environment_options(&cli, &wanted, &fields, NULL), JWKD_OK);
+        assert_int_equal(wanted.leeway_sec, rows[i].leeway_sec);
+        assert_int_equal(wanted.no_leeway, rows[i].none);
     }
 }
 
@@ -144,8 +183,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arguments__options_stand_anywhere),
         cmocka_unit_test(arguments__dashes_and_empty_values),
+        cmocka_unit_test(arguments__a_kid_may_begin_with_a_dash),
         cmocka_unit_test(arguments__aud_is_repeatable_up_to_a_limit),
         cmocka_unit_test(arguments__slips_are_named),
+        cmocka_unit_test(environment__has_the_leeway_that_is_asked_for),
         cmocka_unit_test(verbs__are_found_by_one_word_or_two),
         cmocka_unit_test(verbs__tables_are_consistent),
     };

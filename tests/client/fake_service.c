@@ -5,6 +5,7 @@
 #include <nng/protocol/reqrep0/rep.h>
 #include <openssl/ec.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -686,14 +687,49 @@ void fake_down(struct fake *fake)
     nng_close(fake->pub);
 }
 
-struct fake *fake_start(void)
+/* ---- its directory, which goes with the process even if no teardown is reached */
+
+enum { SCHEME = sizeof "ipc://" - 1 };
+
+static struct fake *last;
+static pid_t owner; /* of the directory: a child that a test forks must leave it alone */
+
+static void remove_directory(void)
 {
-    struct fake *fake = calloc(1, sizeof *fake);
-    MUST(fake);
+    if (!last || owner != getpid()) return;
+    unlink(last->url + SCHEME);
+    unlink(last->events_url + SCHEME);
+    rmdir(last->directory);
+    last = NULL;
+}
+
+static void on_end(int number)
+{
+    remove_directory();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void make_directory(struct fake *fake)
+{
+    remove_directory(); /* of one that a failed setup left running */
     strcpy(fake->directory, "/tmp/jwkd-fake-XXXXXX");
     MUST(mkdtemp(fake->directory));
     snprintf(fake->url, sizeof fake->url, "ipc://%s/rpc.sock", fake->directory);
     snprintf(fake->events_url, sizeof fake->events_url, "ipc://%s/events.sock", fake->directory);
+    last = fake;
+    if (owner != getpid()) MUST(atexit(remove_directory) == 0);
+    owner = getpid();
+    signal(SIGABRT, on_end);
+    signal(SIGTERM, on_end);
+    signal(SIGINT, on_end);
+}
+
+struct fake *fake_start(void)
+{
+    struct fake *fake = calloc(1, sizeof *fake);
+    MUST(fake);
+    make_directory(fake);
     pthread_mutex_init(&fake->lock, NULL);
     pthread_cond_init(&fake->changed, NULL);
     random_bytes(fake->epoch, sizeof fake->epoch);
@@ -714,12 +750,7 @@ void fake_stop(struct fake *fake)
         for (size_t r = 0; r < FAKE_LOG; r++)
             buffer_clear(&e->log[r]);
     }
-    char path[128];
-    snprintf(path, sizeof path, "%s/rpc.sock", fake->directory);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/events.sock", fake->directory);
-    unlink(path);
-    rmdir(fake->directory);
+    remove_directory();
     pthread_cond_destroy(&fake->changed);
     pthread_mutex_destroy(&fake->lock);
     free(fake->offer);

@@ -25,7 +25,8 @@ enum fake_mood {
 
 struct fake;
 
-/* Starts it in a directory of its own, with nothing in it. */
+/* Starts it in a directory of its own, with nothing in it. One at a time in a process. The directory is
+ * removed when it is stopped, or the process exits, aborts or is told to end. */
 struct fake *fake_start(void);
 void fake_stop(struct fake *fake);
 const char *fake_url(const struct fake *fake);

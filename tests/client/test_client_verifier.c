@@ -110,6 +110,15 @@ static void verify__hands_out_the_claims(void **state)
     assert_null(jwkd_token_string(token, "sub").data);
     assert_int_equal(jwkd_inspect(broken, strlen(broken), token, NULL), JWKD_OK);
     assert_int_equal(jwkd_token_string(token, "sub").size, strlen("somebody"));
+    /* Of a payload that is no claims set, {"alg":"none"}.["sub"]. without a signature. */
+    static const char RAW[] = "eyJhbGciOiJub25lIn0.WyJzdWIiXQ.";
+    assert_int_equal(
+        jwkd_verify(verifier, RAW, strlen(RAW), NULL, token, NULL), JWKD_VERDICT_ALGORITHM_NOT_ALLOWED);
+    assert_int_equal(jwkd_token_header(token).size, 0);
+    assert_int_equal(jwkd_inspect(RAW, strlen(RAW), token, NULL), JWKD_OK);
+    assert_int_equal(jwkd_token_header(token).size, strlen("{\"alg\":\"none\"}"));
+    assert_memory_equal(jwkd_token_claims(token).data, "[\"sub\"]", 7);
+    assert_int_equal(jwkd_token_json(token, "sub").size, 0);
     free(broken);
     jwkd_token_free(token);
 }

@@ -219,6 +219,41 @@ static void exclusive__names_what_it_invalidates(void **state)
     jwkd_close(client);
 }
 
+static jwkd_status update_leeway(
+    jwkd_client *client, const char *name, uint32_t leeway_sec, uint32_t *out, jwkd_error *error)
+{
+    const jwkd_environment wanted = {.name = name, .leeway_sec = leeway_sec};
+    jwkd_environment *changed = NULL;
+    jwkd_status status = jwkd_environment_update(client, &wanted, JWKD_SET_LEEWAY, &changed, error);
+    if (changed) *out = changed->leeway_sec;
+    jwkd_free(changed);
+    return status;
+}
+
+static void leeway__of_none_is_not_the_default(void **state)
+{
+    jwkd_client *client = client_open(*state);
+    jwkd_environment wanted = {.name = "strict", .default_algorithm = "ES256", .no_leeway = true}, *made;
+    jwkd_error error = {0};
+    uint32_t leeway_sec = 1;
+    assert_ok(jwkd_environment_create(client, &wanted, &made, NULL));
+    assert_int_equal(made->leeway_sec, 0);
+    assert_true(made->no_leeway);
+    jwkd_free(made);
+    wanted.name = "contradictory";
+    wanted.leeway_sec = 1;
+    assert_status(jwkd_environment_create(client, &wanted, &made, &error), JWKD_INVALID_ARGUMENT, &error);
+    wanted = (jwkd_environment){.name = "lenient", .default_algorithm = "ES256"};
+    assert_ok(jwkd_environment_create(client, &wanted, &made, NULL));
+    assert_int_equal(made->leeway_sec, 30);
+    assert_false(made->no_leeway);
+    jwkd_free(made);
+    assert_ok(update_leeway(client, "lenient", 0, &leeway_sec, NULL));
+    assert_int_equal(leeway_sec, 0);
+    assert_status(update_leeway(client, "lenient", 601, &leeway_sec, &error), JWKD_INVALID_ARGUMENT, &error);
+    jwkd_close(client);
+}
+
 static void show_once__gives_the_public_key_by_generate_only(void **state)
 {
     jwkd_client *client = client_open(*state);
@@ -305,6 +340,7 @@ int main(void)
         CASE(destroy__is_for_deactivated_keys_and_final),
         CASE(hold__publishes_without_promoting),
         CASE(exclusive__names_what_it_invalidates),
+        CASE(leeway__of_none_is_not_the_default),
         CASE(show_once__gives_the_public_key_by_generate_only),
         CASE(import__takes_a_key_once_and_never_again),
     };

@@ -77,6 +77,26 @@ static void verifier__outlives_a_kill_and_follows_again(void **state)
     jwkd_close(client);
 }
 
+/* The service tells its clients where the events are, and they may be anywhere. */
+static void sockets__in_a_relative_directory_are_found_from_elsewhere(void **state)
+{
+    struct service *service = *state;
+    CLEANUP(fd_close_at) int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    service_stop(service);
+    assert_int_equal(chdir(service->root), 0);
+    memmove(service->sockets, service->sockets + strlen(service->root) + 1,
+        strlen(service->sockets) - strlen(service->root));
+    service_start(service);
+    assert_int_equal(fchdir(here), 0);
+    jwkd_client *client = client_open(service);
+    environment_create(client, "shop");
+    jwkd_verifier *verifier;
+    jwkd_error error = {0};
+    assert_status(jwkd_verifier_open(client, "shop", NULL, &verifier, &error), JWKD_OK, &error);
+    jwkd_verifier_close(verifier);
+    jwkd_close(client);
+}
+
 /* ---- what the daemon refuses to start on ---- */
 
 static void fill_and_stop(struct service *service)
@@ -275,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(change__that_was_acknowledged_outlives_a_kill),
         CASE(verifier__outlives_a_kill_and_follows_again), CASE(daemon__second_on_a_directory_is_refused),
+        CASE(sockets__in_a_relative_directory_are_found_from_elsewhere),
         CASE(key_file__of_another_store_is_refused), CASE(store__that_was_emptied_or_damaged_is_refused),
         CASE(check__tells_by_its_exit_code),
         cmocka_unit_test(

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <grp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +27,8 @@
 #define KNOWN_ID "46f9927dbf55ad8b"
 #define KNOWN_DERIVED "ceba2b79ed94c9331dd3d6ec7a13b94fd75cc851bc13f7a6bdd6c7798ac387a3"
 #define KNOWN_SEALED "01a0a1a2a3a4a5a6a7a8a9aaabfc69e72440d9923bee5abc70dc0beb3f1299ba80f507d5abd9"
+
+enum { NOBODY = 65534 };
 
 static char directory[256];
 
@@ -174,7 +177,9 @@ static void key_file__open_to_others_is_refused(void **state)
     (void)state;
     static const mode_t MODES[] = {0640, 0604, 0620, 0602, 0660, 0644, 0610};
     for (size_t i = 0; i < sizeof MODES / sizeof *MODES; i++) {
-        expect_refused(write_key("key", LINE_ONE "\n", MODES[i]), JWKD_DENIED, "chmod 600");
+        const char *path = write_key("key", LINE_ONE "\n", MODES[i]);
+        if (geteuid() == 0) assert_int_equal(chown(path, 0, NOBODY), 0);
+        expect_refused(path, JWKD_DENIED, "chmod 600");
     }
     seal_close(open_seal(write_key("key", LINE_ONE "\n", 0400), false));
 }
@@ -187,8 +192,54 @@ static void key_file__of_another_user_is_refused(void **state)
         print_message("skipped: only root can give a file away\n");
         skip();
     }
-    assert_int_equal(chown(path, 65534, 65534), 0);
+    assert_int_equal(chown(path, NOBODY, NOBODY), 0);
     expect_refused(path, JWKD_DENIED, "belongs to user 65534");
+}
+
+/* Kubernetes lists the main group among the others, too. */
+static void join(gid_t main_group, gid_t other)
+{
+    const gid_t groups[] = {main_group, other};
+    assert_int_equal(setgroups(2, groups), 0);
+    assert_int_equal(setegid(main_group), 0);
+}
+
+/* As Kubernetes (fsGroup) and systemd (LoadCredential=) mount a secret. */
+static void key_file__may_be_read_by_a_group_of_roots_choice(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: only root can change its groups\n");
+        skip();
+    }
+    enum { MAIN = 4711, OTHER = 4712, FOREIGN = 4713 };
+    static const struct {
+        uid_t user;
+        gid_t group;
+        mode_t mode;
+        bool accepted;
+    } ROWS[] = {
+        {0, OTHER, 0440, true},
+        {0, OTHER, 0640, true},
+        {0, OTHER, 0660, false},
+        {0, OTHER, 0450, false},
+        {0, OTHER, 0444, false},
+        {0, FOREIGN, 0440, false},
+        {0, MAIN, 0440, false}, /* they may ask for signatures */
+        {0, 0, 0440, true},
+        {0, 0, 0460, false},
+        {NOBODY, OTHER, 0440, false},
+    };
+    const char *path = write_key("key", LINE_ONE "\n", 0600);
+    join(MAIN, OTHER);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        assert_int_equal(chown(path, ROWS[i].user, ROWS[i].group), 0);
+        assert_int_equal(chmod(path, ROWS[i].mode), 0);
+        struct seal *seal = NULL;
+        assert_int_equal(seal_open(path, false, &seal, NULL), ROWS[i].accepted ? JWKD_OK : JWKD_DENIED);
+        seal_close(seal);
+    }
+    join(0, 0);
 }
 
 static void key_file__must_be_a_regular_file(void **state)
@@ -197,12 +248,31 @@ static void key_file__must_be_a_regular_file(void **state)
     expect_refused(directory, JWKD_DENIED, "not a regular file");
     assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
     expect_refused(path_of("fifo"), JWKD_DENIED, "not a regular file");
-    write_key("key", LINE_ONE "\n", 0600);
-    assert_int_equal(symlink("key", path_of("link")), 0);
-    expect_refused(path_of("link"), JWKD_DENIED, "symbolic link");
-    assert_int_equal(symlink("nowhere", path_of("dangling")), 0);
-    expect_refused(path_of("dangling"), JWKD_DENIED, "symbolic link");
     expect_refused(path_of("none/key"), JWKD_UNAVAILABLE, "cannot be made");
+}
+
+/* As "key -> ..data/key, ..data -> ..2026_01_01" in a volume of Kubernetes. */
+static void key_file__is_found_behind_symbolic_links(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(path_of("..2026"), 0700), 0);
+    write_key("..2026/key", LINE_ONE "\n", 0600);
+    assert_int_equal(symlink("..2026", path_of("..data")), 0);
+    assert_int_equal(symlink("..data/key", path_of("key")), 0);
+    seal_close(open_seal(path_of("key"), true));
+    /* Guarded must be what they lead to. */
+    assert_int_equal(chmod(path_of("..2026/key"), 0604), 0);
+    expect_refused(path_of("key"), JWKD_DENIED, "chmod 600");
+    assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);
+    assert_int_equal(symlink("fifo", path_of("pipe")), 0);
+    expect_refused(path_of("pipe"), JWKD_DENIED, "not a regular file");
+    assert_int_equal(symlink("round", path_of("round")), 0);
+    expect_refused(path_of("round"), JWKD_DENIED, "cannot be read");
+    /* No key is made at the other end, or in the link's place. */
+    size_t files = files_in_directory();
+    assert_int_equal(symlink("nowhere", path_of("dangling")), 0);
+    expect_refused(path_of("dangling"), JWKD_NOT_FOUND, "symbolic link to a file that is not there");
+    assert_int_equal(files_in_directory(), files + 1);
 }
 
 static void seal__unwraps_what_it_wrapped(void **state)
@@ -370,7 +440,9 @@ int main(void)
         CASE(key_file__anything_else_is_malformed),
         CASE(key_file__open_to_others_is_refused),
         CASE(key_file__of_another_user_is_refused),
+        CASE(key_file__may_be_read_by_a_group_of_roots_choice),
         CASE(key_file__must_be_a_regular_file),
+        CASE(key_file__is_found_behind_symbolic_links),
         CASE(seal__unwraps_what_it_wrapped),
         CASE(seal__any_other_bytes_binding_or_key_is_corrupt),
         CASE(seal__never_gives_the_same_bytes_twice),
