@@ -15,13 +15,14 @@ struct bench {
     const char *only; /* cases whose names begin so; NULL: all */
     bool json;
     bool quick; /* so short that the figures mean nothing: for trying whether it runs */
+    unsigned seed; /* of what is random in faults */
 };
 
 bool bench_wants(const struct bench *bench, const char *name);
 
 /* One benchmark: prints its figures by report_figure(). */
 typedef jwkd_status bench_run(const struct bench *bench, jwkd_error *error);
-bench_run bench_verify, bench_sign, bench_generate, bench_fanout, bench_store;
+bench_run bench_verify, bench_sign, bench_generate, bench_fanout, bench_store, bench_faults;
 
 /* ---- Figures
  * ----------------------------------------------------------------------------------------------------- */
@@ -73,11 +74,13 @@ struct daemon {
     char dir[256];      /* "" : none; removed with everything in it by daemon_clear() */
     char url[300];      /* of its requests */
     double started_sec; /* from before the fork to the first answer */
+    unsigned max_lease_sec; /* 0: the daemon's own default */
 };
 /* `reserve` 0: the daemon's own default. A daemon that was stopped starts again over the same directory. */
 jwkd_status daemon_start(
     struct daemon *daemon, const struct bench *bench, unsigned reserve, jwkd_error *error) MUST_CHECK;
 void daemon_stop(struct daemon *daemon);
+void daemon_kill(struct daemon *daemon); /* SIGKILL, at once */
 void daemon_clear(struct daemon *daemon);
 jwkd_status daemon_resident(const struct daemon *daemon, double *out_mib, jwkd_error *error) MUST_CHECK;
 

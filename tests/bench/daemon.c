@@ -25,13 +25,23 @@ static bool daemon_path(char *out, size_t size)
 
 static void run_daemon(const char *path, const struct daemon *daemon, unsigned reserve)
 {
-    char data[300], sockets[300], count[16];
+    char data[300], sockets[300], count[16], lease[16];
+    const char *arguments[16] = {"jwkd", "--data", data, "--socket-dir", sockets, "--log-level", "error"};
+    size_t given = 7;
     snprintf(data, sizeof data, "%s/data", daemon->dir);
     snprintf(sockets, sizeof sockets, "%s/run", daemon->dir);
     snprintf(count, sizeof count, "%u", reserve);
+    snprintf(lease, sizeof lease, "%us", daemon->max_lease_sec);
+    if (reserve) {
+        arguments[given++] = "--reserve";
+        arguments[given++] = count;
+    }
+    if (daemon->max_lease_sec) {
+        arguments[given++] = "--max-lease";
+        arguments[given++] = lease;
+    }
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    execl(path, "jwkd", "--data", data, "--socket-dir", sockets, "--log-level", "error",
-        reserve ? "--reserve" : (char *)NULL, count, (char *)NULL);
+    execv(path, (char *const *)(uintptr_t)arguments);
     _exit(127);
 }
 
@@ -90,12 +100,22 @@ jwkd_status daemon_start(
     return await_answer(daemon, begin, error);
 }
 
-void daemon_stop(struct daemon *daemon)
+static void end(struct daemon *daemon, int signal_number)
 {
     if (daemon->pid == 0) return;
-    kill(daemon->pid, SIGTERM);
+    kill(daemon->pid, signal_number);
     waitpid(daemon->pid, NULL, 0);
     daemon->pid = 0;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+    end(daemon, SIGTERM);
+}
+
+void daemon_kill(struct daemon *daemon)
+{
+    end(daemon, SIGKILL);
 }
 
 static int remove_one(const char *path, const struct stat *information, int kind, struct FTW *place)

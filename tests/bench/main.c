@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench/bare.h"
 
@@ -9,25 +10,27 @@ static const struct {
     const char *name;
     bench_run *run;
 } benches[] = {{"verify", bench_verify}, {"sign", bench_sign}, {"generate", bench_generate},
-    {"fanout", bench_fanout}, {"store", bench_store}};
+    {"fanout", bench_fanout}, {"store", bench_store}, {"faults", bench_faults}};
 enum { BENCH_COUNT = sizeof benches / sizeof *benches };
 
 static const char usage[] =
-    "Usage: jwkd-bench [OPTION]... [verify|sign|generate|fanout|store]...\n"
+    "Usage: jwkd-bench [OPTION]... [verify|sign|generate|fanout|store|faults]...\n"
     "Measures the service and the library, each figure beside the floor of the same run. Without names: "
-    "all.\n"
+    "all but faults.\n"
     "\n"
     "  verify     local verification, one thread, against OpenSSL's verification alone\n"
     "  sign       32 callers over ipc against signing in this process on every core; a lone request\n"
     "  generate   keys out of the reserve against a durable append to the same disk\n"
     "  fanout     deactivation sent until the last of 100 subscribers refuses, against bare nng\n"
     "  store      1,000 environments of 3 keys: start, memory, signing, against one environment\n"
+    "  faults     what must hold while things break; only when named\n"
     "\n"
     "  --case NAME     only the cases whose names begin with NAME\n"
     "  --json          an object a line\n"
     "  --dir DIR       where the daemons of the run keep their data ($TMPDIR or /var/tmp); a real disk\n"
     "  --data DIR      where the RSA keys to measure with are: DIR/keys/rsa-2048.pem and others\n"
     "  --quick         only try whether everything runs; the figures mean nothing\n"
+    "  --seed N        repeat what was random in a run of faults\n"
     "  --help          show this\n"
     "  --version       show the version\n"
     "\n"
@@ -35,14 +38,14 @@ static const char usage[] =
     "missed;\n"
     "1 something could not run; 2 usage.\n";
 
-enum { OPTION_CASE = 1, OPTION_JSON, OPTION_DIR, OPTION_DATA, OPTION_QUICK, OPTION_HELP, OPTION_VERSION };
+enum { OPTION_CASE = 1, OPTION_JSON, OPTION_DIR, OPTION_DATA, OPTION_QUICK, OPTION_SEED, OPTION_HELP, OPTION_VERSION };
 
 /* The exit code to end with at once, or -1 to go on. */
 static int read_options(int argc, char **argv, struct bench *bench)
 {
     static const struct option options[] = {{"case", required_argument, NULL, OPTION_CASE},
         {"json", no_argument, NULL, OPTION_JSON}, {"dir", required_argument, NULL, OPTION_DIR},
-        {"data", required_argument, NULL, OPTION_DATA}, {"quick", no_argument, NULL, OPTION_QUICK},
+        {"data", required_argument, NULL, OPTION_DATA}, {"quick", no_argument, NULL, OPTION_QUICK}, {"seed", required_argument, NULL, OPTION_SEED},
         {"help", no_argument, NULL, OPTION_HELP}, {"version", no_argument, NULL, OPTION_VERSION}, {0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
@@ -60,6 +63,9 @@ static int read_options(int argc, char **argv, struct bench *bench)
             break;
         case OPTION_QUICK:
             bench->quick = true;
+            break;
+        case OPTION_SEED:
+            bench->seed = (unsigned)strtoul(optarg, NULL, 10);
             break;
         case OPTION_HELP:
             fputs(usage, stdout);
@@ -79,7 +85,7 @@ static int read_options(int argc, char **argv, struct bench *bench)
 static bool choose(char *const *words, bool chosen[BENCH_COUNT])
 {
     for (size_t i = 0; i < BENCH_COUNT; i++)
-        chosen[i] = !*words;
+        chosen[i] = !*words && benches[i].run != bench_faults;
     for (; *words; words++) {
         size_t i = 0;
         while (i < BENCH_COUNT && strcmp(*words, benches[i].name) != 0)
@@ -99,7 +105,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "bare-serve") == 0) return bare_serve(argv[2]);
 
     const char *temporary = getenv("TMPDIR");
-    struct bench bench = {.data = BENCH_DATA, .scratch = temporary && *temporary ? temporary : "/var/tmp"};
+    struct bench bench = {.data = BENCH_DATA, .scratch = temporary && *temporary ? temporary : "/var/tmp", .seed = (unsigned)time(NULL)};
     bool chosen[BENCH_COUNT];
     int code = read_options(argc, argv, &bench);
     if (code >= 0) return code;
