@@ -144,7 +144,7 @@ static const jwkd_event_kind KINDS[] = {
 
 bool answer_event_is_whole(const Jwkd__V1__Event *event)
 {
-    if (!event->state || event->state->epoch.len != 16 || event->boot_id.len != 16) return false;
+    if (!event->state || event->state->epoch.len != 16) return false;
     for (size_t i = 0; i < event->n_changes; i++) {
         const Jwkd__V1__Change *change = event->changes[i];
         if (change->kind <= JWKD__V1__CHANGE__KIND__NONE ||

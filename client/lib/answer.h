@@ -21,7 +21,8 @@ struct event_parts {
     const Jwkd__V1__Event *event;
     const Jwkd__V1__Change *change;
 };
-/* Whether every change has what its kind promises and its kind is one of ours. */
+/* Whether every change has what its kind promises and its kind is one of ours. Of the log, an event may be of a run that is over:
+ * it has no boot id then. */
 bool answer_event_is_whole(const Jwkd__V1__Event *event);
 jwkd_status answer_event_block(
     const Jwkd__V1__Event *event, const Jwkd__V1__Change *change, jwkd_event **out) MUST_CHECK;

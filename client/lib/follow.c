@@ -42,7 +42,8 @@ static void check_boot(struct follow *follow, ProtobufCBinaryData boot_id)
 
 static void handle_event(struct follow *follow, struct bytes topic, const Jwkd__V1__Event *event)
 {
-    if (!bytes_equal_text(topic, event->environment) || !answer_event_is_whole(event)) return;
+    bool whole = answer_event_is_whole(event) && event->boot_id.len == sizeof follow->boot_id;
+    if (!whole || !bytes_equal_text(topic, event->environment)) return;
     pthread_mutex_lock(&follow->lock);
     check_boot(follow, event->boot_id);
     for (struct follower *f = follow->followers; f; f = f->next)
