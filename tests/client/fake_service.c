@@ -197,7 +197,6 @@ static void commit(struct fake *fake, struct fake_environment *e, Jwkd__V1__Chan
         fill_environment(e, &state, &environment);
         change.environment = &environment;
     }
-    event.boot_id = wire_bytes(bytes_of(fake->boot_id, sizeof fake->boot_id));
     event.state = &state;
     event.previous_revision = e->revision - 1;
     event.service_revision = fake->service_revision;
@@ -206,11 +205,14 @@ static void commit(struct fake *fake, struct fake_environment *e, Jwkd__V1__Chan
     event.primary_kid = wire_text(primary(e));
     event.changes = changes;
     event.n_changes = 1;
-    struct buffer *packed = &e->log[e->revision];
-    buffer_clear(packed);
-    MUST(wire_pack(&event.base, packed) == JWKD_OK);
-    if (!fake->mute && fake->up)
-        send_to_all(fake, bytes_of(e->name, strlen(e->name) + 1), buffer_bytes(packed));
+    struct buffer *logged = &e->log[e->revision]; /* of no run: without a boot id */
+    buffer_clear(logged);
+    MUST(wire_pack(&event.base, logged) == JWKD_OK);
+    if (fake->mute || !fake->up) return;
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    event.boot_id = wire_bytes(bytes_of(fake->boot_id, sizeof fake->boot_id));
+    MUST(wire_pack(&event.base, &packed) == JWKD_OK);
+    send_to_all(fake, bytes_of(e->name, strlen(e->name) + 1), buffer_bytes(&packed));
 }
 
 void fake_create_environment(struct fake *fake, const char *name, bool show_once)
