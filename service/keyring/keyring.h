@@ -6,6 +6,7 @@
 #define KEYRING_KEYRING_H
 
 #include "events/publisher.h"
+#include "events/registry.h"
 #include "keyring/reply.h"
 #include "signer/signer.h"
 #include "store/store.h"
@@ -15,6 +16,7 @@ struct keyring;
 struct keyring_options {
     struct store *store;           /* outlives the keyring */
     struct signer *signer;         /* likewise */
+    struct registry *registry;     /* likewise */
     uint8_t boot_id[16];
     const char *version;           /* of the service */
     unsigned reserve;              /* ready keys kept per key type in use */
