@@ -45,8 +45,14 @@ enum {
     LIMIT_WORK = 1024,                  /* characters of what such a generation asks for */
     LIMIT_ANSWER_AGE_SEC = 24 * 3600,   /* how long the answer to a change is kept */
 
+    /* subscribers; of each table a principal may have as many places as are left for all others */
+    LIMIT_SUBSCRIBERS = 10 * 1000,      /* registered at a time */
+    LIMIT_FOLLOWED = 256,               /* environments that one subscriber follows */
+    LIMIT_FOLLOWINGS = 100 * 1000,      /* environments that all of them follow, counted for each */
     LIMIT_CLIENT_NAME = 63,             /* longer ones are cut */
     LIMIT_PRINCIPAL = 127,
+    LIMIT_RECEIPTS = 256,               /* receipts of deactivations that are kept, */
+    LIMIT_RECEIPT_LINES = 64 * 1024,    /* and the lines of all of them */
 
     /* time */
     LIMIT_TOKEN_LIFETIME_SEC = 366 * 24 * 3600,

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "daemon/log.h"
 #include "daemon/process.h"
 #include "keyring/keyring.h"
@@ -21,6 +22,7 @@ struct service {
     struct seal *seal;
     struct store *store;
     struct signer *signer;
+    struct registry *registry;
     struct keyring *keyring;
     struct publisher *publisher;
     struct rpc_server *rpc;
@@ -29,6 +31,7 @@ struct service {
     char listen[CONFIG_MAX_URLS][256], listen_events[CONFIG_MAX_URLS][256];
     uint8_t boot_id[16];
     bool locked;
+    bool new_store; /* made by this start */
 };
 
 static void on_trouble(void *context, jwkd_status status, const char *message)
@@ -103,11 +106,30 @@ static jwkd_status open_store(struct service *service, const struct config *conf
     return JWKD_OK;
 }
 
+/* After the store is open: whoever served from it before does so no longer, and its last heartbeat was sent. */
+/* Nobody can confirm before the keyring is there: requests are taken last. */
+static void subscribers_changed(void *context)
+{
+    const struct service *service = context;
+    keyring_subscribers_changed(service->keyring);
+}
+
+static jwkd_status open_registry(struct service *service, const struct config *config, jwkd_error *error)
+{
+    struct registry_options options = {.max_lease_ms = (uint32_t)config->max_lease_ms,
+        .started_ns = clock_elapsed_ns(), .new_store = service->new_store};
+    options.on_change = subscribers_changed;
+    options.context = service;
+    jwkd_status status = registry_new(&options, &service->registry);
+    return status == JWKD_OK ? status : fail(error, status, "out of memory");
+}
+
 static jwkd_status open_keys(struct service *service, const struct config *config, const char *version, jwkd_error *error)
 {
     struct signer_options signer = {.seal = service->seal, .max_unsealed = (size_t)config->signer_keys};
     TRY(signer_new(&signer, &service->signer, error));
-    struct keyring_options keyring = {.store = service->store, .signer = service->signer, .version = version,
+    struct keyring_options keyring = {.store = service->store, .signer = service->signer,
+        .registry = service->registry, .version = version,
         .reserve = (unsigned)config->reserve, .memory_locked = service->locked, .on_trouble = on_trouble};
     memcpy(keyring.boot_id, service->boot_id, sizeof keyring.boot_id);
     return keyring_open(&keyring, &service->keyring, error);
@@ -159,8 +181,10 @@ static jwkd_status start(struct service *service, const struct config *config, c
     open_secure_heap(config); /* before OpenSSL allocates anything */
     if (RAND_bytes(service->boot_id, sizeof service->boot_id) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
     TRY(make_directory(config->data, 0700, error));
+    service->new_store = !store_exists(config);
     TRY(open_seal(service, config, true, error));
     TRY(open_store(service, config, error)); /* forks: before the first thread */
+    TRY(open_registry(service, config, error));
     TRY(open_keys(service, config, version, error));
     return open_sockets(service, config, version, error);
 }
@@ -187,6 +211,7 @@ void boot_stop(struct service *service)
     rpc_stop(service->rpc);
     publisher_stop(service->publisher);
     keyring_close(service->keyring);
+    registry_free(service->registry);
     signer_free(service->signer);
     store_close(service->store);
     seal_close(service->seal);

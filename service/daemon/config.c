@@ -10,7 +10,7 @@
 
 enum { CONFIG_FILE_MAX = 64 * 1024 };
 
-enum option_kind { OPTION_FLAG, OPTION_PATH, OPTION_WORD, OPTION_NUMBER, OPTION_URLS };
+enum option_kind { OPTION_FLAG, OPTION_PATH, OPTION_WORD, OPTION_NUMBER, OPTION_DURATION, OPTION_URLS };
 
 struct option {
     const char *name;
@@ -39,6 +39,8 @@ static const struct option OPTIONS[] = {
     {"queue", "N", OPTION_NUMBER, AT(queue), 0, 1, 150, false, "requests that may wait for a worker (128)"},
     {"reserve", "N", OPTION_NUMBER, AT(reserve), 0, 0, 64, false, "ready keys kept per key type in use (4)"},
     {"heartbeat-ms", "N", OPTION_NUMBER, AT(heartbeat_ms), 0, 10, 10000, false, "time between heartbeats (250)"},
+    {"max-lease", "TIME", OPTION_DURATION, AT(max_lease_ms), 0, 1000, 600 * 1000, false,
+     "how long verifiers judge without hearing from here (30s)"},
     {"signer-keys", "N", OPTION_NUMBER, AT(signer_keys), 0, 1, 1000000, false, "private keys held unsealed at a time (1024)"},
     {"secure-heap", "KIB", OPTION_NUMBER, AT(secure_heap_kib), 0, 64, 1048576, false,
      "memory for unsealed keys, locked where allowed (4096)"},
@@ -74,18 +76,46 @@ static jwkd_status set_text(const struct option *option, char *out, size_t capac
     return JWKD_OK;
 }
 
+static bool read_number(struct bytes digits, uint64_t *out)
+{
+    bool good = digits.size > 0 && digits.size <= 10;
+    *out = 0;
+    for (size_t i = 0; good && i < digits.size; i++) {
+        good = digits.data[i] >= '0' && digits.data[i] <= '9';
+        *out = *out * 10 + (uint64_t)(digits.data[i] - '0');
+    }
+    return good;
+}
+
 static jwkd_status set_number(const struct option *option, uint64_t *out, struct bytes value, jwkd_error *error)
 {
-    uint64_t number = 0;
-    bool good = value.size > 0 && value.size <= 10;
-    for (size_t i = 0; good && i < value.size; i++) {
-        good = value.data[i] >= '0' && value.data[i] <= '9';
-        number = number * 10 + (uint64_t)(value.data[i] - '0');
-    }
-    if (!good || number < option->least || number > option->most)
+    uint64_t number;
+    if (!read_number(value, &number) || number < option->least || number > option->most)
         return fail(error, JWKD_INVALID_ARGUMENT, "%s is a number from %llu to %llu", option->name,
             (unsigned long long)option->least, (unsigned long long)option->most);
     *out = number;
+    return JWKD_OK;
+}
+
+/* "3s", "500ms", "2m"; a bare number is seconds. In milliseconds. */
+static jwkd_status set_duration(const struct option *option, uint64_t *out, struct bytes value, jwkd_error *error)
+{
+    static const struct {
+        const char *name;
+        uint64_t ms;
+    } UNITS[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}};
+    uint64_t number, unit_ms = 1000;
+    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++) {
+        size_t size = strlen(UNITS[i].name);
+        if (value.size <= size || memcmp(value.data + value.size - size, UNITS[i].name, size) != 0) continue;
+        unit_ms = UNITS[i].ms;
+        value.size -= size;
+        break;
+    }
+    if (!read_number(value, &number) || number * unit_ms < option->least || number * unit_ms > option->most)
+        return fail(error, JWKD_INVALID_ARGUMENT, "%s is a time from %llu to %llu seconds, like 3s, 1500ms or 2m",
+            option->name, (unsigned long long)option->least / 1000, (unsigned long long)option->most / 1000);
+    *out = number * unit_ms;
     return JWKD_OK;
 }
 
@@ -109,6 +139,7 @@ static jwkd_status set_option(const struct option *option, struct config *config
     case OPTION_PATH: return set_text(option, member(config, option->offset), CONFIG_PATH, value, error);
     case OPTION_WORD: return set_text(option, member(config, option->offset), 16, value, error);
     case OPTION_NUMBER: return set_number(option, member(config, option->offset), value, error);
+    case OPTION_DURATION: return set_duration(option, member(config, option->offset), value, error);
     case OPTION_URLS: return add_url(option, config, value, error);
     }
     return JWKD_INTERNAL;
@@ -252,6 +283,7 @@ jwkd_status config_read(int count, char *const *arguments, struct config *out, j
     default_directories(out);
     out->reserve = 4;
     out->heartbeat_ms = 250;
+    out->max_lease_ms = 30 * 1000;
     out->signer_keys = 1024;
     out->secure_heap_kib = 4096;
     strcpy(out->log_level, "info");

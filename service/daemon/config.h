@@ -15,7 +15,7 @@ struct config {
     size_t listen_count;
     char listen_events[CONFIG_MAX_URLS][256];
     size_t listen_events_count;
-    uint64_t workers, queue, reserve, heartbeat_ms, signer_keys, secure_heap_kib, map_size_mib;
+    uint64_t workers, queue, reserve, heartbeat_ms, max_lease_ms, signer_keys, secure_heap_kib, map_size_mib;
     char log_level[16], log_format[16];
     bool check, help, version;
 };

@@ -1,6 +1,9 @@
 /* Who follows which environment: registrations, their leases, what each has confirmed, and the receipts of
- * deactivations (delivery.md, Registration). In memory only: after a start the members are not known yet, and
- * whoever depends on knowing all of them waits out a lease first (registry_knows_all).
+ * deactivations. In memory only: after a start the members are not known yet, and whoever depends on knowing
+ * all of them waits out a lease first (registry_knows_all).
+ *
+ * The table is shared fairly: a principal may have as many places as are left for all others, so that it can
+ * take half of an empty table and never the last place of a full one.
  *
  * Every function may be called from any thread. Times are instants of clock_elapsed_ns(), given by the
  * caller: the module reads no clock. */
@@ -24,51 +27,61 @@ struct registry_options {
     uint32_t max_lease_ms;
     uint64_t started_ns;
     bool new_store; /* nobody can be a subscriber of a store that was just made */
-    /* Called under no lock when a confirmation came or a subscriber went: a promotion may be due. May be NULL. */
+    /* Called under no lock, on the thread of whoever called a function here, when a confirmation came or a
+     * subscriber went: a promotion may be due. May be NULL. */
     void (*on_change)(void *context);
     void *context;
 };
 jwkd_status registry_new(const struct registry_options *options, struct registry **out) MUST_CHECK;
 void registry_free(struct registry *registry); /* NULL is fine */
 uint32_t registry_max_lease_ms(const struct registry *registry);
-/* How long after a swap the last lease that may not know of it has run out: max_lease and 1000 ppm of drift. */
+/* How long after a swap the last lease that may not know of it has run out: max_lease, and 1000 ppm. */
 uint64_t registry_horizon_ns(const struct registry *registry);
-/* Whether everybody who can be fresh is registered: a horizon after the start, or at once with a new store. */
+/* From when on everybody who can be fresh is registered: a horizon after the start; 0 with a new store. */
+uint64_t registry_knows_all_from_ns(const struct registry *registry);
 bool registry_knows_all(const struct registry *registry, uint64_t now_ns);
 
 /* ---- subscribers */
 
 struct registry_wish {
-    const char *principal, *name; /* copied, the name cut to what is sensible */
+    const char *principal, *name; /* copied; the name cut, and what cannot be printed replaced by "?" */
     uint32_t lease_ms;            /* 0: max_lease_ms */
     bool serves_stale;
-    struct bytes instance_id; /* empty, or an earlier one of the same principal: that registration goes on */
+    /* Empty, or an earlier one of the same principal: that registration goes on. One that is not known (any
+     * more) gives a new registration. */
+    struct bytes instance_id;
 };
-/* RESOURCE_EXHAUSTED: LIMIT_SUBSCRIBERS are registered. */
+/* INVALID_ARGUMENT: an instance id of another size. RESOURCE_EXHAUSTED: the principal has its share. */
 jwkd_status registry_hello(struct registry *registry, const struct registry_wish *wish, uint64_t now_ns,
     uint8_t out_id[REGISTRY_ID], uint32_t *out_lease_ms, jwkd_error *error) MUST_CHECK;
 
 /* A subscriber is about to take a snapshot of an environment: from now on it counts as one of that
- * environment, with nothing confirmed yet. NOT_FOUND: it is not registered, or is another principal's; it must
- * say hello again. A sequence that is not higher than the last changes nothing, and is no error. */
+ * environment, with nothing confirmed yet. In whatever order requests arrive: it takes the snapshot in any
+ * case. INVALID_ARGUMENT: no instance id, or sequence 0. NOT_FOUND: it is not registered, or is another
+ * principal's; it must say hello again. RESOURCE_EXHAUSTED: it follows LIMIT_FOLLOWED, or has its share. */
 jwkd_status registry_follow(struct registry *registry, struct bytes id, const char *principal,
     uint64_t sequence, const char *environment, uint64_t environment_id, uint64_t now_ns,
     jwkd_error *error) MUST_CHECK;
 
 struct registry_held {
-    const char *environment;
-    uint64_t environment_id, revision;
+    uint64_t environment_id;
+    uint64_t revision; /* that it judges by; 0: none, it follows the environment and confirms nothing */
 };
-/* Renews, and confirms what it holds. An environment that it follows and does not list it no longer follows,
- * unless it began to after `sequence`. NOT_FOUND as above. */
+/* Renews, and confirms what it holds: never less than before. A renewal whose sequence is not higher than the
+ * last one's came late: it changes nothing, and is no error.
+ *
+ * An environment that it follows and does not list it no longer follows, with two exceptions: it began to
+ * with a higher sequence; or it has confirmed nothing of it and began less than REGISTRY_RENEW_MS ago, so
+ * that its snapshot may still be on the way. Statuses as above, without RESOURCE_EXHAUSTED. */
 jwkd_status registry_renew(struct registry *registry, struct bytes id, const char *principal,
     uint64_t sequence, const struct registry_held *held, size_t count, uint64_t now_ns,
     jwkd_error *error) MUST_CHECK;
 
 struct registry_count {
     uint32_t subscribers, confirmed; /* of the environment; those that hold the revision or a later one */
-    uint64_t next_end_ns;            /* when the first registration of them ends; UINT64_MAX: none will */
+    uint64_t next_end_ns; /* none of them ends earlier: look again then; UINT64_MAX: there is none */
 };
+/* Cheap when it is asked for one revision of an environment again and again. */
 struct registry_count registry_count(
     struct registry *registry, uint64_t environment_id, uint64_t revision, uint64_t now_ns);
 
@@ -86,30 +99,39 @@ struct registry_subscriber {
     uint32_t lease_ms;
     bool serves_stale;
 };
-/* A page of those that are registered, in a stable order; `environment` NULL: of all. The caller frees *out. */
+/* A page of who follows what, an entry for each environment that a subscriber follows, in the order of
+ * registration. `environment` NULL: of all; who follows none then has an entry with an empty one. The caller
+ * frees *out. */
 jwkd_status registry_list(struct registry *registry, const char *environment, size_t skip, size_t most,
     uint64_t now_ns, struct registry_subscriber **out, size_t *out_count, bool *out_more) MUST_CHECK;
 
 /* ---- receipts */
 
 struct registry_receipt_key {
-    const char *environment, *kid;
-    uint64_t environment_id, revision; /* the revision that deactivates it */
+    uint64_t environment_id;
+    const char *kid;
+    uint64_t revision; /* that deactivates it */
 };
 /* Begins a receipt: whoever follows the environment now has to confirm. After the swap, before the event is
- * sent. The oldest of LIMIT_RECEIPTS makes room. Failing is no error of the deactivation. */
+ * sent. The oldest make room (LIMIT_RECEIPTS, LIMIT_RECEIPT_LINES). Failing spoils no deactivation. */
 jwkd_status registry_open_receipt(
     struct registry *registry, const struct registry_receipt_key *key, uint64_t swapped_ns) MUST_CHECK;
 
 struct registry_line {
-    struct registry_subscriber subscriber;
-    bool confirmed, gone;
+    struct registry_subscriber subscriber; /* as it stands now; of one that went, as it stood last */
+    bool confirmed;
+    bool left;             /* it said that it no longer follows the environment */
+    bool gone;             /* it does not follow the environment now: it left, or its registration ended */
     uint64_t confirmed_ns; /* when its confirmation came */
 };
 struct registry_receipt {
-    uint64_t revision, swapped_ns, effective_ns; /* swap time and horizon: everybody refuses, whoever answered */
-    bool complete, unbounded;
-    struct registry_line *lines;
+    uint64_t revision, swapped_ns;
+    uint64_t effective_ns; /* everybody refuses from here on, whoever answered; unless `unbounded` */
+    /* Nobody is left who could accept the key: each has confirmed or gone, and all are known. Who serves
+     * stale keys and did not leave by its own word may do so although its registration ended. */
+    bool complete;
+    bool unbounded;              /* somebody serves stale keys and has neither confirmed nor left */
+    struct registry_line *lines; /* in order of instance id */
     size_t count;
 };
 /* NOT_FOUND: none is kept (it was before the start, or long ago). registry_receipt_clear() frees it. */

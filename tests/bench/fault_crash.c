@@ -335,7 +335,7 @@ jwkd_status fault_crash(const struct bench *bench, struct finding *out, jwkd_err
     unsigned rounds = bench->quick ? 50 : 500;
     struct crash *crash = calloc(1, sizeof *crash);
     if (!crash) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    crash->daemon.max_lease_sec = 0;
+    crash->daemon.max_lease_sec = MAX_LEASE_SEC;
     pthread_mutex_init(&crash->lock, NULL);
     for (size_t i = 0; i < CHANGERS; i++) {
         pthread_rwlock_init(&crash->ledgers[i].quiet, NULL);

@@ -171,6 +171,7 @@ static void check__tells_by_its_exit_code(void **state)
     service_stop(service);
     assert_int_equal(service_run(service, "--check"), 0);
     assert_int_equal(service_run(service, "--no-such-option"), 2);
+    assert_int_equal(service_run(service, "--max-lease=11m"), 2);
     service_prepare(&nothing);
     assert_int_equal(service_run(&nothing, "--check"), 1); /* no store, and none is made */
     assert_int_not_equal(access(nothing.data, F_OK), 0);

@@ -1,0 +1,183 @@
+/* Who has confirmed a deactivation. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "events/registry_internal.h"
+
+/* ---- keeping */
+
+static void drop_receipt(struct registry *registry, struct receipt *receipt)
+{
+    TAILQ_REMOVE(&registry->receipts, receipt, entry);
+    registry->receipt_count--;
+    registry->line_count -= receipt->count;
+    free(receipt);
+}
+
+void receipts_clear(struct registry *registry)
+{
+    while (!TAILQ_EMPTY(&registry->receipts))
+        drop_receipt(registry, TAILQ_FIRST(&registry->receipts));
+}
+
+_Static_assert(LIMIT_RECEIPT_LINES >= LIMIT_SUBSCRIBERS, "the newest receipt has room");
+
+static void keep_receipt(struct registry *registry, struct receipt *receipt)
+{
+    TAILQ_INSERT_TAIL(&registry->receipts, receipt, entry);
+    registry->receipt_count++;
+    registry->line_count += receipt->count;
+    while (registry->receipt_count > LIMIT_RECEIPTS || registry->line_count > LIMIT_RECEIPT_LINES)
+        drop_receipt(registry, TAILQ_FIRST(&registry->receipts));
+}
+
+static struct receipt *find_receipt(const struct registry *registry, uint64_t environment_id, const char *kid)
+{
+    struct receipt *receipt;
+    TAILQ_FOREACH(receipt, &registry->receipts, entry)
+    if (receipt->environment_id == environment_id && strcmp(receipt->kid, kid) == 0) return receipt;
+    return NULL;
+}
+
+/* ---- opening */
+
+static int compare_lines(const void *a, const void *b)
+{
+    const struct registry_line *x = a, *y = b;
+    return memcmp(x->subscriber.id, y->subscriber.id, REGISTRY_ID);
+}
+
+/* A snapshot taken between the swap and now may have been confirmed already. */
+static void fill_lines(struct receipt *receipt, const struct group *group)
+{
+    struct member *member;
+    TAILQ_FOREACH(member, &group->members, of_group)
+    {
+        struct registry_line *line = &receipt->lines[receipt->count++];
+        members_describe(member->subscriber, member, &line->subscriber);
+        line->confirmed = member->revision >= receipt->revision;
+        line->confirmed_ns = line->confirmed ? receipt->swapped_ns : 0;
+    }
+    qsort(receipt->lines, receipt->count, sizeof *receipt->lines, compare_lines);
+}
+
+jwkd_status registry_open_receipt(
+    struct registry *registry, const struct registry_receipt_key *key, uint64_t swapped_ns)
+{
+    pthread_mutex_lock(&registry->lock);
+    bool dropped = members_drop_ended(registry, swapped_ns);
+    const struct group *group = members_group(registry, key->environment_id);
+    size_t count = group ? group->count : 0;
+    struct receipt *receipt = calloc(1, sizeof *receipt + count * sizeof *receipt->lines);
+    if (receipt) {
+        receipt->environment_id = key->environment_id;
+        snprintf(receipt->kid, sizeof receipt->kid, "%s", key->kid);
+        receipt->revision = key->revision;
+        receipt->swapped_ns = swapped_ns;
+        if (group) fill_lines(receipt, group);
+        keep_receipt(registry, receipt);
+    }
+    registry_unlock(registry, dropped);
+    return receipt ? JWKD_OK : JWKD_NO_MEMORY;
+}
+
+/* ---- what happens to a member */
+
+static struct registry_line *find_line(struct receipt *receipt, const struct subscriber *subscriber)
+{
+    struct registry_line wanted;
+    memcpy(wanted.subscriber.id, subscriber->id, REGISTRY_ID);
+    return bsearch(&wanted, receipt->lines, receipt->count, sizeof wanted, compare_lines);
+}
+
+/* Those that the member has not confirmed yet. */
+static bool open_for(const struct receipt *receipt, const struct member *member)
+{
+    return receipt->environment_id == member->group->environment_id && receipt->revision > member->revision;
+}
+
+void receipts_confirm(
+    struct registry *registry, const struct member *member, uint64_t revision, uint64_t now_ns)
+{
+    struct receipt *receipt;
+    TAILQ_FOREACH(receipt, &registry->receipts, entry)
+    {
+        if (!open_for(receipt, member) || receipt->revision > revision) continue;
+        struct registry_line *line = find_line(receipt, member->subscriber);
+        if (!line || line->confirmed) continue;
+        line->confirmed = true;
+        line->confirmed_ns = now_ns;
+    }
+}
+
+void receipts_leave(struct registry *registry, const struct member *member)
+{
+    struct receipt *receipt;
+    TAILQ_FOREACH(receipt, &registry->receipts, entry)
+    {
+        struct registry_line *line =
+            open_for(receipt, member) ? find_line(receipt, member->subscriber) : NULL;
+        if (line) line->left = true;
+    }
+}
+
+/* ---- reading */
+
+static void refresh(const struct registry *registry, struct registry_line *line)
+{
+    const struct subscriber *subscriber = members_find(registry, line->subscriber.id);
+    const struct member *member = subscriber ? members_of(subscriber, line->subscriber.environment_id) : NULL;
+    line->gone = !member;
+    if (member) members_describe(subscriber, member, &line->subscriber);
+}
+
+/* Whether it cannot accept the key any more, whatever happens. */
+static bool settled(const struct registry_line *line)
+{
+    return line->confirmed || line->left || (line->gone && !line->subscriber.serves_stale);
+}
+
+/* Whether it may accept the key for ever: it serves stale keys and may not have heard of this one's end, be
+ * it registered still or cut off. */
+static bool boundless(const struct registry_line *line)
+{
+    return line->subscriber.serves_stale && !line->confirmed && !line->left;
+}
+
+static jwkd_status copy_receipt(const struct registry *registry, const struct receipt *receipt,
+    uint64_t now_ns, struct registry_receipt *out)
+{
+    struct registry_line *lines = calloc(receipt->count + 1, sizeof *lines);
+    if (!lines) return JWKD_NO_MEMORY;
+    memcpy(lines, receipt->lines, receipt->count * sizeof *lines);
+    *out = (struct registry_receipt){.revision = receipt->revision,
+        .swapped_ns = receipt->swapped_ns,
+        .effective_ns = receipt->swapped_ns + registry_horizon_ns(registry),
+        .complete = registry_knows_all(registry, now_ns),
+        .lines = lines,
+        .count = receipt->count};
+    for (size_t i = 0; i < receipt->count; i++) {
+        refresh(registry, &lines[i]);
+        out->complete &= settled(&lines[i]);
+        out->unbounded |= boundless(&lines[i]);
+    }
+    return JWKD_OK;
+}
+
+jwkd_status registry_read_receipt(struct registry *registry, uint64_t environment_id, const char *kid,
+    uint64_t now_ns, struct registry_receipt *out)
+{
+    jwkd_status status = JWKD_NOT_FOUND;
+    pthread_mutex_lock(&registry->lock);
+    bool dropped = members_drop_ended(registry, now_ns);
+    const struct receipt *receipt = find_receipt(registry, environment_id, kid);
+    if (receipt) status = copy_receipt(registry, receipt, now_ns, out);
+    registry_unlock(registry, dropped);
+    return status;
+}
+
+void registry_receipt_clear(struct registry_receipt *receipt)
+{
+    free(receipt->lines);
+    *receipt = (struct registry_receipt){0};
+}
