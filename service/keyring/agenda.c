@@ -297,10 +297,9 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
     return JWKD_OK;
 }
 
-void agenda_run(struct batch *batch, bool *out_broken)
+void agenda_run(struct batch *batch, struct moment now, bool *out_broken)
 {
     struct keyring *keyring = batch->keyring;
-    struct moment now = moment_now();
     for (size_t i = 0; i < keyring->agenda_count && !*out_broken; i++) {
         struct agenda_entry *entry = &keyring->agenda[i];
         jwkd_status status = run_entry(batch, entry, now, out_broken);

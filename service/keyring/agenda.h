@@ -23,7 +23,7 @@ jwkd_status agenda_load(struct keyring *keyring) MUST_CHECK;
 void agenda_clear(struct keyring *keyring);
 
 /* Carries out in the batch what is due; *out_broken: the batch must be given up. */
-void agenda_run(struct batch *batch, bool *out_broken);
+void agenda_run(struct batch *batch, struct moment now, bool *out_broken);
 /* When there will be something to do, as far as is known now. UINT64_MAX: nothing. */
 uint64_t agenda_next_ns(struct keyring *keyring, struct moment now);
 /* Whether anything that confirmations can bring forward is waiting; any thread. */
