@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "keyring/changes.h"
-#include "keyring/operation.h"
+#include "keyring/promotion.h"
 
 /* An environment of which something is expected. */
 struct agenda_entry {

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "keyring/message.h"
-#include "keyring/operation.h"
+#include "keyring/promotion.h"
 #include "keyring/rows.h"
 
 /* From here on the batch is being written to: a failure spoils it. */

@@ -1,7 +1,7 @@
 #include "keyring/edit.h"
 
 #include "keyring/message.h"
-#include "keyring/operation.h"
+#include "keyring/promotion.h"
 #include "keyring/rows.h"
 
 jwkd_status edit_begin(struct edit *edit, struct batch *batch, const char *name, jwkd_error *error)

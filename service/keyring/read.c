@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "keyring/internal.h"
 #include "keyring/message.h"
-#include "keyring/operation.h"
+#include "keyring/promotion.h"
 
 #define OUT_OF_MEMORY(error) fail(error, JWKD_NO_MEMORY, "out of memory for the answer")
 

@@ -1,4 +1,4 @@
-#include "keyring/operation.h"
+#include "keyring/promotion.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Promotions as durable operations: begun with the publication of a key, ended with its promotion or by another decision. */
-#ifndef KEYRING_OPERATION_H
-#define KEYRING_OPERATION_H
+#ifndef KEYRING_PROMOTION_H
+#define KEYRING_PROMOTION_H
 
 #include "domain/promotion.h"
 #include "keyring/edit.h"
