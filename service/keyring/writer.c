@@ -371,7 +371,7 @@ static jwkd_status commit(struct round *round, jwkd_error *error)
     return batch_commit(&round->batch, error);
 }
 
-static void finish_round(struct round *round)
+static jwkd_status finish_round(struct round *round)
 {
     struct keyring *keyring = round->batch.keyring;
     jwkd_error error = {0};
@@ -385,6 +385,7 @@ static void finish_round(struct round *round)
     else free_pendings(round->waiting);
     batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
     answer_all(round, status, &error);
+    return status;
 }
 
 static jwkd_status begin_round(struct round *round, struct keyring *keyring)
@@ -407,15 +408,19 @@ static void accept_keys(struct keyring *keyring, struct round *round, struct rea
     finish_round(round);
 }
 
-static void expire(struct keyring *keyring, struct round *round)
+/* True when there are more: the next round goes on with them, between the changes that wait. */
+static bool expire(struct keyring *keyring, struct round *round)
 {
     int64_t now = clock_wall_sec();
-    if (now - keyring->answers_expired_at < EXPIRE_EVERY_SEC && now >= keyring->answers_expired_at) return;
+    bool more = false;
+    if (now - keyring->answers_expired_at < EXPIRE_EVERY_SEC && now >= keyring->answers_expired_at) return false;
     keyring->answers_expired_at = now;
-    if (store_condition(keyring->options.store) != STORE_READ_WRITE) return;
-    if (begin_round(round, keyring) != JWKD_OK) return;
-    round->spoiled = rows_expire_answers(&round->batch) != JWKD_OK;
-    finish_round(round);
+    if (store_condition(keyring->options.store) != STORE_READ_WRITE) return false;
+    if (begin_round(round, keyring) != JWKD_OK) return false;
+    round->spoiled = rows_expire_answers(&round->batch, &more) != JWKD_OK;
+    if (finish_round(round) != JWKD_OK || !more) return false;
+    keyring->answers_expired_at = 0;
+    return true;
 }
 
 /* What waits, bounded; the rest and what must not be in the same batch stays queued. */
@@ -434,11 +439,12 @@ static struct keyring_command *run_commands(struct keyring *keyring, struct roun
 
 /* ---- the thread ---- */
 
-static bool wait_for_work(struct keyring *keyring, struct keyring_command **out_commands, struct ready_key **out_made)
+static bool wait_for_work(struct keyring *keyring, time_t most_sec, struct keyring_command **out_commands,
+    struct ready_key **out_made)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WAKE_EVERY_SEC;
+    until.tv_sec += most_sec;
     pthread_mutex_lock(&keyring->queue_lock);
     int result = 0;
     while (!keyring->queue_head && !keyring->made && !keyring->stopping && result != ETIMEDOUT)
@@ -467,8 +473,8 @@ static void *write_changes(void *argument)
     do {
         accept_keys(keyring, round, made);
         demand_keys(keyring);
-        expire(keyring, round);
-        if (!wait_for_work(keyring, &commands, &made)) break;
+        bool more = expire(keyring, round);
+        if (!wait_for_work(keyring, more ? 0 : WAKE_EVERY_SEC, &commands, &made)) break;
         while (commands) commands = run_commands(keyring, round, commands);
     } while (true);
     free(round);
