@@ -152,7 +152,6 @@ static jwkd_status decide(struct round *round, const struct change_request *chan
     jwkd_error error = {0};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, change->request);
-    size_t writes_before = batch->write_count;
     bool broken = false;
     jwkd_status status = change_decide(batch, change, &reply, &broken, &error);
     if (status == JWKD_IN_PROGRESS) {
@@ -164,9 +163,10 @@ static jwkd_status decide(struct round *round, const struct change_request *chan
             batch->waiting++;
         }
     }
+    /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
+    if (status == JWKD_OK) broken = keep_answer(batch, change, &reply) != JWKD_OK;
     /* Decided against what is not committed yet: if the commit fails, so does this answer, written or not. */
     *out_changed = batch->write_count != 0;
-    if (status == JWKD_OK && batch->write_count != writes_before) broken = keep_answer(batch, change, &reply) != JWKD_OK;
     round->spoiled |= broken;
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;

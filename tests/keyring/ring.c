@@ -220,7 +220,7 @@ jwkd_status ring_sign(struct ring *ring, const char *name)
     return status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[0]->status : status;
 }
 
-Jwkd__V1__KeyState ring_key_state(struct ring *ring, const char *name, const char *kid)
+static Jwkd__V1__KeyState look_at_key(struct ring *ring, const char *name, const char *kid, bool *out_primary)
 {
     uint8_t id[16];
     Jwkd__V1__GetKeyRequest get = JWKD__V1__GET_KEY_REQUEST__INIT;
@@ -232,5 +232,20 @@ Jwkd__V1__KeyState ring_key_state(struct ring *ring, const char *name, const cha
     jwkd_error error = {0};
     reply_init(&reply, &request);
     jwkd_status status = keyring_get_key(ring->keyring, &request, &reply, &error);
-    return status == JWKD_OK ? reply.message.key->key->state : JWKD__V1__KEY_STATE__KEY_STATE_NONE;
+    if (status != JWKD_OK) return JWKD__V1__KEY_STATE__KEY_STATE_NONE;
+    *out_primary = reply.message.key->key->primary;
+    return reply.message.key->key->state;
+}
+
+Jwkd__V1__KeyState ring_key_state(struct ring *ring, const char *name, const char *kid)
+{
+    bool primary;
+    return look_at_key(ring, name, kid, &primary);
+}
+
+bool ring_is_primary(struct ring *ring, const char *name, const char *kid)
+{
+    bool primary = false;
+    look_at_key(ring, name, kid, &primary);
+    return primary;
 }

@@ -22,12 +22,62 @@ static void repetition__of_a_change_gets_its_answer(void **state)
     assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
 }
 
+static Jwkd__V1__Request set_primary_request(struct ring *ring, uint8_t id[16], Jwkd__V1__SetPrimaryRequest *operation,
+    char *kid)
+{
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_SET_PRIMARY);
+    *operation = (Jwkd__V1__SetPrimaryRequest)JWKD__V1__SET_PRIMARY_REQUEST__INIT;
+    operation->environment = wire_text("shop");
+    operation->kid = kid;
+    request.set_primary = operation;
+    return request;
+}
+
+/* It must not be carried out late either: here it would take the primary key away from the newer one. */
+static void repetition__of_what_changed_nothing_gets_its_answer(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1], other[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    uint8_t id[16];
+    Jwkd__V1__SetPrimaryRequest operation;
+    Jwkd__V1__Request request = set_primary_request(ring, id, &operation, kid);
+    CLEANUP(arena_clear) struct arena first_arena, arena;
+    const Jwkd__V1__Reply *first = ring_change(ring, &request, &first_arena); /* it is primary already */
+    assert_int_equal(first->status, JWKD_OK);
+    ring_generate(ring, "shop", other);
+    const Jwkd__V1__Reply *reply = ring_change(ring, &request, &arena);
+    assert_int_equal(reply->status, JWKD_OK);
+    assert_int_equal(reply->key->state->revision, first->key->state->revision);
+    assert_true(ring_is_primary(ring, "shop", other));
+    operation.kid = other;
+    assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
+}
+
+/* An answer that cannot be kept must not be given: its repetition might get another one. */
+static void answer__that_cannot_be_kept_is_not_given(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    uint8_t id[16];
+    Jwkd__V1__SetPrimaryRequest operation;
+    Jwkd__V1__Request request = set_primary_request(ring, id, &operation, kid);
+    memory_next(ring->memory, "answer/", MEMORY_REFUSED);
+    assert_int_equal(ring_status(ring, &request), JWKD_UNAVAILABLE);
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup, ring_teardown)
 
 int main(void)
 {
     const struct CMUnitTest cases[] = {
         CASE(repetition__of_a_change_gets_its_answer),
+        CASE(repetition__of_what_changed_nothing_gets_its_answer),
+        CASE(answer__that_cannot_be_kept_is_not_given),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
