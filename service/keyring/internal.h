@@ -5,18 +5,9 @@
 #include <pthread.h>
 
 #include "keyring/keyring.h"
+#include "keyring/pending.h"
 #include "keyring/reserve.h"
 #include "records.pb-c.h"
-
-/* A generation that waits for its key. */
-struct pending {
-    struct pending *next;
-    const struct key_type *type;
-    char *principal;
-    uint64_t environment_id;       /* a new environment of the same name is another */
-    struct buffer request;         /* packed */
-    struct buffer shown;           /* the answer once it is there, when it is to be handed out once only */
-};
 
 struct keyring {
     struct keyring_options options;

@@ -6,6 +6,7 @@
 #define KEYRING_KEYRING_H
 
 #include "events/publisher.h"
+#include "keyring/operation.h"
 #include "keyring/reply.h"
 #include "signer/signer.h"
 #include "store/store.h"
@@ -59,7 +60,7 @@ struct keyring_command {
     struct buffer sealed;                     /* an import, read and sealed ahead */
     struct jwk *jwk;
     char owner[17];
-    uint8_t digest[32];
+    uint8_t digest[OPERATION_DIGEST_SIZE];
 };
 
 /* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). */
