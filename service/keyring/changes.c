@@ -216,6 +216,7 @@ static jwkd_status note_work(struct batch *batch, const struct change_request *c
     row.principal = wire_text(change->principal);
     row.environment_id = environment_id;
     row.request = wire_bytes(buffer_bytes(&packed));
+    row.digest = wire_bytes(bytes_of(change->digest, OPERATION_DIGEST_SIZE));
     return batch_put_message(batch, name, &row.base, STORE_ANY);
 }
 

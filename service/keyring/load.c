@@ -105,7 +105,8 @@ static jwkd_status read_work(const struct store_row *row, struct pending **out)
     const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
     if (request->operation_case != JWKD__V1__REQUEST__OPERATION_GENERATE) return JWKD_CORRUPT;
     uint8_t digest[OPERATION_DIGEST_SIZE];
-    TRY(operation_digest(request, digest));
+    if (work->digest.len == sizeof digest) memcpy(digest, work->digest.data, sizeof digest);
+    else TRY(operation_digest(request, digest)); /* of a version that did not keep it */
     return pending_new(request, work->principal, digest, work->environment_id, out);
 }
 
