@@ -63,7 +63,7 @@ struct keyring_command {
     uint8_t digest[OPERATION_DIGEST_SIZE];
 };
 
-/* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). */
+/* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). Does nothing for a repeated request. */
 jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
 /* Queues the change. BUSY: the queue is full. CLOSED: stopping. Otherwise `done` will be called. */
 jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;

@@ -110,6 +110,30 @@ static void repetition__with_unknown_fields_outlives_a_restart(void **state)
     assert_int_not_equal(ring_status(ring, &request), JWKD_CONFLICT);
 }
 
+/* Even when it could not be carried out any more: here the environment is gone. */
+static void repetition__of_an_import_gets_its_answer(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16], other_id[16];
+    CLEANUP(buffer_clear) struct buffer key = fixture_read("rsa-2048.jwk");
+    Jwkd__V1__ImportRequest import = JWKD__V1__IMPORT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_IMPORT);
+    import.environment = wire_text("shop");
+    import.private_key = wire_bytes(buffer_bytes(&key));
+    request.import = &import;
+    ring_create(ring, "shop");
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    Jwkd__V1__DeleteEnvironmentRequest delete = JWKD__V1__DELETE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request deletion = ring_request(ring, other_id, JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT);
+    delete.name = wire_text("shop");
+    delete.with_live_keys = true;
+    deletion.delete_environment = &delete;
+    assert_int_equal(ring_status(ring, &deletion), JWKD_OK);
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    import.hold = true;
+    assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup, ring_teardown)
 
 int main(void)
@@ -119,6 +143,7 @@ int main(void)
         CASE(repetition__of_what_changed_nothing_gets_its_answer),
         CASE(repetition__with_unknown_fields_collects_its_key),
         CASE(repetition__with_unknown_fields_outlives_a_restart),
+        CASE(repetition__of_an_import_gets_its_answer),
         CASE(answer__that_cannot_be_kept_is_not_given),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
