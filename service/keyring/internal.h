@@ -9,6 +9,9 @@
 #include "keyring/reserve.h"
 #include "records.pb-c.h"
 
+/* What to do about a keyring that is estranged from its store. */
+#define KEYRING_RESTART "restart jwkd, then repeat the request with the same request id"
+
 struct keyring {
     struct keyring_options options;
     struct publisher *publisher;
@@ -34,6 +37,7 @@ struct keyring {
     struct pending *shown;         /* done, with an answer that is handed out to the first who asks again */
     struct reserve *reserve;       /* has a lock of its own, taken after none of ours */
     int64_t answers_expired_at;
+    bool estranged;                /* the store may hold a change that is not known here: nothing may be built on either */
 
     atomic_uint_fast64_t tokens_signed, tokens_verified, changes, commits;
 };

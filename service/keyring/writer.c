@@ -153,7 +153,10 @@ static void decide_command(struct round *round, struct keyring_command *command)
     struct change_request change = {.request = command->request, .principal = command->principal,
         .digest = command->digest, .prepared = command};
     jwkd_error error = {0};
-    decided->status = operation_digest(command->request, command->digest);
+    /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
+    if (round->batch.keyring->estranged)
+        decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    else decided->status = operation_digest(command->request, command->digest);
     if (decided->status == JWKD_OK)
         decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
     if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
