@@ -213,6 +213,7 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
     environment->revision = stored->state->revision;
     environment->row_revision = row->revision;
     environment->created_at = stored->created_at;
+    environment->largest_lifetime_sec = stored->largest_token_lifetime_sec; /* 0 in older rows */
     *out = TAKE(environment);
     return JWKD_OK;
 }
