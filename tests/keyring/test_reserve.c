@@ -1,5 +1,6 @@
 #include "keyring/ring.h"
 
+#include "keyring/reserve.h"
 #include "records.pb-c.h"
 
 /* A key whose row is whole but whose sealed bytes belong to something else. `name` receives the row's. */
@@ -33,10 +34,69 @@ static void reserve__drops_keys_that_do_not_open(void **state)
     ring_close(&ring);
 }
 
+/* P-256 is used up as fast as it is made. */
+struct busy {
+    struct reserve *reserve;
+    const struct key_type *used_up;
+    atomic_uint others;
+};
+
+static void on_key(void *context, struct ready_key *key)
+{
+    struct busy *busy = context;
+    const struct key_type *type = key->type;
+    reserve_put(busy->reserve, key);
+    if (type == busy->used_up) ready_key_free(reserve_take(busy->reserve, type));
+    else busy->others++;
+}
+
+static void on_trouble(void *context, jwkd_status status, const char *message)
+{
+    (void)context, (void)status;
+    fail_msg("%s", message);
+}
+
+static void check_turns(bool waited_for)
+{
+    struct fixture signing;
+    struct busy busy = {0};
+    const struct key_type *other;
+    fixture_open(&signing, 0);
+    struct reserve_options options = {.signer = signing.signer, .wanted = waited_for ? 0 : 2, .deliver = on_key,
+        .on_trouble = on_trouble, .context = &busy};
+    assert_int_equal(reserve_new(&options, &busy.reserve), JWKD_OK);
+    assert_int_equal(alg_key_type(ALG_ES256, 0, &busy.used_up), JWKD_OK);
+    assert_int_equal(alg_key_type(ALG_ES384, 0, &other), JWKD_OK);
+    const struct key_type *const types[] = {busy.used_up, other};
+    for (size_t i = 0; i < 2; i++) {
+        if (waited_for) reserve_demand(busy.reserve, types[i], 2);
+        else reserve_use(busy.reserve, types[i]);
+    }
+    assert_int_equal(reserve_start(busy.reserve), JWKD_OK);
+    AWAIT(busy.others == 2);
+    reserve_stop(busy.reserve);
+    reserve_free(busy.reserve);
+    fixture_close(&signing);
+}
+
+static void reserve__fills_all_types_in_turn(void **state)
+{
+    (void)state;
+    check_turns(false);
+}
+
+static void reserve__makes_what_is_waited_for_in_turn(void **state)
+{
+    (void)state;
+    check_turns(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(reserve__drops_keys_that_do_not_open),
+        cmocka_unit_test(reserve__fills_all_types_in_turn),
+        cmocka_unit_test(reserve__makes_what_is_waited_for_in_turn),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
