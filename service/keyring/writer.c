@@ -10,7 +10,7 @@
 enum {
     BATCH_COMMANDS = 64,          /* changes committed together */
     BATCH_ROWS = 4096,            /* a round with more rows takes no further change */
-    DEFAULT_QUEUE = 32,           /* each waiting change holds a context of the RPC server */
+    DEFAULT_QUEUE = 32,
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
     SHOWN_ONCE = 64,              /* answers kept in memory until they are collected */
@@ -437,9 +437,16 @@ static void deliver(void *context, struct ready_key *key)
 
 static void making_failed(void *context, jwkd_status status, const char *message) { trouble(context, status, message); }
 
+static unsigned queue_limit(const struct keyring *keyring)
+{
+    return keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
+}
+
+unsigned keyring_change_capacity(const struct keyring *keyring) { return 2 * queue_limit(keyring); }
+
 jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
-    unsigned limit = keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
+    unsigned limit = queue_limit(keyring);
     jwkd_status status = JWKD_OK;
     command->next = NULL;
     pthread_mutex_lock(&keyring->queue_lock);

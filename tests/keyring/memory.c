@@ -17,6 +17,7 @@ struct memory {
     const char *prefix; /* of the commit that has the outcome; static storage */
     enum memory_outcome outcome;
     bool lost, held;
+    unsigned waiting;
 };
 
 static const uint8_t MAC_KEY[STORE_MAC_KEY_SIZE] = "the MAC key that the tests use.";
@@ -86,7 +87,9 @@ static jwkd_status engine_list(void *engine, struct bytes prefix, struct bytes a
 {
     struct memory *memory = engine;
     pthread_mutex_lock(&memory->lock);
+    memory->waiting++;
     while (memory->held) pthread_cond_wait(&memory->released, &memory->lock);
+    memory->waiting--;
     jwkd_status status = memory->lost ? JWKD_UNAVAILABLE : JWKD_OK;
     for (struct memory_row *row = memory->rows; row && status == JWKD_OK; row = row->next) {
         struct bytes key = buffer_bytes(&row->key);
@@ -184,6 +187,14 @@ void memory_hold(struct memory *memory, bool held)
     memory->held = held;
     pthread_cond_broadcast(&memory->released);
     pthread_mutex_unlock(&memory->lock);
+}
+
+unsigned memory_waiting(struct memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    unsigned waiting = memory->waiting;
+    pthread_mutex_unlock(&memory->lock);
+    return waiting;
 }
 
 size_t memory_count(struct memory *memory, const char *prefix)

@@ -24,6 +24,8 @@ void memory_mend(struct memory *memory);
 
 /* While held, listings wait. */
 void memory_hold(struct memory *memory, bool held);
+/* How many of them do. */
+unsigned memory_waiting(struct memory *memory);
 
 /* How many rows begin with `prefix`. */
 size_t memory_count(struct memory *memory, const char *prefix);
