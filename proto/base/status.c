@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 struct status_row {
     const char *name;
     int http;
@@ -82,6 +84,7 @@ jwkd_status fail(jwkd_error *error, jwkd_status status, const char *format, ...)
         error->status = status;
         vsnprintf(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
+        utf8_trim(error->message);
     }
     return status;
 }

@@ -6,7 +6,8 @@
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* Sets *error (when not NULL) to status and the formatted message; returns status. */
+/* Sets *error (when not NULL) to status and the formatted message; returns status. The message is UTF-8 whatever is put into it: what
+ * is no whole character is left out, so that texts may be cut anywhere. */
 jwkd_status fail(jwkd_error *error, jwkd_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

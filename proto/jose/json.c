@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "jose/json_names.h"
-#include "jose/utf8.h"
 
 struct parser {
     struct json *json;

@@ -1,6 +1,7 @@
 /* Looking into a parsed document, and writing a string. */
 #include "jose/json.h"
-#include "jose/utf8.h"
+
+#include "base/utf8.h"
 
 int json_member(const struct json *json, int object, const char *name)
 {

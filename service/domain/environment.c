@@ -1,6 +1,6 @@
 #include "domain/environment.h"
 
-#include "jose/utf8.h"
+#include "base/utf8.h"
 
 enum {
     DEFAULT_MAX_LIFETIME_SEC = 3600,

@@ -164,31 +164,50 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, bool hold, c
     return answer_key(edit, index, show, reply);
 }
 
-static jwkd_status generate_from(struct edit *edit, const Jwkd__V1__GenerateRequest *request, enum alg alg,
-    struct ready_key *ready, bool *broken, struct reply *reply, jwkd_error *error)
+/* From the reserve to an environment. CORRUPT: the key does not open and never will. */
+static jwkd_status rebind(const struct edit *edit, const struct ready_key *ready, enum alg alg, struct ring_key **out)
 {
     CLEANUP(ring_key_unref_at) struct ring_key *key = ring_key_new();
-    if (!key) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    if (!key) return JWKD_NO_MEMORY;
     TRY(jwk_with_alg(ready->jwk, alg, &key->jwk));
     struct signer_key sealed = {.owner = RESERVE_OWNER, .kid = jwk_kid(ready->jwk), .alg = jwk_alg(ready->jwk),
         .sealed = buffer_bytes(&ready->sealed)};
-    jwkd_status status =
-        signer_rebind(edit->batch->keyring->options.signer, &sealed, edit->after->owner, &key->sealed);
-    if (status != JWKD_OK) return fail(error, status, "a key of the reserve does not open: %s", jwkd_status_text(status));
-    TRY(publish(edit, key, request->hold, request->invalidate_kid, true, broken, reply, error));
-    return ready->stored ? rows_erase_ready_key(edit->batch, ready) : JWKD_OK;
+    TRY(signer_rebind(edit->batch->keyring->options.signer, &sealed, edit->after->owner, &key->sealed));
+    *out = TAKE(key);
+    return JWKD_OK;
 }
 
-jwkd_status change_pack_work(const Jwkd__V1__Request *request, struct buffer *out)
+/* With the batch the key is gone for good, its row too, or back in the reserve. */
+static jwkd_status use_up(struct batch *batch, struct ready_key *ready)
 {
-    Jwkd__V1__GenerateRequest generation = *request->generate;
-    Jwkd__V1__Request kept = JWKD__V1__REQUEST__INIT;
-    generation.base.n_unknown_fields = 0;
-    kept.version = request->version;
-    kept.request_id = request->request_id;
-    kept.operation_case = JWKD__V1__REQUEST__OPERATION_GENERATE;
-    kept.generate = &generation;
-    return wire_pack(&kept.base, out);
+    ready->next = batch->taken;
+    batch->taken = ready;
+    return ready->stored ? rows_erase_ready_key(batch, ready) : JWKD_OK;
+}
+
+/* A ready key, bound to the environment; *out_ready is NULL when there is none. One that does not open would fail whoever
+ * takes it next as well: it is dropped, and another one taken. */
+static jwkd_status take_ready(struct edit *edit, const struct key_type *type, enum alg alg, struct ready_key **out_ready,
+    struct ring_key **out_key, bool *broken, jwkd_error *error)
+{
+    struct keyring *keyring = edit->batch->keyring;
+    for (struct ready_key *ready; (ready = reserve_take(keyring->reserve, type)) != NULL;) {
+        jwkd_status status = rebind(edit, ready, alg, out_key);
+        if (status == JWKD_OK) {
+            *out_ready = ready;
+            return JWKD_OK;
+        }
+        if (status != JWKD_CORRUPT) {
+            reserve_put(keyring->reserve, ready);
+            return fail(error, status, "a key of the reserve cannot be used: %s", jwkd_status_text(status));
+        }
+        keyring->options.on_trouble(keyring->options.context, status, "a key of the reserve does not open and is dropped");
+        SPOILS(broken);
+        TRY(use_up(edit->batch, ready));
+        *broken = false;
+    }
+    *out_ready = NULL;
+    return JWKD_OK;
 }
 
 static jwkd_status note_work(struct batch *batch, const struct change_request *change, uint64_t environment_id)
@@ -196,11 +215,12 @@ static jwkd_status note_work(struct batch *batch, const struct change_request *c
     char name[ROW_KEY_SIZE];
     rows_request_name("work", wire_view(change->request->request_id), change->principal, name);
     CLEANUP(buffer_clear) struct buffer packed = {0};
-    TRY(change_pack_work(change->request, &packed));
+    TRY(pending_pack(change->request, &packed));
     Jwkd__Row__Work row = JWKD__ROW__WORK__INIT;
     row.principal = wire_text(change->principal);
     row.environment_id = environment_id;
     row.request = wire_bytes(buffer_bytes(&packed));
+    row.digest = wire_bytes(bytes_of(change->digest, OPERATION_DIGEST_SIZE));
     return batch_put_message(batch, name, &row.base, STORE_ANY);
 }
 
@@ -219,7 +239,9 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
     TRY(plan_publish(&view, request->hold, request->invalidate_kid, &plan, error));
     struct reserve *reserve = edit->batch->keyring->reserve;
     reserve_use(reserve, type);
-    struct ready_key *ready = reserve_take(reserve, type);
+    struct ready_key *ready;
+    CLEANUP(ring_key_unref_at) struct ring_key *key = NULL;
+    TRY(take_ready(edit, type, alg, &ready, &key, broken, error));
     if (!ready) {
         if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->invalidate_kid) > LIMIT_WORK)
             return fail(error, JWKD_INVALID_ARGUMENT, "the request is too long");
@@ -231,14 +253,13 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
         return fail(error, JWKD_IN_PROGRESS,
             "a key is being made; repeat the request with the same request id to collect the answer");
     }
-    jwkd_status status = generate_from(edit, request, alg, ready, broken, reply, error);
-    ready->next = edit->batch->taken; /* back into the reserve, or freed, with the batch */
-    edit->batch->taken = ready;
+    jwkd_status status = publish(edit, key, request->hold, request->invalidate_kid, true, broken, reply, error);
     if (status != JWKD_OK && !*broken) {
-        edit->batch->taken = ready->next;
         reserve_put(reserve, ready);
+        return status;
     }
-    return status;
+    jwkd_status used_up = use_up(edit->batch, ready);
+    return status == JWKD_OK ? used_up : status;
 }
 
 static jwkd_status import(struct edit *edit, const struct change_request *change, bool *broken, struct reply *reply,

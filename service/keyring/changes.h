@@ -14,12 +14,9 @@ struct change_request {
 
 /* Decides. JWKD_OK: the batch holds the change and `reply` the answer that takes effect once it is committed (nothing in the batch:
  * nothing changed). IN_PROGRESS: a generation waits for its key, noted durably by the batch. Other failures leave the batch
- * as it was, unless *out_broken is set: then it must be given up. */
+ * as it was, but for ready keys that did not open and are dropped; unless *out_broken is set: then it must be given up. */
 jwkd_status change_decide(struct batch *batch, const struct change_request *change, struct reply *reply,
     bool *out_broken, jwkd_error *error) MUST_CHECK;
-
-/* What is kept of a generation that waits: what it asks for, and neither credential nor fields that are not known. */
-jwkd_status change_pack_work(const Jwkd__V1__Request *request, struct buffer *out) MUST_CHECK;
 
 /* The type of key that a generation wants, as things stand. */
 jwkd_status change_key_type(const struct ring_environment *environment, const Jwkd__V1__GenerateRequest *request,

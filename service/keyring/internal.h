@@ -5,18 +5,12 @@
 #include <pthread.h>
 
 #include "keyring/keyring.h"
+#include "keyring/pending.h"
 #include "keyring/reserve.h"
 #include "records.pb-c.h"
 
-/* A generation that waits for its key. */
-struct pending {
-    struct pending *next;
-    const struct key_type *type;
-    char *principal;
-    uint64_t environment_id;       /* a new environment of the same name is another */
-    struct buffer request;         /* packed */
-    struct buffer shown;           /* the answer once it is there, when it is to be handed out once only */
-};
+/* What to do about a keyring that is estranged from its store. */
+#define KEYRING_RESTART "restart jwkd, then repeat the request with the same request id"
 
 struct keyring {
     struct keyring_options options;
@@ -43,6 +37,7 @@ struct keyring {
     struct pending *shown;         /* done, with an answer that is handed out to the first who asks again */
     struct reserve *reserve;       /* has a lock of its own, taken after none of ours */
     int64_t answers_expired_at;
+    bool estranged;                /* the store may hold a change that is not known here: nothing may be built on either */
 
     atomic_uint_fast64_t tokens_signed, tokens_verified, changes, commits;
 };

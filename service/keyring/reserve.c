@@ -22,6 +22,7 @@ struct reserve {
     pthread_cond_t wake;
     struct shelf shelves[MAX_TYPES];
     size_t count;
+    size_t turn[2];       /* the shelf that the filler, and the maker, look at first */
     _Atomic bool stop;
     bool running;
     pthread_t filler, maker;
@@ -119,15 +120,24 @@ void reserve_put(struct reserve *reserve, struct ready_key *key)
     if (!shelf) ready_key_free(key);
 }
 
-/* What to make next: for the filler whatever is below its level, for the maker only what is waited for. */
+/* For the filler whatever is below its level, for the maker only what is waited for. */
+static bool is_short(const struct reserve *reserve, const struct shelf *shelf, bool only_waited_for)
+{
+    /* Who waits does not wait for the filler, which may not get a turn on a busy machine. */
+    unsigned target = only_waited_for ? shelf->waiting : shelf->in_use ? reserve->options.wanted : 0;
+    unsigned coming = only_waited_for ? shelf->urgent : shelf->making;
+    return shelf->ready + coming < target;
+}
+
+/* What to make next. The types take turns, or one that is used up as fast as it is made would leave none to the others. */
 static struct shelf *next_shelf(struct reserve *reserve, bool only_waited_for)
 {
+    size_t first = reserve->turn[only_waited_for];
     for (size_t i = 0; i < reserve->count; i++) {
-        struct shelf *shelf = &reserve->shelves[i];
-        /* Who waits does not wait for the filler, which may not get a turn on a busy machine. */
-        unsigned target = only_waited_for ? shelf->waiting : shelf->in_use ? reserve->options.wanted : 0;
-        unsigned coming = only_waited_for ? shelf->urgent : shelf->making;
-        if (shelf->ready + coming < target) return shelf;
+        size_t index = (first + i) % reserve->count;
+        if (!is_short(reserve, &reserve->shelves[index], only_waited_for)) continue;
+        reserve->turn[only_waited_for] = index + 1;
+        return &reserve->shelves[index];
     }
     return NULL;
 }

@@ -166,6 +166,7 @@ struct expiry {
     struct batch *batch;
     int64_t before;
     size_t left;
+    bool more;
     jwkd_status status;
 };
 
@@ -178,17 +179,21 @@ static bool expire_answer(void *context, const struct store_row *row)
     if (row->key.size <= head || row->key.size >= sizeof name) return true;
     memcpy(name, row->key.data, row->key.size);
     name[row->key.size] = '\0';
-    if ((int64_t)strtoull(name + strlen("answered/"), NULL, 16) >= expiry->before || expiry->left-- == 0) return false;
+    if ((int64_t)strtoull(name + strlen("answered/"), NULL, 16) >= expiry->before) return false;
+    expiry->more = expiry->left == 0;
+    if (expiry->more) return false;
+    expiry->left--;
     snprintf(answer, sizeof answer, "answer/%s", name + head);
     expiry->status = batch_erase(expiry->batch, answer);
     if (expiry->status == JWKD_OK) expiry->status = batch_erase(expiry->batch, name);
     return expiry->status == JWKD_OK;
 }
 
-jwkd_status rows_expire_answers(struct batch *batch)
+jwkd_status rows_expire_answers(struct batch *batch, bool *out_more)
 {
     struct expiry expiry = {.batch = batch, .before = batch->now - LIMIT_ANSWER_AGE_SEC, .left = EXPIRE_AT_ONCE};
     TRY(store_list(batch->keyring->options.store, bytes_of_text("answered/"), (struct bytes){0}, expire_answer, &expiry));
+    *out_more = expiry.more;
     return expiry.status;
 }
 
@@ -208,6 +213,7 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
     environment->revision = stored->state->revision;
     environment->row_revision = row->revision;
     environment->created_at = stored->created_at;
+    environment->largest_lifetime_sec = stored->largest_token_lifetime_sec; /* 0 in older rows */
     *out = TAKE(environment);
     return JWKD_OK;
 }

@@ -36,8 +36,8 @@ jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const 
 /* NOT_FOUND; CONFLICT when the request id was used for something else; else the packed reply is appended. */
 jwkd_status rows_get_answer(struct keyring *keyring, struct bytes request_id, const char *principal,
     const uint8_t digest[32], struct buffer *out) MUST_CHECK;
-/* Erases answers older than LIMIT_ANSWER_AGE_SEC, a bounded number a call. */
-jwkd_status rows_expire_answers(struct batch *batch) MUST_CHECK;
+/* Erases answers older than LIMIT_ANSWER_AGE_SEC, a bounded number a call; *out_more says that there are others. */
+jwkd_status rows_expire_answers(struct batch *batch, bool *out_more) MUST_CHECK;
 
 /* From rows; CORRUPT. */
 jwkd_status rows_read_environment(const struct store_row *row, struct ring_environment **out) MUST_CHECK;

@@ -1,6 +1,7 @@
-#include "jose/utf8.h"
+#include "base/utf8.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 static bool within(uint8_t byte, uint8_t low, uint8_t high)
 {
@@ -31,6 +32,19 @@ size_t utf8_size(const uint8_t *p, size_t left)
     for (size_t i = 2; i < size; i++)
         if (!within(p[i], 0x80, 0xbf)) return 0;
     return size;
+}
+
+void utf8_trim(char *text)
+{
+    const uint8_t *p = (const uint8_t *)text, *end = p + strlen(text);
+    uint8_t *out = (uint8_t *)text;
+    while (p < end) {
+        size_t size = utf8_size(p, (size_t)(end - p));
+        if (size) memmove(out, p, size);
+        out += size;
+        p += size ? size : 1;
+    }
+    *out = 0;
 }
 
 size_t utf8_write(uint32_t code_point, uint8_t *out)

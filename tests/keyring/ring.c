@@ -1,0 +1,251 @@
+#include "keyring/ring.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+void pause_shortly(void) { nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL); }
+
+static void on_trouble(void *context, jwkd_status status, const char *message)
+{
+    struct ring *ring = context;
+    pthread_mutex_lock(&ring->lock);
+    snprintf(ring->trouble, sizeof ring->trouble, "%s: %s", jwkd_status_name(status), message);
+    pthread_mutex_unlock(&ring->lock);
+}
+
+bool ring_complained(struct ring *ring, const char *text)
+{
+    pthread_mutex_lock(&ring->lock);
+    bool found = strstr(ring->trouble, text) != NULL;
+    pthread_mutex_unlock(&ring->lock);
+    return found;
+}
+
+static void check(jwkd_status status, const jwkd_error *error)
+{
+    if (status != JWKD_OK) fail_msg("%s: %s", jwkd_status_name(status), error->message);
+}
+
+void ring_open(struct ring *ring)
+{
+    *ring = (struct ring){.memory = memory_new()};
+    pthread_mutex_init(&ring->lock, NULL);
+    fixture_open(&ring->signing, 0);
+    ring->store = memory_open(ring->memory);
+}
+
+void ring_start(struct ring *ring)
+{
+    struct keyring_options options = {.store = ring->store, .signer = ring->signing.signer, .version = "test",
+        .on_trouble = on_trouble, .context = ring};
+    jwkd_error error = {0};
+    check(keyring_open(&options, &ring->keyring, &error), &error);
+    check(keyring_start(ring->keyring, NULL, &error), &error);
+}
+
+void ring_stop(struct ring *ring)
+{
+    keyring_close(ring->keyring);
+    ring->keyring = NULL;
+}
+
+void ring_restart(struct ring *ring)
+{
+    ring_stop(ring);
+    ring_start(ring);
+}
+
+void ring_close(struct ring *ring)
+{
+    ring_stop(ring);
+    store_close(ring->store);
+    memory_free(ring->memory);
+    fixture_close(&ring->signing);
+    pthread_mutex_destroy(&ring->lock);
+}
+
+int ring_setup(void **state)
+{
+    struct ring *ring = malloc(sizeof *ring);
+    if (!ring) return -1;
+    ring_open(ring);
+    ring_start(ring);
+    *state = ring;
+    return 0;
+}
+
+int ring_teardown(void **state)
+{
+    ring_close(*state);
+    free(*state);
+    return 0;
+}
+
+void ring_put(struct ring *ring, const char *key, struct bytes value)
+{
+    struct store_write write = {.key = bytes_of_text(key), .value = value, .expected = STORE_ANY};
+    jwkd_error error = {0};
+    check(store_commit(ring->store, &write, 1, false, NULL, &error), &error);
+}
+
+/* ---- changes ---- */
+
+Jwkd__V1__Request ring_request(struct ring *ring, uint8_t id[16], Jwkd__V1__Request__OperationCase operation)
+{
+    memset(id, 0, 16);
+    ring->ids++;
+    memcpy(id, &ring->ids, sizeof ring->ids);
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    request.version = WIRE_VERSION;
+    request.request_id = wire_bytes(bytes_of(id, 16));
+    request.operation_case = operation;
+    return request;
+}
+
+/* The answer to one change, handed over by the writer's thread. */
+struct answer {
+    pthread_mutex_t lock;
+    pthread_cond_t came;
+    struct buffer packed;
+    bool done;
+};
+
+static void on_done(struct keyring_command *command, struct bytes reply, jwkd_status status)
+{
+    (void)status;
+    struct answer *answer = command->context;
+    pthread_mutex_lock(&answer->lock);
+    answer->done = buffer_append_bytes(&answer->packed, reply) == JWKD_OK;
+    pthread_cond_signal(&answer->came);
+    pthread_mutex_unlock(&answer->lock);
+}
+
+static void await_answer(struct answer *answer)
+{
+    pthread_mutex_lock(&answer->lock);
+    while (!answer->done) pthread_cond_wait(&answer->came, &answer->lock);
+    pthread_mutex_unlock(&answer->lock);
+}
+
+/* What the RPC server does: prepares, then has it changed; a failure of either becomes an answer. */
+static void make_change(struct ring *ring, const Jwkd__V1__Request *request, struct answer *answer)
+{
+    struct keyring_command command = {.request = request, .principal = "uid:1000", .done = on_done, .context = answer};
+    jwkd_error error = {0};
+    jwkd_status status = JWKD_OK;
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_IMPORT)
+        status = keyring_prepare_import(ring->keyring, &command, &error);
+    if (status == JWKD_OK) status = keyring_change(ring->keyring, &command, &error);
+    if (status == JWKD_OK) {
+        await_answer(answer);
+    } else {
+        struct reply reply;
+        reply_init(&reply, request);
+        reply_fail(&reply, status, &error);
+        assert_int_equal(wire_pack(&reply.message.base, &answer->packed), JWKD_OK);
+        reply_clear(&reply);
+    }
+    keyring_command_clear(&command);
+}
+
+const Jwkd__V1__Reply *ring_change(struct ring *ring, const Jwkd__V1__Request *request, struct arena *arena)
+{
+    struct answer answer = {.lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER};
+    ProtobufCMessage *message;
+    make_change(ring, request, &answer);
+    assert_int_equal(
+        wire_unpack(&jwkd__v1__reply__descriptor, buffer_bytes(&answer.packed), arena, &message), JWKD_OK);
+    buffer_clear(&answer.packed);
+    return (const Jwkd__V1__Reply *)message;
+}
+
+jwkd_status ring_status(struct ring *ring, const Jwkd__V1__Request *request)
+{
+    CLEANUP(arena_clear) struct arena arena;
+    return (jwkd_status)ring_change(ring, request, &arena)->status;
+}
+
+jwkd_status ring_collect(struct ring *ring, const Jwkd__V1__Request *request)
+{
+    jwkd_status status;
+    AWAIT((status = ring_status(ring, request)) != JWKD_IN_PROGRESS);
+    return status;
+}
+
+void ring_create(struct ring *ring, const char *name)
+{
+    uint8_t id[16];
+    Jwkd__V1__Environment environment = JWKD__V1__ENVIRONMENT__INIT;
+    Jwkd__V1__CreateEnvironmentRequest create = JWKD__V1__CREATE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT);
+    environment.name = wire_text(name);
+    environment.issuer = wire_text("https://issuer.example");
+    environment.default_audience = wire_text("api");
+    environment.default_algorithm = wire_text("ES256");
+    create.environment = &environment;
+    request.create_environment = &create;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
+void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
+{
+    uint8_t id[16];
+    Jwkd__V1__GenerateRequest generate = JWKD__V1__GENERATE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
+    generate.environment = wire_text(name);
+    request.generate = &generate;
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    CLEANUP(arena_clear) struct arena arena;
+    snprintf(kid, LIMIT_KID + 1, "%s", ring_change(ring, &request, &arena)->key->key->kid);
+}
+
+/* ---- reading ---- */
+
+jwkd_status ring_sign(struct ring *ring, const char *name)
+{
+    uint8_t id[16];
+    static const char CLAIMS[] = "{\"sub\":\"alice\",\"client_id\":\"test\"}";
+    Jwkd__V1__SignItem item = JWKD__V1__SIGN_ITEM__INIT, *items = &item;
+    Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_SIGN);
+    item.claims = wire_bytes(bytes_of_text(CLAIMS));
+    sign.environment = wire_text(name);
+    sign.n_items = 1;
+    sign.items = &items;
+    request.sign = &sign;
+    CLEANUP(reply_clear) struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    jwkd_status status = keyring_sign(ring->keyring, &request, &reply, &error);
+    return status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[0]->status : status;
+}
+
+static Jwkd__V1__KeyState look_at_key(struct ring *ring, const char *name, const char *kid, bool *out_primary)
+{
+    uint8_t id[16];
+    Jwkd__V1__GetKeyRequest get = JWKD__V1__GET_KEY_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GET_KEY);
+    get.environment = wire_text(name);
+    get.kid = wire_text(kid);
+    request.get_key = &get;
+    CLEANUP(reply_clear) struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    jwkd_status status = keyring_get_key(ring->keyring, &request, &reply, &error);
+    if (status != JWKD_OK) return JWKD__V1__KEY_STATE__KEY_STATE_NONE;
+    *out_primary = reply.message.key->key->primary;
+    return reply.message.key->key->state;
+}
+
+Jwkd__V1__KeyState ring_key_state(struct ring *ring, const char *name, const char *kid)
+{
+    bool primary;
+    return look_at_key(ring, name, kid, &primary);
+}
+
+bool ring_is_primary(struct ring *ring, const char *name, const char *kid)
+{
+    bool primary = false;
+    look_at_key(ring, name, kid, &primary);
+    return primary;
+}

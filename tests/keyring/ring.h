@@ -1,0 +1,71 @@
+/* A keyring over a store in memory, and changes to it. Every function fails the test rather than returning an error. */
+#ifndef TESTS_KEYRING_RING_H
+#define TESTS_KEYRING_RING_H
+
+#include "keyring/keyring.h"
+#include "keyring/memory.h"
+#include "signer/fixture.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+/* How long a condition is awaited before the test gives up. Not a measure of speed. */
+enum { PATIENCE_SEC = 30 };
+
+struct ring {
+    struct fixture signing;
+    struct memory *memory;
+    struct store *store;
+    struct keyring *keyring;
+    unsigned ids;            /* of requests, so far */
+    pthread_mutex_t lock;    /* guards what follows */
+    char trouble[256];       /* what was complained of last; "": nothing */
+};
+
+/* The keyring is not started before ring_start(): rows can be put before. It keeps no keys ready. */
+void ring_open(struct ring *ring);
+void ring_start(struct ring *ring);
+void ring_stop(struct ring *ring);
+/* Ends the keyring and begins another over the same store. */
+void ring_restart(struct ring *ring);
+void ring_close(struct ring *ring);
+
+/* cmocka fixtures: a started ring for each test, in *state. */
+int ring_setup(void **state);
+int ring_teardown(void **state);
+
+void ring_put(struct ring *ring, const char *key, struct bytes value);
+bool ring_complained(struct ring *ring, const char *text);
+
+/* A request of an operation with an id of its own, which lies in `id`. */
+Jwkd__V1__Request ring_request(struct ring *ring, uint8_t id[16], Jwkd__V1__Request__OperationCase operation);
+/* Has the change made, as "uid:1000", and unpacks the answer into the arena, which the caller clears. */
+const Jwkd__V1__Reply *ring_change(struct ring *ring, const Jwkd__V1__Request *request, struct arena *arena);
+/* Only the status. */
+jwkd_status ring_status(struct ring *ring, const Jwkd__V1__Request *request);
+/* Likewise, asking again as long as a key is being made. */
+jwkd_status ring_collect(struct ring *ring, const Jwkd__V1__Request *request);
+
+/* An ES256 environment. */
+void ring_create(struct ring *ring, const char *name);
+/* A new ES256 key in it, which becomes primary; its kid. */
+void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1]);
+/* The status of signing a token. */
+jwkd_status ring_sign(struct ring *ring, const char *name);
+/* How the key stands; KEY_STATE_NONE: there is none. */
+Jwkd__V1__KeyState ring_key_state(struct ring *ring, const char *name, const char *kid);
+
+bool ring_is_primary(struct ring *ring, const char *name, const char *kid);
+
+void pause_shortly(void);
+
+/* Waits until the condition holds. */
+#define AWAIT(condition)                                                        \
+    do {                                                                        \
+        for (int left_ = PATIENCE_SEC * 200; !(condition); left_--) {           \
+            if (left_ == 0) fail_msg("waited in vain: %s", #condition);         \
+            pause_shortly();                                                    \
+        }                                                                       \
+    } while (0)
+
+#endif
