@@ -286,12 +286,18 @@ void observer_await(struct observer *observer, uint64_t revision)
     assert_true(jwkd_verifier_revision(observer->verifier) >= revision);
 }
 
-unsigned observer_seen(struct observer *observer, jwkd_event_kind kind)
+void observer_await_seen(struct observer *observer, jwkd_event_kind kind)
 {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_SEC;
+    int result = 0;
     pthread_mutex_lock(&observer->lock);
+    while (observer->seen[kind] == 0 && result == 0)
+        result = pthread_cond_timedwait(&observer->told, &observer->lock, &until);
     unsigned seen = observer->seen[kind];
     pthread_mutex_unlock(&observer->lock);
-    return seen;
+    assert_true(seen > 0);
 }
 
 jwkd_verdict observer_judge(struct observer *observer, const char *token)
