@@ -210,18 +210,39 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
     return JWKD_OK;
 }
 
+/* A commit that failed may have been carried out all the same, by a disk that wrote and could not say so. The service's row
+ * tells, for every commit writes it and nobody else does. */
+static jwkd_status find_out(struct batch *batch, jwkd_status failure, uint64_t *out_row_revision, jwkd_error *error)
+{
+    struct keyring *keyring = batch->keyring;
+    if (failure != JWKD_UNAVAILABLE && failure != JWKD_CONFLICT) return failure;
+    CLEANUP(buffer_clear) struct buffer row = {0};
+    uint64_t revision;
+    jwkd_status status = store_get(keyring->options.store, bytes_of_text("meta/service"), &row, &revision);
+    if (status == JWKD_OK && failure == JWKD_UNAVAILABLE) {
+        if (revision == keyring->service_row_revision) return failure;
+        /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it does. */
+        *out_row_revision = revision;
+        if (store_commit(keyring->options.store, NULL, 0, batch->urgent, NULL, NULL) == JWKD_OK) return JWKD_OK;
+    }
+    keyring->estranged = true;
+    return fail(error, JWKD_INTERNAL, "it is not known whether the change was stored; " KEYRING_RESTART);
+}
+
 jwkd_status batch_commit(struct batch *batch, jwkd_error *error)
 {
     struct keyring *keyring = batch->keyring;
     if (batch->write_count == 0) return JWKD_OK;
-    bool service_changed = batch->service_revision != keyring->service_revision;
-    if (service_changed) TRY(put_service_row(batch));
+    if (keyring->estranged) return fail(error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    TRY(put_service_row(batch));
     CLEANUP(snapshot_unref_at) struct snapshot *next = NULL;
     TRY(snapshot_next(keyring->snapshot, batch->touched, batch->touched_count, batch->service_revision, &next));
     uint64_t row_revision;
-    TRY(store_commit(keyring->options.store, batch->writes, batch->write_count, batch->urgent, &row_revision, error));
+    jwkd_status status =
+        store_commit(keyring->options.store, batch->writes, batch->write_count, batch->urgent, &row_revision, error);
+    if (status != JWKD_OK) TRY(find_out(batch, status, &row_revision, error));
     atomic_fetch_add_explicit(&keyring->commits, 1, memory_order_relaxed);
-    if (service_changed) keyring->service_row_revision = row_revision;
+    keyring->service_row_revision = row_revision;
     for (size_t i = 0; i < batch->touched_count; i++) /* nobody else sees them yet */
         if (batch->touched[i].environment) batch->touched[i].environment->row_revision = row_revision;
     return apply(batch, TAKE(next));

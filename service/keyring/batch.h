@@ -67,7 +67,8 @@ jwkd_status batch_raise(struct batch *batch, const char *owner, const struct rin
 /* A copy in the batch's memory; NULL when memory is short. */
 char *batch_text(struct batch *batch, const char *text);
 
-/* Commits; then swaps the snapshot, publishes, and lets the signer forget. UNAVAILABLE: nothing was changed. */
+/* Commits; then swaps the snapshot, publishes, and lets the signer forget. UNAVAILABLE: nothing was changed. INTERNAL: whether it was is
+ * not known, and nothing is changed any more before the next start. */
 jwkd_status batch_commit(struct batch *batch, jwkd_error *error) MUST_CHECK;
 
 #endif

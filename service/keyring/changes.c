@@ -278,34 +278,17 @@ static jwkd_status take_ready(struct edit *edit, const struct key_type *type, en
     return JWKD_OK;
 }
 
-jwkd_status change_pack_work(const Jwkd__V1__Request *request, struct buffer *out)
-{
-    Jwkd__V1__Request kept = JWKD__V1__REQUEST__INIT;
-    kept.version = request->version;
-    kept.request_id = request->request_id;
-    kept.operation_case = request->operation_case;
-    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ROTATE) {
-        Jwkd__V1__RotateRequest rotation = *request->rotate;
-        rotation.base.n_unknown_fields = 0;
-        kept.rotate = &rotation;
-        return wire_pack(&kept.base, out);
-    }
-    Jwkd__V1__GenerateRequest generation = *request->generate;
-    generation.base.n_unknown_fields = 0;
-    kept.generate = &generation;
-    return wire_pack(&kept.base, out);
-}
-
 static jwkd_status note_work(struct batch *batch, const struct change_request *change, uint64_t environment_id)
 {
     char name[ROW_KEY_SIZE];
     rows_request_name("work", wire_view(change->request->request_id), change->principal, name);
     CLEANUP(buffer_clear) struct buffer packed = {0};
-    TRY(change_pack_work(change->request, &packed));
+    TRY(pending_pack(change->request, &packed));
     Jwkd__Row__Work row = JWKD__ROW__WORK__INIT;
     row.principal = wire_text(change->principal);
     row.environment_id = environment_id;
     row.request = wire_bytes(buffer_bytes(&packed));
+    row.digest = wire_bytes(bytes_of(change->digest, OPERATION_DIGEST_SIZE));
     return batch_put_message(batch, name, &row.base, STORE_ANY);
 }
 

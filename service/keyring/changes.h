@@ -32,9 +32,6 @@ struct generation change_generation(const Jwkd__V1__Request *request);
 jwkd_status change_decide(struct batch *batch, const struct change_request *change, struct reply *reply,
     bool *out_broken, jwkd_error *error) MUST_CHECK;
 
-/* What is kept of a generation that waits: what it asks for, and neither credential nor fields that are not known. */
-jwkd_status change_pack_work(const Jwkd__V1__Request *request, struct buffer *out) MUST_CHECK;
-
 /* The type of key that a generation wants, as things stand. */
 jwkd_status change_key_type(const struct ring_environment *environment, const struct generation *request,
     enum alg *out_alg, const struct key_type **out_type, jwkd_error *error) MUST_CHECK;

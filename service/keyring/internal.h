@@ -5,18 +5,12 @@
 #include <pthread.h>
 
 #include "keyring/keyring.h"
+#include "keyring/pending.h"
 #include "keyring/reserve.h"
 #include "records.pb-c.h"
 
-/* A generation that waits for its key. */
-struct pending {
-    struct pending *next;
-    const struct key_type *type;
-    char *principal;
-    uint64_t environment_id;       /* a new environment of the same name is another */
-    struct buffer request;         /* packed */
-    struct buffer shown;           /* the answer once it is there, when it is to be handed out once only */
-};
+/* What to do about a keyring that is estranged from its store. */
+#define KEYRING_RESTART "restart jwkd, then repeat the request with the same request id"
 
 struct agenda_entry;
 struct ceiling_wish;
@@ -53,6 +47,7 @@ struct keyring {
     size_t agenda_count, agenda_capacity;
     uint64_t agenda_failed_ns;     /* when something due could not be committed; 0: not */
     int64_t clocks_apart_ms;       /* the wall clock's distance from the running-time clock */
+    bool estranged;                /* the store may hold a change that is not known here: nothing may be built on either */
 
     atomic_uint promotions_waiting;
     atomic_int_fast64_t wall_high; /* the latest instant of the wall clock that a change was made at */

@@ -1,4 +1,5 @@
 #include "keyring/internal.h"
+#include "keyring/rows.h"
 
 #include <stdio.h>
 
@@ -88,9 +89,21 @@ void keyring_close(struct keyring *keyring)
     free(keyring);
 }
 
+/* Whether the writer is going to answer without doing anything: the request, or another of its id, was answered before. */
+static bool answered_already(struct keyring *keyring, const struct keyring_command *command)
+{
+    uint8_t digest[OPERATION_DIGEST_SIZE];
+    CLEANUP(buffer_clear) struct buffer answer = {0};
+    if (operation_digest(command->request, digest) != JWKD_OK) return false;
+    jwkd_status status =
+        rows_get_answer(keyring, wire_view(command->request->request_id), command->principal, digest, &answer);
+    return status == JWKD_OK || status == JWKD_CONFLICT;
+}
+
 jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
     const Jwkd__V1__ImportRequest *request = command->request->import;
+    if (answered_already(keyring, command)) return JWKD_OK;
     CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(keyring);
     struct ring_environment *environment;
     TRY(keyring_require(snapshot, request->environment, &environment, error));

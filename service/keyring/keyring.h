@@ -7,6 +7,7 @@
 
 #include "events/publisher.h"
 #include "events/registry.h"
+#include "keyring/operation.h"
 #include "keyring/reply.h"
 #include "signer/signer.h"
 #include "store/store.h"
@@ -21,7 +22,7 @@ struct keyring_options {
     const char *version;           /* of the service */
     unsigned reserve;              /* ready keys kept per key type in use */
     bool memory_locked;            /* for status */
-    unsigned change_queue;         /* changes that may wait; 0: 1024 */
+    unsigned change_queue;         /* changes that may wait; 0: 32 */
     /* Called with a sentence when something needs an operator's eye; any thread. May be NULL. */
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
     void *context;
@@ -64,13 +65,15 @@ struct keyring_command {
     struct buffer sealed;                     /* an import, read and sealed ahead */
     struct jwk *jwk;
     char owner[17];
-    uint8_t digest[32];
+    uint8_t digest[OPERATION_DIGEST_SIZE];
 };
 
-/* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). */
+/* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). Does nothing for a repeated request. */
 jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
 /* Queues the change. BUSY: the queue is full. CLOSED: stopping. Otherwise `done` will be called. */
 jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
+/* How many changes can be under way: those that the writer took last, and as many that wait meanwhile. */
+unsigned keyring_change_capacity(const struct keyring *keyring);
 /* Wipes and frees what the keyring keeps in a command; after `done`, or when keyring_change() failed. */
 void keyring_command_clear(struct keyring_command *command);
 

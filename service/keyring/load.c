@@ -114,22 +114,30 @@ static bool load_ready_key(void *context, const struct store_row *row)
     return true;
 }
 
+static jwkd_status read_work(const struct store_row *row, struct pending **out)
+{
+    CLEANUP(arena_clear) struct arena arena = {0}, inner = {0};
+    ProtobufCMessage *message;
+    TRY(wire_unpack(&jwkd__row__work__descriptor, row->value, &arena, &message));
+    const Jwkd__Row__Work *work = (const Jwkd__Row__Work *)message;
+    TRY(wire_unpack(&jwkd__v1__request__descriptor, wire_view(work->request), &inner, &message));
+    const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
+    if (request->operation_case != JWKD__V1__REQUEST__OPERATION_GENERATE) return JWKD_CORRUPT;
+    uint8_t digest[OPERATION_DIGEST_SIZE];
+    if (work->digest.len == sizeof digest) memcpy(digest, work->digest.data, sizeof digest);
+    else TRY(operation_digest(request, digest)); /* of a version that did not keep it */
+    return pending_new(request, work->principal, digest, work->environment_id, out);
+}
+
 static bool load_work(void *context, const struct store_row *row)
 {
     struct loader *loader = context;
-    CLEANUP(arena_clear) struct arena arena;
-    ProtobufCMessage *message;
-    if (wire_unpack(&jwkd__row__work__descriptor, row->value, &arena, &message) != JWKD_OK)
-        return load_failed(loader, JWKD_CORRUPT, row);
-    const Jwkd__Row__Work *work = (const Jwkd__Row__Work *)message;
-    struct pending *pending = calloc(1, sizeof *pending);
-    if (!pending) return load_failed(loader, JWKD_NO_MEMORY, row);
-    pending->principal = bytes_to_text(bytes_of_text(work->principal));
-    jwkd_status status = buffer_append_bytes(&pending->request, wire_view(work->request));
-    pending->environment_id = work->environment_id;
-    pending->next = loader->keyring->pending; /* the key's type is found out when the writer starts */
+    struct pending *pending;
+    jwkd_status status = read_work(row, &pending);
+    if (status != JWKD_OK) return load_failed(loader, status == JWKD_NO_MEMORY ? status : JWKD_CORRUPT, row);
+    pending->next = loader->keyring->pending;
     loader->keyring->pending = pending;
-    return pending->principal && status == JWKD_OK ? true : load_failed(loader, JWKD_NO_MEMORY, row);
+    return true;
 }
 
 static jwkd_status load_rows(struct loader *loader, const char *prefix, store_visit *visit, jwkd_error *error)

@@ -106,6 +106,7 @@ void message_environment(const struct ring_environment *environment, const uint8
     m->state = &out->state;
     m->primary_kid = wire_text(ring_environment_primary_kid(environment));
     m->created_at = environment->created_at;
+    m->largest_token_lifetime_sec = environment->largest_lifetime_sec;
     m->active_keys = (uint32_t)ring_environment_live(environment);
 }
 

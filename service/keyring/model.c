@@ -95,6 +95,7 @@ jwkd_status ring_environment_copy(const struct ring_environment *environment, st
     copy->revision = environment->revision;
     copy->row_revision = environment->row_revision;
     copy->created_at = environment->created_at;
+    copy->largest_lifetime_sec = environment->largest_lifetime_sec;
     copy->primary = environment->primary;
     copy->promotion = environment->promotion;
     copy->rotate_at = environment->rotate_at;
@@ -106,9 +107,9 @@ jwkd_status ring_environment_copy(const struct ring_environment *environment, st
 
 bool ring_key_worth_naming(const struct ring_environment *environment, const struct ring_key *key, int64_t now)
 {
-    /* No token outlives the largest lifetime that was ever allowed here; a setting that was lowered since is covered by
-     * the limit's own maximum only if it is generous, so a day is always granted. */
-    int64_t lifetime = environment->settings.max_token_lifetime_sec;
+    /* No token outlives the largest lifetime that was ever allowed here; but a key may have signed elsewhere before it was
+     * imported, so a day is always granted. */
+    int64_t lifetime = environment->largest_lifetime_sec;
     if (lifetime < 24 * 3600) lifetime = 24 * 3600;
     return !key_state_live(key->state) && key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
 }
@@ -116,6 +117,8 @@ bool ring_key_worth_naming(const struct ring_environment *environment, const str
 jwkd_status ring_environment_finish(struct ring_environment *environment, int64_t now, jwkd_error *error)
 {
     size_t live = 0, revoked = 0;
+    if (environment->largest_lifetime_sec < environment->settings.max_token_lifetime_sec)
+        environment->largest_lifetime_sec = environment->settings.max_token_lifetime_sec;
     CLEANUP(free_at) struct jwk **keys = calloc(environment->count + 1, sizeof *keys);
     CLEANUP(free_at) struct bytes *kids = calloc(environment->count + 1, sizeof *kids);
     if (!keys || !kids) return fail(error, JWKD_NO_MEMORY, "out of memory");

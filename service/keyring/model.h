@@ -44,6 +44,7 @@ struct ring_environment {
     uint64_t revision;
     uint64_t row_revision;     /* the store's revision of the environment's row */
     int64_t created_at;
+    uint32_t largest_lifetime_sec; /* that a token was ever allowed here */
     struct ring_key **keys;    /* oldest first */
     size_t count;
     int primary;               /* index of keys, or -1 */
@@ -76,7 +77,7 @@ DEFINE_CLEANUP(struct ring_environment *, ring_environment_unref)
 jwkd_status ring_environment_copy(const struct ring_environment *environment, struct ring_environment **out) MUST_CHECK;
 /* Takes over the reference. */
 jwkd_status ring_environment_add(struct ring_environment *environment, struct ring_key *key) MUST_CHECK;
-/* Makes keyset and document; before the environment becomes part of a snapshot. `now` decides which deactivated kids are
+/* Makes keyset and document, and notes the largest lifetime; before the environment becomes part of a snapshot. `now` decides which deactivated kids are
  * still worth naming. */
 jwkd_status ring_environment_finish(struct ring_environment *environment, int64_t now, jwkd_error *error) MUST_CHECK;
 int ring_environment_find(const struct ring_environment *environment, const char *kid);

@@ -1,6 +1,8 @@
 #include "keyring/reserve.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -16,12 +18,24 @@ struct shelf {
     bool in_use;
 };
 
+/* A thread of the lowest priority that makes the filler's keys. It takes no lock that others take: while it is not given a turn
+ * it would keep them waiting, the writer among them. */
+struct slow_hand {
+    pthread_t thread;
+    sem_t asked, done;
+    const struct key_type *type; /* to be made; NULL: it is over */
+    struct ready_key *key;       /* NULL: it could not be made */
+    jwkd_error error;
+};
+
 struct reserve {
     struct reserve_options options;
+    struct slow_hand slow;
     pthread_mutex_t lock; /* guards all below; not held while a key is made */
     pthread_cond_t wake;
     struct shelf shelves[MAX_TYPES];
     size_t count;
+    size_t turn[2];       /* the shelf that the filler, and the maker, look at first */
     _Atomic bool stop;
     bool running;
     pthread_t filler, maker;
@@ -42,6 +56,8 @@ jwkd_status reserve_new(const struct reserve_options *options, struct reserve **
     reserve->options = *options;
     pthread_mutex_init(&reserve->lock, NULL);
     pthread_cond_init(&reserve->wake, NULL);
+    sem_init(&reserve->slow.asked, 0, 0);
+    sem_init(&reserve->slow.done, 0, 0);
     *out = reserve;
     return JWKD_OK;
 }
@@ -119,15 +135,24 @@ void reserve_put(struct reserve *reserve, struct ready_key *key)
     if (!shelf) ready_key_free(key);
 }
 
-/* What to make next: for the filler whatever is below its level, for the maker only what is waited for. */
+/* For the filler whatever is below its level, for the maker only what is waited for. */
+static bool is_short(const struct reserve *reserve, const struct shelf *shelf, bool only_waited_for)
+{
+    /* Who waits does not wait for the filler, which may not get a turn on a busy machine. */
+    unsigned target = only_waited_for ? shelf->waiting : shelf->in_use ? reserve->options.wanted : 0;
+    unsigned coming = only_waited_for ? shelf->urgent : shelf->making;
+    return shelf->ready + coming < target;
+}
+
+/* What to make next. The types take turns, or one that is used up as fast as it is made would leave none to the others. */
 static struct shelf *next_shelf(struct reserve *reserve, bool only_waited_for)
 {
+    size_t first = reserve->turn[only_waited_for];
     for (size_t i = 0; i < reserve->count; i++) {
-        struct shelf *shelf = &reserve->shelves[i];
-        /* Who waits does not wait for the filler, which may not get a turn on a busy machine. */
-        unsigned target = only_waited_for ? shelf->waiting : shelf->in_use ? reserve->options.wanted : 0;
-        unsigned coming = only_waited_for ? shelf->urgent : shelf->making;
-        if (shelf->ready + coming < target) return shelf;
+        size_t index = (first + i) % reserve->count;
+        if (!is_short(reserve, &reserve->shelves[index], only_waited_for)) continue;
+        reserve->turn[only_waited_for] = index + 1;
+        return &reserve->shelves[index];
     }
     return NULL;
 }
@@ -155,6 +180,38 @@ static struct ready_key *make_key(struct reserve *reserve, const struct key_type
     return NULL;
 }
 
+static void await(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0 && errno == EINTR) {
+    }
+}
+
+static void *make_slowly(void *argument)
+{
+    struct reserve *reserve = argument;
+    struct slow_hand *slow = &reserve->slow;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+    for (;;) {
+        await(&slow->asked);
+        if (!slow->type) return NULL;
+        slow->error = (jwkd_error){0};
+        slow->key = make_key(reserve, slow->type, &slow->error);
+        sem_post(&slow->done);
+    }
+}
+
+/* `type` NULL: the thread is to end. */
+static struct ready_key *have_made(struct reserve *reserve, const struct key_type *type, jwkd_error *error)
+{
+    struct slow_hand *slow = &reserve->slow;
+    slow->type = type;
+    sem_post(&slow->asked);
+    if (!type) return NULL;
+    await(&slow->done);
+    *error = slow->error;
+    return slow->key;
+}
+
 static void work(struct reserve *reserve, bool only_waited_for)
 {
     pthread_mutex_lock(&reserve->lock);
@@ -169,7 +226,8 @@ static void work(struct reserve *reserve, bool only_waited_for)
         const struct key_type *type = shelf->type;
         pthread_mutex_unlock(&reserve->lock);
         jwkd_error error = {0};
-        struct ready_key *key = make_key(reserve, type, &error);
+        struct ready_key *key =
+            only_waited_for ? make_key(reserve, type, &error) : have_made(reserve, type, &error);
         if (key) {
             key->urgent = only_waited_for;
             reserve->options.deliver(reserve->options.context, key);
@@ -188,8 +246,8 @@ static void work(struct reserve *reserve, bool only_waited_for)
 
 static void *fill(void *argument)
 {
-    setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
     work(argument, false);
+    have_made(argument, NULL, NULL);
     return NULL;
 }
 
@@ -199,13 +257,26 @@ static void *make(void *argument)
     return NULL;
 }
 
+static void stop_filler(struct reserve *reserve)
+{
+    pthread_mutex_lock(&reserve->lock);
+    reserve->stop = true;
+    pthread_cond_broadcast(&reserve->wake);
+    pthread_mutex_unlock(&reserve->lock);
+    pthread_join(reserve->filler, NULL);
+    pthread_join(reserve->slow.thread, NULL);
+}
+
 jwkd_status reserve_start(struct reserve *reserve)
 {
-    if (pthread_create(&reserve->filler, NULL, fill, reserve) != 0) return JWKD_NO_MEMORY;
+    if (pthread_create(&reserve->slow.thread, NULL, make_slowly, reserve) != 0) return JWKD_NO_MEMORY;
+    if (pthread_create(&reserve->filler, NULL, fill, reserve) != 0) {
+        have_made(reserve, NULL, NULL);
+        pthread_join(reserve->slow.thread, NULL);
+        return JWKD_NO_MEMORY;
+    }
     if (pthread_create(&reserve->maker, NULL, make, reserve) != 0) {
-        reserve->stop = true;
-        pthread_cond_broadcast(&reserve->wake);
-        pthread_join(reserve->filler, NULL);
+        stop_filler(reserve);
         return JWKD_NO_MEMORY;
     }
     reserve->running = true;
@@ -215,11 +286,7 @@ jwkd_status reserve_start(struct reserve *reserve)
 void reserve_stop(struct reserve *reserve)
 {
     if (!reserve || !reserve->running) return;
-    pthread_mutex_lock(&reserve->lock);
-    reserve->stop = true;
-    pthread_cond_broadcast(&reserve->wake);
-    pthread_mutex_unlock(&reserve->lock);
-    pthread_join(reserve->filler, NULL);
+    stop_filler(reserve);
     pthread_join(reserve->maker, NULL);
     reserve->running = false;
 }
@@ -233,6 +300,8 @@ void reserve_free(struct reserve *reserve)
             ready_key_free(key);
         }
     }
+    sem_destroy(&reserve->slow.asked);
+    sem_destroy(&reserve->slow.done);
     pthread_cond_destroy(&reserve->wake);
     pthread_mutex_destroy(&reserve->lock);
     free(reserve);

@@ -1,6 +1,6 @@
 /* Ready keys, made ahead of time: sealed for the owner "reserve" until an environment takes one.
  *
- * Two threads make keys: one at the lowest priority fills up, one at normal priority makes what somebody waits for. */
+ * Two threads see to it: one fills up, by a hand of the lowest priority, the other makes what somebody waits for. */
 #ifndef KEYRING_RESERVE_H
 #define KEYRING_RESERVE_H
 

@@ -285,6 +285,7 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
     environment->created_at = stored->created_at;
     environment->rotate_at = stored->rotate_at;
     TRY(read_promotion(stored->pending, &environment->promotion));
+    environment->largest_lifetime_sec = stored->largest_token_lifetime_sec; /* 0 in older rows */
     *out = TAKE(environment);
     return JWKD_OK;
 }

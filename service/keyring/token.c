@@ -46,10 +46,13 @@ static bool still_live(struct keyring *keyring, const struct signing *signing)
     return index >= 0 && key_state_live(environment->keys[index]->state) && !environment->keys[index]->retiring_since;
 }
 
-/* The deactivation had the signer forget the key; we may have unsealed it again after that. */
-static void drop_key(struct keyring *keyring, const struct signing *signing)
+/* To be asked after every use of the key, whatever came of it: a deactivation had the signer forget the key, and we may have
+ * unsealed it again after that. */
+static bool withdrawn(struct keyring *keyring, const struct signing *signing)
 {
+    if (still_live(keyring, signing)) return false;
     signer_forget(keyring->options.signer, signing->signer_key.owner, signing->signer_key.kid);
+    return true;
 }
 
 /* header '.' payload '.' signature, appended to an empty buffer. */
@@ -155,11 +158,9 @@ jwkd_status keyring_sign(struct keyring *keyring, const Jwkd__V1__Request *reque
     for (int attempt = 0; attempt < SIGN_ATTEMPTS; attempt++) {
         struct signing signing;
         TRY(begin_signing(keyring, sign->environment, reply, &signing, error));
-        TRY(sign_all(keyring, sign, &signing, reply, answer));
-        if (!still_live(keyring, &signing)) {
-            drop_key(keyring, &signing);
-            continue;
-        }
+        jwkd_status status = sign_all(keyring, sign, &signing, reply, answer);
+        if (withdrawn(keyring, &signing)) continue;
+        TRY(status);
         reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;
         reply->message.signed_ = answer;
         return JWKD_OK;
@@ -198,11 +199,10 @@ jwkd_status keyring_sign_raw(struct keyring *keyring, const Jwkd__V1__Request *r
     struct signing signing;
     TRY(begin_signing(keyring, raw->environment, reply, &signing, error));
     CLEANUP(buffer_clear) struct buffer token = {0};
-    TRY(make_token(keyring, &signing, bytes_of_text(raw->type), wire_view(raw->payload), &token));
-    if (!still_live(keyring, &signing)) {
-        drop_key(keyring, &signing);
+    jwkd_status status = make_token(keyring, &signing, bytes_of_text(raw->type), wire_view(raw->payload), &token);
+    if (withdrawn(keyring, &signing))
         return fail(error, JWKD_UNAVAILABLE, "the signing key changed meanwhile; try again");
-    }
+    TRY(status);
     *item = (Jwkd__V1__SignedToken)JWKD__V1__SIGNED_TOKEN__INIT;
     item->token = arena_text(&reply->arena, buffer_bytes(&token));
     if (!item->token) return fail(error, JWKD_NO_MEMORY, "out of memory");

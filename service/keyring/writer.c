@@ -1,6 +1,5 @@
 /* The writer: takes the changes that wait, decides them one after the other, commits them together, answers. */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -13,7 +12,7 @@
 enum {
     BATCH_COMMANDS = 64,          /* changes committed together */
     BATCH_ROWS = 4096,            /* a round with more rows takes no further change */
-    DEFAULT_QUEUE = 32,           /* each waiting change holds a context of the RPC server */
+    DEFAULT_QUEUE = 32,
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
     RETRY_EVERY_SEC = 2,          /* what was due and could not be done */
@@ -39,22 +38,6 @@ struct round {
     bool spoiled;
 };
 
-static void pending_free(struct pending *pending)
-{
-    free(pending->principal);
-    buffer_clear(&pending->request);
-    buffer_clear(&pending->shown);
-    free(pending);
-}
-
-static void free_pendings(struct pending *list)
-{
-    for (struct pending *next; list; list = next) {
-        next = list->next;
-        pending_free(list);
-    }
-}
-
 static void trouble(struct keyring *keyring, jwkd_status status, const char *message)
 {
     keyring->options.on_trouble(keyring->options.context, status, message);
@@ -62,56 +45,25 @@ static void trouble(struct keyring *keyring, jwkd_status status, const char *mes
 
 /* ---- one change ---- */
 
-/* What a repetition must be equal in: the operation, without the envelope. */
-static jwkd_status digest_operation(const Jwkd__V1__Request *request, uint8_t out[32])
-{
-    Jwkd__V1__Request operation = *request;
-    operation.version = 0;
-    operation.request_id = operation.boot_id = operation.credential = (ProtobufCBinaryData){0};
-    operation.deadline_ns = 0;
-    CLEANUP(buffer_clear) struct buffer packed = {0};
-    TRY(wire_pack(&operation.base, &packed));
-    return EVP_Digest(packed.data, packed.size, out, NULL, EVP_sha256(), NULL) == 1 ? JWKD_OK : JWKD_INTERNAL;
-}
-
-static bool same_request(const struct pending *pending, const char *principal, struct bytes request_id)
-{
-    if (strcmp(pending->principal, principal) != 0) return false;
-    CLEANUP(arena_clear) struct arena arena;
-    ProtobufCMessage *message;
-    return wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) == JWKD_OK &&
-        bytes_equal(wire_view(((const Jwkd__V1__Request *)message)->request_id), request_id);
-}
-
 /* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
 static bool collect_shown(struct keyring *keyring, const struct change_request *change, struct buffer *out)
 {
-    for (struct pending **link = &keyring->shown; *link; link = &(*link)->next) {
-        struct pending *done = *link;
-        if (!same_request(done, change->principal, wire_view(change->request->request_id))) continue;
-        bool collected = buffer_append_bytes(out, buffer_bytes(&done->shown)) == JWKD_OK;
-        *link = done->next;
-        pending_free(done);
-        return collected;
-    }
-    return false;
+    struct pending **link = pending_find(&keyring->shown, change->principal, wire_view(change->request->request_id));
+    CLEANUP(pending_free_at) struct pending *done = *link;
+    if (!done) return false;
+    *link = done->next;
+    return buffer_append_bytes(out, buffer_bytes(&done->shown)) == JWKD_OK;
 }
 
 /* Whether the same request waits for its key already. */
 static jwkd_status check_waiting(struct keyring *keyring, const struct change_request *change, jwkd_error *error)
 {
-    for (struct pending *pending = keyring->pending; pending; pending = pending->next) {
-        if (!same_request(pending, change->principal, wire_view(change->request->request_id))) continue;
-        CLEANUP(arena_clear) struct arena arena;
-        ProtobufCMessage *message;
-        uint8_t digest[32];
-        TRY(wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message));
-        TRY(digest_operation((const Jwkd__V1__Request *)message, digest));
-        if (memcmp(digest, change->digest, sizeof digest) != 0)
-            return fail(error, JWKD_CONFLICT, "the request id was used for another operation; take a new one");
-        return fail(error, JWKD_IN_PROGRESS, "a key is being made; repeat the request with the same request id");
-    }
-    return JWKD_OK;
+    const struct pending *pending =
+        *pending_find(&keyring->pending, change->principal, wire_view(change->request->request_id));
+    if (!pending) return JWKD_OK;
+    if (memcmp(pending->digest, change->digest, sizeof pending->digest) != 0)
+        return fail(error, JWKD_CONFLICT, "the request id was used for another operation; take a new one");
+    return fail(error, JWKD_IN_PROGRESS, "a key is being made; repeat the request with the same request id");
 }
 
 static jwkd_status pack_reply(const struct reply *reply, struct buffer *out)
@@ -136,16 +88,15 @@ static jwkd_status keep_answer(struct batch *batch, const struct change_request 
         buffer_bytes(&packed));
 }
 
-static struct pending *new_pending(const struct batch *batch, const struct change_request *change)
+static jwkd_status add_waiting(struct round *round, const struct change_request *change)
 {
-    struct pending *pending = calloc(1, sizeof *pending);
-    if (!pending) return NULL;
-    const struct ring_environment *environment = batch_find(batch, change_generation(change->request).environment);
-    pending->environment_id = environment ? environment->id : 0;
-    pending->principal = bytes_to_text(bytes_of_text(change->principal));
-    if (pending->principal && change_pack_work(change->request, &pending->request) == JWKD_OK) return pending;
-    pending_free(pending);
-    return NULL;
+    const struct ring_environment *environment = batch_find(&round->batch, change_generation(change->request).environment);
+    struct pending *pending;
+    TRY(pending_new(change->request, change->principal, change->digest, environment ? environment->id : 0, &pending));
+    pending->next = round->waiting;
+    round->waiting = pending;
+    round->batch.waiting++;
+    return JWKD_OK;
 }
 
 /* Decides a change within the round. *out_reply receives the packed answer in every case but NO_MEMORY. */
@@ -158,15 +109,7 @@ static jwkd_status decide(struct round *round, const struct change_request *chan
     reply_init(&reply, change->request);
     bool broken = false;
     jwkd_status status = change_decide(batch, change, &reply, &broken, &error);
-    if (status == JWKD_IN_PROGRESS) {
-        struct pending *pending = new_pending(batch, change);
-        if (!pending) broken = true;
-        else {
-            pending->next = round->waiting;
-            round->waiting = pending;
-            batch->waiting++;
-        }
-    }
+    if (status == JWKD_IN_PROGRESS) broken = add_waiting(round, change) != JWKD_OK;
     /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
     if (status == JWKD_OK) broken = keep_answer(batch, change, &reply) != JWKD_OK;
     /* Decided against what is not committed yet: if the commit fails, so does this answer, written or not. */
@@ -214,7 +157,10 @@ static void decide_command(struct round *round, struct keyring_command *command)
     struct change_request change = {.request = command->request, .principal = command->principal,
         .digest = command->digest, .prepared = command};
     jwkd_error error = {0};
-    decided->status = digest_operation(command->request, command->digest);
+    /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
+    if (round->batch.keyring->estranged)
+        decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    else decided->status = operation_digest(command->request, command->digest);
     if (decided->status == JWKD_OK)
         decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
     if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
@@ -264,12 +210,10 @@ static bool serve(struct round *round, struct pending *pending)
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
     char name[ROW_KEY_SIZE];
-    uint8_t digest[32];
     if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) != JWKD_OK)
         return false;
     const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
-    if (digest_operation(request, digest) != JWKD_OK) return false;
-    struct change_request change = {.request = request, .principal = pending->principal, .digest = digest};
+    struct change_request change = {.request = request, .principal = pending->principal, .digest = pending->digest};
     jwkd_error error = {0};
     bool broken = false;
     CLEANUP(reply_clear) struct reply reply;
@@ -319,7 +263,7 @@ static void settle_served(struct keyring *keyring, struct pending *served)
     }
     struct pending **link = &keyring->shown;
     for (unsigned kept = 0; *link && kept < SHOWN_ONCE; kept++) link = &(*link)->next;
-    free_pendings(*link);
+    pending_free_all(*link);
     *link = NULL;
 }
 
@@ -388,7 +332,7 @@ static jwkd_status finish_round(struct round *round)
     put_accepted(round, committed);
     append_pending(keyring, committed ? round->waiting : round->served);
     if (committed) settle_served(keyring, round->served);
-    else free_pendings(round->waiting);
+    else pending_free_all(round->waiting);
     batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
     answer_all(round, status, &error);
     return status;
@@ -571,9 +515,16 @@ static void deliver(void *context, struct ready_key *key)
 
 static void making_failed(void *context, jwkd_status status, const char *message) { trouble(context, status, message); }
 
+static unsigned queue_limit(const struct keyring *keyring)
+{
+    return keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
+}
+
+unsigned keyring_change_capacity(const struct keyring *keyring) { return 2 * queue_limit(keyring); }
+
 jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
-    unsigned limit = keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
+    unsigned limit = queue_limit(keyring);
     jwkd_status status = JWKD_OK;
     command->next = NULL;
     pthread_mutex_lock(&keyring->queue_lock);
@@ -626,8 +577,8 @@ void writer_stop(struct keyring *keyring)
 
 void writer_close(struct keyring *keyring)
 {
-    free_pendings(keyring->pending);
-    free_pendings(keyring->shown);
+    pending_free_all(keyring->pending);
+    pending_free_all(keyring->shown);
     keyring->pending = keyring->shown = NULL;
     for (struct ready_key *key = keyring->made, *next; key; key = next) {
         next = key->next;

@@ -14,8 +14,8 @@
 #include "rpc/pool.h"
 
 enum {
-    CONTEXTS = 192,           /* requests that can be under way; more wait in nng */
-    DEFAULT_QUEUE = 128,      /* fewer than contexts, so that a full queue is told rather than waited for */
+    DEFAULT_QUEUE = 128,
+    SPARE_CONTEXTS = 32,      /* beyond what workers, queue and writer can hold: who comes to a full queue is told so */
     SEND_TIMEOUT_MS = 5000,   /* a client that does not read */
 };
 
@@ -43,8 +43,8 @@ struct rpc_server {
     struct pool *pool;
     atomic_uint_fast64_t requests, failed, busy;
     _Atomic bool stopping;
+    struct call *calls;             /* requests that can be under way; more wait in nng */
     size_t call_count;
-    struct call calls[CONTEXTS];
 };
 
 static void receive(struct call *call)
@@ -302,9 +302,11 @@ static void read_traffic(void *context, struct keyring_traffic *out)
     *out = (struct keyring_traffic){.requests = server->requests, .failed = server->failed, .busy = server->busy};
 }
 
-static jwkd_status open_calls(struct rpc_server *server, jwkd_error *error)
+static jwkd_status open_calls(struct rpc_server *server, size_t count, jwkd_error *error)
 {
-    for (; server->call_count < CONTEXTS; server->call_count++) {
+    server->calls = calloc(count, sizeof *server->calls);
+    if (!server->calls) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (; server->call_count < count; server->call_count++) {
         struct call *call = &server->calls[server->call_count];
         call->server = server;
         if (nng_aio_alloc(&call->aio, on_aio, call) != 0) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -321,11 +323,12 @@ static jwkd_status open_server(struct rpc_server *server, jwkd_error *error)
     const struct rpc_options *options = &server->options;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned workers = options->workers ? options->workers : (unsigned)(processors > 0 ? processors : 1);
+    unsigned queue = options->queue ? options->queue : DEFAULT_QUEUE;
     int result = nng_rep0_open(&server->socket);
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no request socket: %s", nng_strerror(result));
-    if (pool_start(workers, options->queue ? options->queue : DEFAULT_QUEUE, &server->pool) != JWKD_OK)
+    if (pool_start(workers, queue, &server->pool) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "no threads for requests");
-    TRY(open_calls(server, error));
+    TRY(open_calls(server, workers + queue + keyring_change_capacity(options->keyring) + SPARE_CONTEXTS, error));
     keyring_set_traffic(options->keyring, read_traffic, server);
     for (size_t i = 0; i < server->call_count; i++) receive(&server->calls[i]);
     for (size_t i = 0; i < options->url_count; i++) TRY(listen_on(server->socket, options->urls[i], error));
@@ -361,5 +364,6 @@ void rpc_stop(struct rpc_server *server)
         nng_aio_free(server->calls[i].aio);
     }
     pool_free(server->pool);
+    free(server->calls);
     free(server);
 }

@@ -273,6 +273,16 @@ static bool can_write(const struct lmdb *lmdb)
     return fd >= 0;
 }
 
+static int open_anew(struct lmdb *lmdb)
+{
+    pthread_rwlock_wrlock(&lmdb->gate);
+    mdb_env_close(TAKE(lmdb->env));
+    int rc = open_to_write(lmdb);
+    if (rc != 0 && open_to_read(lmdb, false) != 0) lmdb->env = NULL;
+    pthread_rwlock_unlock(&lmdb->gate);
+    return rc;
+}
+
 /* After a start on a read-only medium, or an error that LMDB does not go on after. */
 static jwkd_status reopen(struct lmdb *lmdb, jwkd_error *error)
 {
@@ -282,13 +292,7 @@ static jwkd_status reopen(struct lmdb *lmdb, jwkd_error *error)
     }
     if (directory_lock(&lmdb->directory, error) != JWKD_OK) return JWKD_UNAVAILABLE;
     int rc = can_write(lmdb) ? 0 : errno;
-    if (rc == 0) {
-        pthread_rwlock_wrlock(&lmdb->gate);
-        mdb_env_close(TAKE(lmdb->env));
-        rc = open_to_write(lmdb);
-        if (rc != 0 && open_to_read(lmdb, false) != 0) lmdb->env = NULL;
-        pthread_rwlock_unlock(&lmdb->gate);
-    }
+    if (rc == 0) rc = open_anew(lmdb);
     if (rc == 0) return JWKD_OK;
     return fail(error, JWKD_UNAVAILABLE, "%s cannot be written: %s; %s", lmdb->directory.path,
         mdb_strerror(rc), ADVICE);
@@ -317,6 +321,15 @@ static jwkd_status settle(struct lmdb *lmdb, int rc, jwkd_error *error)
     return fail(error, status, "%s cannot be written: %s", path, mdb_strerror(rc));
 }
 
+/* When LMDB could not write its meta page it refuses everything from then on, reading too. */
+static bool panics(struct lmdb *lmdb)
+{
+    CLEANUP(reading_end) struct reading reading = {0};
+    pthread_rwlock_rdlock(&lmdb->gate);
+    reading.lmdb = lmdb;
+    return lmdb->env && mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &reading.txn) == MDB_PANIC;
+}
+
 static jwkd_status lmdb_apply(void *engine, struct bytes guard, const struct engine_change *changes,
     size_t count, bool urgent, jwkd_error *error)
 {
@@ -329,7 +342,9 @@ static jwkd_status lmdb_apply(void *engine, struct bytes guard, const struct eng
     } else if (rc == 0) {
         keep_ballast(lmdb);
     }
-    return settle(lmdb, rc, error);
+    jwkd_status status = settle(lmdb, rc, error);
+    if (rc != 0 && panics(lmdb)) open_anew(lmdb); /* so that what became of the commit can be read */
+    return status;
 }
 
 static enum store_condition lmdb_condition(const void *engine)

@@ -49,7 +49,9 @@ jwkd_status store_list(struct store *store, struct bytes prefix, struct bytes af
 /* Writes all or nothing, durably: when it returns JWKD_OK the rows survive a crash. *out_revision is the
  * revision that all of them now have. CONFLICT: an expectation did not hold. INVALID_ARGUMENT: a key or value
  * out of bounds, or the same key twice. UNAVAILABLE: full disk or read-only; the next call tries again, so
- * that it heals by itself. `urgent`: room kept back for this (a ballast file) may be used. */
+ * that it heals by itself. After an I/O error the rows may have been written all the same: read one to know.
+ * `urgent`: room kept back for this (a ballast file) may be used. Without any row, a commit makes durable what
+ * can be read. */
 jwkd_status store_commit(struct store *store, const struct store_write *writes, size_t count, bool urgent,
     uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
 

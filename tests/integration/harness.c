@@ -203,7 +203,8 @@ void environment_create(jwkd_client *client, const char *name)
 
 char *key_generate(jwkd_client *client, const char *environment)
 {
-    const jwkd_generate_options options = {.wait_ms = 30000};
+    /* At once: after a restart the service would wait for subscribers that it does not know of. */
+    const jwkd_generate_options options = {.wait_ms = 30000, .now = true};
     jwkd_key_answer *answer;
     jwkd_error error = {0};
     assert_status(jwkd_generate(client, environment, &options, &answer, &error), JWKD_OK, &error);
@@ -286,12 +287,18 @@ void observer_await(struct observer *observer, uint64_t revision)
     assert_true(jwkd_verifier_revision(observer->verifier) >= revision);
 }
 
-unsigned observer_seen(struct observer *observer, jwkd_event_kind kind)
+void observer_await_seen(struct observer *observer, jwkd_event_kind kind)
 {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_SEC;
+    int result = 0;
     pthread_mutex_lock(&observer->lock);
+    while (observer->seen[kind] == 0 && result == 0)
+        result = pthread_cond_timedwait(&observer->told, &observer->lock, &until);
     unsigned seen = observer->seen[kind];
     pthread_mutex_unlock(&observer->lock);
-    return seen;
+    assert_true(seen > 0);
 }
 
 jwkd_verdict observer_judge(struct observer *observer, const char *token)

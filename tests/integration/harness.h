@@ -92,7 +92,8 @@ struct observer {
 void observer_open(struct observer *observer, jwkd_client *client, const char *environment);
 /* Waits until an event of this revision, or a later one, was handed out. */
 void observer_await(struct observer *observer, uint64_t revision);
-unsigned observer_seen(struct observer *observer, jwkd_event_kind kind);
+/* The changes of one revision are told one by one. */
+void observer_await_seen(struct observer *observer, jwkd_event_kind kind);
 jwkd_verdict observer_judge(struct observer *observer, const char *token);
 void observer_close(struct observer *observer);
 

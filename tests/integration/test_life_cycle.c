@@ -82,8 +82,8 @@ static void rotation__reaches_every_verifier_by_event(void **state)
     uint64_t revision = revision_of(signer, "shop");
     observer_await(&near, revision);
     observer_await(&far, revision);
-    assert_true(observer_seen(&far, JWKD_EVENT_KEY_PUBLISHED) > 0);
-    assert_true(observer_seen(&near, JWKD_EVENT_KEY_PROMOTED) > 0);
+    observer_await_seen(&far, JWKD_EVENT_KEY_PUBLISHED);
+    observer_await_seen(&near, JWKD_EVENT_KEY_PROMOTED);
     char *new_token = token_sign(signer, "shop");
     struct observer *observers[] = {&near, &far};
     for (size_t i = 0; i < 2; i++) {

@@ -14,9 +14,10 @@ struct memory {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t released;
     struct memory_row *rows; /* in byte order */
+    const char *prefix; /* of the commit that has the outcome; static storage */
     enum memory_outcome outcome;
     bool lost, held;
-    unsigned commits;
+    unsigned waiting;
 };
 
 static const uint8_t MAC_KEY[STORE_MAC_KEY_SIZE] = "the MAC key that the tests use.";
@@ -61,7 +62,6 @@ static void apply(struct memory *memory, const struct engine_change *changes, si
         if (changes[i].record.size) row_put(memory, changes[i].key, changes[i].record);
         else if (row_of(memory, changes[i].key)) row_remove(place_of(memory, changes[i].key));
     }
-    memory->commits++;
 }
 
 /* ---- the engine ---- */
@@ -87,7 +87,9 @@ static jwkd_status engine_list(void *engine, struct bytes prefix, struct bytes a
 {
     struct memory *memory = engine;
     pthread_mutex_lock(&memory->lock);
+    memory->waiting++;
     while (memory->held) pthread_cond_wait(&memory->released, &memory->lock);
+    memory->waiting--;
     jwkd_status status = memory->lost ? JWKD_UNAVAILABLE : JWKD_OK;
     for (struct memory_row *row = memory->rows; row && status == JWKD_OK; row = row->next) {
         struct bytes key = buffer_bytes(&row->key);
@@ -98,15 +100,26 @@ static jwkd_status engine_list(void *engine, struct bytes prefix, struct bytes a
     return status;
 }
 
+/* What was told for this commit; forgotten then. */
+static enum memory_outcome take_outcome(struct memory *memory, const struct engine_change *changes, size_t count)
+{
+    for (size_t i = 0; memory->outcome != MEMORY_DONE && i < count; i++) {
+        if (!begins_with(changes[i].key, bytes_of_text(memory->prefix))) continue;
+        enum memory_outcome outcome = memory->outcome;
+        memory->outcome = MEMORY_DONE;
+        return outcome;
+    }
+    return MEMORY_DONE;
+}
+
 static jwkd_status engine_apply(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
     bool urgent, jwkd_error *error)
 {
     (void)urgent;
     struct memory *memory = engine;
     pthread_mutex_lock(&memory->lock);
-    enum memory_outcome outcome = memory->outcome;
+    enum memory_outcome outcome = take_outcome(memory, changes, count);
     bool same = bytes_equal(buffer_bytes(&row_of(memory, ENGINE_STATE_KEY)->record), guard);
-    memory->outcome = MEMORY_DONE;
     if (same && !memory->lost && outcome != MEMORY_REFUSED) apply(memory, changes, count);
     bool failed = memory->lost || outcome != MEMORY_DONE;
     memory->lost |= outcome == MEMORY_DONE_UNSEEN;
@@ -153,9 +166,10 @@ struct store *memory_open(struct memory *memory)
     return store;
 }
 
-void memory_next(struct memory *memory, enum memory_outcome outcome)
+void memory_next(struct memory *memory, const char *prefix, enum memory_outcome outcome)
 {
     pthread_mutex_lock(&memory->lock);
+    memory->prefix = prefix;
     memory->outcome = outcome;
     pthread_mutex_unlock(&memory->lock);
 }
@@ -175,6 +189,14 @@ void memory_hold(struct memory *memory, bool held)
     pthread_mutex_unlock(&memory->lock);
 }
 
+unsigned memory_waiting(struct memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    unsigned waiting = memory->waiting;
+    pthread_mutex_unlock(&memory->lock);
+    return waiting;
+}
+
 size_t memory_count(struct memory *memory, const char *prefix)
 {
     size_t count = 0;
@@ -183,12 +205,4 @@ size_t memory_count(struct memory *memory, const char *prefix)
         count += begins_with(buffer_bytes(&row->key), bytes_of_text(prefix));
     pthread_mutex_unlock(&memory->lock);
     return count;
-}
-
-unsigned memory_commits(struct memory *memory)
-{
-    pthread_mutex_lock(&memory->lock);
-    unsigned commits = memory->commits;
-    pthread_mutex_unlock(&memory->lock);
-    return commits;
 }

@@ -11,22 +11,22 @@ void memory_free(struct memory *memory);
 /* A store over it; one at a time, closed before the memory is freed. */
 struct store *memory_open(struct memory *memory);
 
-/* What becomes of the next commit, and of that one alone; all but the first are answered with UNAVAILABLE. */
+/* What becomes of the next commit that writes a row whose key begins with `prefix`, and of that one alone; all but the first are
+ * answered with UNAVAILABLE. */
 enum memory_outcome {
     MEMORY_DONE,
     MEMORY_REFUSED,      /* nothing is written */
     MEMORY_DONE_UNKNOWN, /* everything is written */
     MEMORY_DONE_UNSEEN,  /* everything is written, and nothing can be read or written until memory_mend() */
 };
-void memory_next(struct memory *memory, enum memory_outcome outcome);
+void memory_next(struct memory *memory, const char *prefix, enum memory_outcome outcome);
 void memory_mend(struct memory *memory);
 
 /* While held, listings wait. */
 void memory_hold(struct memory *memory, bool held);
+/* How many of them do. */
+unsigned memory_waiting(struct memory *memory);
 
 /* How many rows begin with `prefix`. */
 size_t memory_count(struct memory *memory, const char *prefix);
-/* How many commits were carried out. */
-unsigned memory_commits(struct memory *memory);
-
 #endif

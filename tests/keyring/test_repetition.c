@@ -15,9 +15,9 @@ static void repetition__of_a_change_gets_its_answer(void **state)
     deactivate.allow_none = true;
     request.deactivate = &deactivate;
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
-    unsigned commits = memory_commits(ring->memory);
+    size_t events = memory_count(ring->memory, "log/");
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
-    assert_int_equal(memory_commits(ring->memory), commits);
+    assert_int_equal(memory_count(ring->memory, "log/"), events);
     deactivate.allow_none = false;
     assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
 }
@@ -65,9 +65,73 @@ static void answer__that_cannot_be_kept_is_not_given(void **state)
     uint8_t id[16];
     Jwkd__V1__SetPrimaryRequest operation;
     Jwkd__V1__Request request = set_primary_request(ring, id, &operation, kid);
-    memory_next(ring->memory, MEMORY_REFUSED);
+    memory_next(ring->memory, "answer/", MEMORY_REFUSED);
     assert_int_equal(ring_status(ring, &request), JWKD_UNAVAILABLE);
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
+/* A generation as a newer client asks for it: with a field that is not known here, and is not kept while it waits. */
+static Jwkd__V1__Request newer_request(struct ring *ring, uint8_t id[16], Jwkd__V1__GenerateRequest *generate)
+{
+    static uint8_t one = 1;
+    static ProtobufCMessageUnknownField field = {.tag = 500, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = 1, .data = &one};
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
+    *generate = (Jwkd__V1__GenerateRequest)JWKD__V1__GENERATE_REQUEST__INIT;
+    generate->environment = wire_text("shop");
+    generate->base.n_unknown_fields = 1;
+    generate->base.unknown_fields = &field;
+    request.generate = generate;
+    return request;
+}
+
+static void repetition__with_unknown_fields_collects_its_key(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16];
+    Jwkd__V1__GenerateRequest generate;
+    ring_create(ring, "shop");
+    Jwkd__V1__Request request = newer_request(ring, id, &generate);
+    assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS);
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    generate.base.n_unknown_fields = 0;
+    assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
+}
+
+static void repetition__with_unknown_fields_outlives_a_restart(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16];
+    Jwkd__V1__GenerateRequest generate;
+    ring_create(ring, "shop");
+    Jwkd__V1__Request request = newer_request(ring, id, &generate);
+    generate.algorithm = wire_text("RS256"); /* takes a while */
+    assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS);
+    ring_restart(ring);
+    assert_int_not_equal(ring_status(ring, &request), JWKD_CONFLICT);
+}
+
+/* Even when it could not be carried out any more: here the environment is gone. */
+static void repetition__of_an_import_gets_its_answer(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16], other_id[16];
+    CLEANUP(buffer_clear) struct buffer key = fixture_read("rsa-2048.jwk");
+    Jwkd__V1__ImportRequest import = JWKD__V1__IMPORT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_IMPORT);
+    import.environment = wire_text("shop");
+    import.private_key = wire_bytes(buffer_bytes(&key));
+    request.import = &import;
+    ring_create(ring, "shop");
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    Jwkd__V1__DeleteEnvironmentRequest delete = JWKD__V1__DELETE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request deletion = ring_request(ring, other_id, JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT);
+    delete.name = wire_text("shop");
+    delete.with_live_keys = true;
+    deletion.delete_environment = &delete;
+    assert_int_equal(ring_status(ring, &deletion), JWKD_OK);
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    import.hold = true;
+    assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup, ring_teardown)
@@ -77,6 +141,9 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(repetition__of_a_change_gets_its_answer),
         CASE(repetition__of_what_changed_nothing_gets_its_answer),
+        CASE(repetition__with_unknown_fields_collects_its_key),
+        CASE(repetition__with_unknown_fields_outlives_a_restart),
+        CASE(repetition__of_an_import_gets_its_answer),
         CASE(answer__that_cannot_be_kept_is_not_given),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);

@@ -1,11 +1,11 @@
 #include "keyring/ring.h"
 
+#include "keyring/reserve.h"
 #include "records.pb-c.h"
 
-/* A key whose row is whole but whose sealed bytes belong to something else. */
-static void put_damaged_key(struct ring *ring)
+/* A key whose row is whole but whose sealed bytes belong to something else. `name` receives the row's. */
+static void put_damaged_key(struct ring *ring, char name[128])
 {
-    char name[128];
     CLEANUP(pair_clear) struct pair pair = fixture_generate(&ring->signing, ALG_ES256, "another owner");
     CLEANUP(buffer_clear) struct buffer packed = {0};
     Jwkd__Row__ReadyKey row = JWKD__ROW__READY_KEY__INIT;
@@ -13,7 +13,7 @@ static void put_damaged_key(struct ring *ring)
     row.jwk = wire_bytes(jwk_json(pair.public));
     row.sealed = wire_bytes(buffer_bytes(&pair.sealed));
     assert_int_equal(wire_pack(&row.base, &packed), JWKD_OK);
-    snprintf(name, sizeof name, "reserve/P-256/%s", jwk_kid(pair.public));
+    snprintf(name, 128, "reserve/P-256/%s", jwk_kid(pair.public));
     ring_put(ring, name, buffer_bytes(&packed));
 }
 
@@ -21,24 +21,82 @@ static void reserve__drops_keys_that_do_not_open(void **state)
 {
     (void)state;
     struct ring ring;
-    char kid[LIMIT_KID + 1];
+    char kid[LIMIT_KID + 1], names[2][128];
     ring_open(&ring);
-    put_damaged_key(&ring);
-    put_damaged_key(&ring);
+    for (size_t i = 0; i < 2; i++) put_damaged_key(&ring, names[i]);
     ring_start(&ring);
     ring_create(&ring, "shop");
     assert_int_equal(memory_count(ring.memory, "reserve/"), 2);
     ring_generate(&ring, "shop", kid);
     assert_true(ring_complained(&ring, "CORRUPT: a key of the reserve does not open"));
-    assert_int_equal(memory_count(ring.memory, "reserve/"), 0);
+    for (size_t i = 0; i < 2; i++) assert_int_equal(memory_count(ring.memory, names[i]), 0);
     assert_int_equal(ring_sign(&ring, "shop"), JWKD_OK);
     ring_close(&ring);
+}
+
+/* P-256 is used up as fast as it is made. */
+struct busy {
+    struct reserve *reserve;
+    const struct key_type *used_up;
+    atomic_uint others;
+};
+
+static void on_key(void *context, struct ready_key *key)
+{
+    struct busy *busy = context;
+    const struct key_type *type = key->type;
+    reserve_put(busy->reserve, key);
+    if (type == busy->used_up) ready_key_free(reserve_take(busy->reserve, type));
+    else busy->others++;
+}
+
+static void on_trouble(void *context, jwkd_status status, const char *message)
+{
+    (void)context, (void)status;
+    fail_msg("%s", message);
+}
+
+static void check_turns(bool waited_for)
+{
+    struct fixture signing;
+    struct busy busy = {0};
+    const struct key_type *other;
+    fixture_open(&signing, 0);
+    struct reserve_options options = {.signer = signing.signer, .wanted = waited_for ? 0 : 2, .deliver = on_key,
+        .on_trouble = on_trouble, .context = &busy};
+    assert_int_equal(reserve_new(&options, &busy.reserve), JWKD_OK);
+    assert_int_equal(alg_key_type(ALG_ES256, 0, &busy.used_up), JWKD_OK);
+    assert_int_equal(alg_key_type(ALG_ES384, 0, &other), JWKD_OK);
+    const struct key_type *const types[] = {busy.used_up, other};
+    for (size_t i = 0; i < 2; i++) {
+        if (waited_for) reserve_demand(busy.reserve, types[i], 2);
+        else reserve_use(busy.reserve, types[i]);
+    }
+    assert_int_equal(reserve_start(busy.reserve), JWKD_OK);
+    AWAIT(busy.others == 2);
+    reserve_stop(busy.reserve);
+    reserve_free(busy.reserve);
+    fixture_close(&signing);
+}
+
+static void reserve__fills_all_types_in_turn(void **state)
+{
+    (void)state;
+    check_turns(false);
+}
+
+static void reserve__makes_what_is_waited_for_in_turn(void **state)
+{
+    (void)state;
+    check_turns(true);
 }
 
 int main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(reserve__drops_keys_that_do_not_open),
+        cmocka_unit_test(reserve__fills_all_types_in_turn),
+        cmocka_unit_test(reserve__makes_what_is_waited_for_in_turn),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -1,0 +1,12 @@
+/* What a repetition of a request must be equal in. */
+#ifndef KEYRING_OPERATION_H
+#define KEYRING_OPERATION_H
+
+#include "wire/wire.h"
+
+enum { OPERATION_DIGEST_SIZE = 32 };
+
+/* SHA-256 of the operation, without the envelope. */
+jwkd_status operation_digest(const Jwkd__V1__Request *request, uint8_t out[OPERATION_DIGEST_SIZE]) MUST_CHECK;
+
+#endif

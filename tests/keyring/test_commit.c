@@ -1,0 +1,102 @@
+/* A change whose commit fails, in the ways in which commits do. */
+#include "keyring/ring.h"
+
+struct deactivation {
+    uint8_t id[16];
+    char kid[LIMIT_KID + 1];
+    Jwkd__V1__DeactivateRequest operation;
+    Jwkd__V1__Request request;
+};
+
+/* An environment with a key, and the request to deactivate it. */
+static void prepare(struct ring *ring, struct deactivation *out)
+{
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", out->kid);
+    out->request = ring_request(ring, out->id, JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
+    out->operation = (Jwkd__V1__DeactivateRequest)JWKD__V1__DEACTIVATE_REQUEST__INIT;
+    out->operation.environment = wire_text("shop");
+    out->operation.kid = out->kid;
+    out->operation.allow_none = true;
+    out->request.deactivate = &out->operation;
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
+}
+
+static void commit__that_is_refused_changes_nothing(void **state)
+{
+    struct ring *ring = *state;
+    struct deactivation deactivation;
+    prepare(ring, &deactivation);
+    memory_next(ring->memory, "answer/", MEMORY_REFUSED);
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_UNAVAILABLE);
+    assert_int_equal(ring_key_state(ring, "shop", deactivation.kid), JWKD__V1__KEY_STATE__ACTIVE);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
+}
+
+static void commit__that_was_carried_out_after_all_counts(void **state)
+{
+    struct ring *ring = *state;
+    struct deactivation deactivation;
+    prepare(ring, &deactivation);
+    memory_next(ring->memory, "answer/", MEMORY_DONE_UNKNOWN);
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
+    assert_int_equal(ring_key_state(ring, "shop", deactivation.kid), JWKD__V1__KEY_STATE__DEACTIVATED);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
+    ring_create(ring, "other");
+    ring_generate(ring, "shop", deactivation.kid);
+    ring_restart(ring);
+    assert_true(ring_is_primary(ring, "shop", deactivation.kid));
+}
+
+/* One that touches the keys in reserve and what waits, but no environment. */
+static void commit__of_a_waiting_generation_is_found_out_too(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16];
+    Jwkd__V1__GenerateRequest generate = JWKD__V1__GENERATE_REQUEST__INIT;
+    ring_create(ring, "shop");
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
+    generate.environment = wire_text("shop");
+    request.generate = &generate;
+    memory_next(ring->memory, "work/", MEMORY_DONE_UNKNOWN);
+    assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS);
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    assert_int_equal(memory_count(ring->memory, "key/"), 1);
+    assert_int_equal(memory_count(ring->memory, "work/"), 0);
+}
+
+static void commit__of_unknown_outcome_wants_a_restart(void **state)
+{
+    struct ring *ring = *state;
+    struct deactivation deactivation;
+    prepare(ring, &deactivation);
+    memory_next(ring->memory, "answer/", MEMORY_DONE_UNSEEN);
+    CLEANUP(arena_clear) struct arena arena;
+    const Jwkd__V1__Reply *reply = ring_change(ring, &deactivation.request, &arena);
+    assert_int_equal(reply->status, JWKD_INTERNAL);
+    assert_non_null(strstr(reply->message, "restart jwkd"));
+    assert_true(ring_complained(ring, "restart jwkd"));
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
+    memory_mend(ring->memory);
+    /* The store has the answer now, but the key still signs here. */
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_UNAVAILABLE);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
+    ring_restart(ring);
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup, ring_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(commit__that_is_refused_changes_nothing),
+        CASE(commit__that_was_carried_out_after_all_counts),
+        CASE(commit__of_a_waiting_generation_is_found_out_too),
+        CASE(commit__of_unknown_outcome_wants_a_restart),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}

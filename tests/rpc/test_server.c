@@ -1,0 +1,120 @@
+#include "keyring/ring.h"
+
+#include "rpc/server.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+
+/* With as many workers as a large host has processors. */
+enum { WORKERS = 80, QUEUE = 128, TOO_MANY = 8, ASKERS = WORKERS + QUEUE + TOO_MANY };
+
+struct answers {
+    atomic_uint ok, busy, other;
+};
+
+/* Sends one request and receives its answer, without waiting for either. */
+struct asker {
+    struct answers *answers;
+    nng_ctx context;
+    nng_aio *aio;
+    bool sent;
+};
+
+static void count_reply(struct answers *answers, nng_msg *message)
+{
+    CLEANUP(arena_clear) struct arena arena;
+    ProtobufCMessage *unpacked;
+    jwkd_status status = wire_unpack(&jwkd__v1__reply__descriptor, bytes_of(nng_msg_body(message), nng_msg_len(message)),
+        &arena, &unpacked);
+    if (status == JWKD_OK) status = (jwkd_status)((const Jwkd__V1__Reply *)unpacked)->status;
+    if (status == JWKD_OK) answers->ok++;
+    else if (status == JWKD_BUSY) answers->busy++;
+    else answers->other++;
+}
+
+static void on_aio(void *argument)
+{
+    struct asker *asker = argument;
+    if (nng_aio_result(asker->aio) != 0) return;
+    if (!asker->sent) {
+        asker->sent = true;
+        nng_ctx_recv(asker->context, asker->aio);
+        return;
+    }
+    count_reply(asker->answers, nng_aio_get_msg(asker->aio));
+    nng_msg_free(nng_aio_get_msg(asker->aio));
+}
+
+static void ask(struct asker *asker, nng_socket socket, struct answers *answers, struct bytes packed)
+{
+    nng_msg *message;
+    asker->answers = answers;
+    assert_int_equal(nng_ctx_open(&asker->context, socket), 0);
+    assert_int_equal(nng_aio_alloc(&asker->aio, on_aio, asker), 0);
+    assert_int_equal(nng_msg_alloc(&message, 0), 0);
+    assert_int_equal(nng_msg_append(message, packed.data, packed.size), 0);
+    nng_aio_set_msg(asker->aio, message);
+    nng_ctx_send(asker->context, asker->aio);
+}
+
+/* A request that reads the store, and so can be held. */
+static void pack_request(struct ring *ring, struct buffer *out)
+{
+    uint8_t id[16];
+    Jwkd__V1__State since = JWKD__V1__STATE__INIT;
+    Jwkd__V1__GetChangesRequest get = JWKD__V1__GET_CHANGES_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GET_CHANGES);
+    since.epoch = wire_bytes(bytes_of(keyring_epoch(ring->keyring), 16));
+    since.environment_id = 1;
+    get.environment = wire_text("shop");
+    get.since = &since;
+    request.get_changes = &get;
+    assert_int_equal(wire_pack(&request.base, out), JWKD_OK);
+}
+
+static void server__tells_who_comes_to_a_full_queue(void **state)
+{
+    struct ring *ring = *state;
+    static struct asker askers[ASKERS];
+    struct answers answers = {0};
+    char url[96];
+    snprintf(url, sizeof url, "ipc://%s/rpc.sock", ring->signing.folder);
+    const char *const urls[] = {url};
+    struct rpc_options options = {.keyring = ring->keyring, .version = "test", .urls = urls, .url_count = 1,
+        .workers = WORKERS, .queue = QUEUE};
+    struct rpc_server *server;
+    jwkd_error error = {0};
+    nng_socket socket;
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    ring_create(ring, "shop");
+    pack_request(ring, &packed);
+    assert_int_equal(rpc_start(&options, &server, &error), JWKD_OK);
+    assert_int_equal(nng_req0_open(&socket), 0);
+    assert_int_equal(nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
+    assert_int_equal(nng_dial(socket, url, NULL, 0), 0);
+
+    memory_hold(ring->memory, true);
+    size_t count = 0;
+    while (count < WORKERS) ask(&askers[count++], socket, &answers, buffer_bytes(&packed));
+    AWAIT(memory_waiting(ring->memory) == WORKERS);
+    while (count < ASKERS) ask(&askers[count++], socket, &answers, buffer_bytes(&packed));
+    AWAIT(answers.busy == TOO_MANY);
+    assert_int_equal(answers.ok, 0);
+    memory_hold(ring->memory, false);
+    AWAIT(answers.ok == WORKERS + QUEUE);
+    assert_int_equal(answers.busy, TOO_MANY);
+    assert_int_equal(answers.other, 0);
+
+    for (size_t i = 0; i < ASKERS; i++) nng_aio_free(askers[i].aio);
+    nng_close(socket);
+    keyring_stop(ring->keyring);
+    rpc_stop(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test_setup_teardown(server__tells_who_comes_to_a_full_queue, ring_setup, ring_teardown),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
