@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "base/clock.h"
+
 enum { BATCH_MEMORY = 64 * 1024 * 1024 };
 
 jwkd_status batch_init(struct batch *batch, struct keyring *keyring, int64_t now)
@@ -166,7 +168,9 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
     keyring->next_environment_id = batch->next_environment_id;
     keyring->service_revision = batch->service_revision;
     keyring_swap(keyring, next);
+    uint64_t swapped_ns = clock_elapsed_ns();
     for (struct batch_event *entry = batch->events; entry; entry = entry->next) {
+        keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread swaps it away */
         jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
         if (status != JWKD_OK)
             keyring->options.on_trouble(keyring->options.context, status,
