@@ -518,7 +518,7 @@ static void restart(struct scene *scene)
 static void receipt__of_an_earlier_run_has_no_lines(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(arena_clear) struct arena arena, second;
+    CLEANUP(arena_clear) struct arena arena, second, third;
     subscribe(scene, "test", false);
     follow(scene);
     deactivate(scene);
@@ -532,6 +532,27 @@ static void receipt__of_an_earlier_run_has_no_lines(void **state)
     assert_false(receipt->complete || receipt->bounded || receipt->unbounded);
     assert_in_range(receipt->effective_everywhere_by, at + 601, time(NULL) + 602);
     assert_true(receipt->effective_in_ms > 0);
+    /* Nor does it get any: who comes now takes a snapshot without the key. */
+    subscribe(scene, "test", false);
+    follow(scene);
+    const jwkd_generate_options options = {.hold = true, .wait_ms = 30000};
+    jwkd_key_answer *answer;
+    assert_ok(jwkd_generate(scene->client, "shop", &options, &answer, NULL));
+    jwkd_free(answer);
+    assert_int_equal(the_receipt(scene, &third)->n_lines, 0);
+}
+
+/* Somebody may still be fresh whom this run has not met. */
+static void receipt__after_a_restart_is_not_complete_before_all_are_known(void **state)
+{
+    struct scene *scene = *state;
+    CLEANUP(arena_clear) struct arena arena;
+    restart(scene);
+    deactivate(scene);
+    const Jwkd__V1__Receipt *receipt = the_receipt(scene, &arena);
+    assert_int_equal(receipt->n_lines, 0);
+    assert_true(receipt->revision > 0);
+    assert_false(receipt->complete || receipt->bounded);
 }
 
 /* Not before everybody who could be fresh is known, however long ago the deactivation is. */
@@ -570,8 +591,7 @@ static void receipt__is_of_a_key_that_was_deactivated(void **state)
 static void receipt__is_there_for_a_key_that_was_replaced(void **state)
 {
     struct scene *scene = *state;
-    const jwkd_environment wanted = {
-        .name = "vault", .default_algorithm = "ES256", .mode = JWKD_EXCLUSIVE};
+    const jwkd_environment wanted = {.name = "vault", .default_algorithm = "ES256", .mode = JWKD_EXCLUSIVE};
     jwkd_environment *made;
     assert_ok(jwkd_environment_create(scene->client, &wanted, &made, NULL));
     jwkd_free(made);
@@ -607,6 +627,7 @@ int main(int count, char **arguments)
         CASE(receipt__names_who_serves_stale_keys),
         STRICT_CASE(receipt__is_bounded_once_the_lease_has_passed),
         CASE(receipt__of_an_earlier_run_has_no_lines),
+        CASE(receipt__after_a_restart_is_not_complete_before_all_are_known),
         STRICT_CASE(receipt__of_an_earlier_run_is_bounded_when_all_are_known),
         CASE(receipt__is_of_a_key_that_was_deactivated),
         CASE(receipt__is_there_for_a_key_that_was_replaced),
