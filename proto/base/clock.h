@@ -6,6 +6,8 @@
 
 /* Seconds since 1970-01-01 UTC, as in JWT's NumericDate (RFC 7519 section 2). */
 int64_t clock_wall_sec(void);
+/* The same in nanoseconds, for rounding the other way. */
+int64_t clock_wall_ns(void);
 
 /* Nanoseconds of running time since boot, neither slewed nor stopped by suspend:
  * CLOCK_MONOTONIC_RAW + (CLOCK_BOOTTIME - CLOCK_MONOTONIC). For ages and deadlines. */

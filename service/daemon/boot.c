@@ -161,7 +161,7 @@ static jwkd_status open_sockets(struct service *service, const struct config *co
     memcpy(events.epoch, keyring_epoch(service->keyring), sizeof events.epoch);
     TRY(publisher_start(&events, &service->publisher, error));
     TRY(keyring_start(service->keyring, service->publisher, error));
-    struct rpc_options rpc = {.keyring = service->keyring, .version = version, .urls = service->rpc_urls,
+    struct rpc_options rpc = {.keyring = service->keyring, .registry = service->registry, .version = version, .urls = service->rpc_urls,
         .url_count = rpc_count, .events_urls = service->events_urls, .events_url_count = events_count,
         .heartbeat_ms = (uint32_t)config->heartbeat_ms, .workers = (unsigned)config->workers,
         .queue = (unsigned)config->queue};

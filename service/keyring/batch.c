@@ -192,8 +192,10 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
     for (struct batch_event *entry = batch->events; entry && keyring->publisher; entry = entry->next)
         publisher_list(keyring->publisher, &entry->event);
     keyring_swap(keyring, next);
-    agenda_note(keyring, batch->touched, batch->touched_count, clock_elapsed_ns());
+    uint64_t swapped_ns = clock_elapsed_ns();
+    agenda_note(keyring, batch->touched, batch->touched_count, swapped_ns);
     for (struct batch_event *entry = batch->events; entry; entry = entry->next) {
+        keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread swaps it away */
         jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
         if (status != JWKD_OK)
             keyring->options.on_trouble(keyring->options.context, status,

@@ -62,6 +62,10 @@ void keyring_swap(struct keyring *keyring, struct snapshot *next);
 jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, struct ring_environment **out,
     jwkd_error *error) MUST_CHECK;
 
+/* receipt.c: after the swap to `snapshot`, before the event is sent. */
+void keyring_open_receipts(struct keyring *keyring, const struct snapshot *snapshot,
+    const struct publisher_event *event, uint64_t swapped_ns);
+
 /* load.c */
 jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
 

@@ -46,7 +46,11 @@ typedef jwkd_status keyring_use_case(struct keyring *keyring, const Jwkd__V1__Re
 
 keyring_use_case keyring_list_environments, keyring_list_keys, keyring_get_key, keyring_get_jwks, keyring_get_changes,
     keyring_status, keyring_get_operation;
+keyring_use_case keyring_list_subscribers, keyring_get_receipt;
 keyring_use_case keyring_sign, keyring_sign_raw, keyring_verify;
+/* These want to know who asks: reply->principal. The first is keyring_get_jwks, and makes a subscriber one of the
+ * environment's. */
+keyring_use_case keyring_follow_jwks, keyring_renew;
 
 /* ---- changing ---- */
 

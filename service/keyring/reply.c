@@ -6,6 +6,7 @@ void reply_init(struct reply *reply, const Jwkd__V1__Request *request)
     reply->message.version = WIRE_VERSION;
     if (request) reply->message.request_id = request->request_id;
     reply->snapshot = NULL;
+    reply->principal = NULL;
     reply->shown_once = false;
     arena_init(&reply->arena, LIMIT_REPLY);
 }

@@ -7,6 +7,7 @@
 /* Where an operation is carried out. */
 enum dispatch_class {
     DISPATCH_INLINE,  /* cheap: at once, on the receiving thread */
+    DISPATCH_CALLER,  /* likewise, and the answer depends on who asks */
     DISPATCH_POOL,    /* cryptography or disk: by a worker */
     DISPATCH_CHANGE,  /* by the keyring's writer */
     DISPATCH_IMPORT,  /* a worker reads the key, the writer does the rest */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "rpc/dispatch.h"
+#include "rpc/hello.h"
 #include "rpc/pool.h"
 
 enum {
@@ -118,39 +119,13 @@ static void send_failure(struct call *call, jwkd_status status, const jwkd_error
 
 /* ---- answering ---- */
 
-static const char *told_url(struct reply *reply, const char *url)
+static jwkd_status carry_out(struct call *call, struct reply *reply, jwkd_error *error)
 {
-    static const char *const WILDCARDS[] = {"tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"};
-    for (size_t i = 0; i < sizeof WILDCARDS / sizeof *WILDCARDS; i++) {
-        size_t length = strlen(WILDCARDS[i]);
-        if (strncmp(url, WILDCARDS[i], length) != 0) continue;
-        char told[64];
-        snprintf(told, sizeof told, "tcp://:%s", url + length);
-        return arena_text(&reply->arena, bytes_of_text(told));
-    }
-    return url;
-}
-
-static jwkd_status say_hello(struct rpc_server *server, struct reply *reply, jwkd_error *error)
-{
-    const struct rpc_options *options = &server->options;
-    Jwkd__V1__HelloReply *hello = reply_alloc(reply, sizeof *hello);
-    char **urls = reply_alloc(reply, (options->events_url_count + 1) * sizeof *urls);
-    if (!hello || !urls) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    *hello = (Jwkd__V1__HelloReply)JWKD__V1__HELLO_REPLY__INIT;
-    hello->service_version = wire_text(options->version);
-    hello->min_version = hello->max_version = WIRE_VERSION;
-    hello->boot_id = wire_bytes(bytes_of(options->boot_id, sizeof options->boot_id));
-    hello->epoch = wire_bytes(bytes_of(keyring_epoch(options->keyring), 16));
-    hello->heartbeat_ms = options->heartbeat_ms;
-    hello->service_revision = keyring_service_revision(options->keyring);
-    for (size_t i = 0; i < options->events_url_count; i++) urls[i] = wire_text(told_url(reply, options->events_urls[i]));
-    hello->events_urls = urls;
-    hello->n_events_urls = options->events_url_count;
-    hello->clock_ns = clock_elapsed_ns();
-    reply->message.result_case = JWKD__V1__REPLY__RESULT_HELLO;
-    reply->message.hello = hello;
-    return JWKD_OK;
+    const struct rpc_options *options = &call->server->options;
+    const struct dispatch_entry *entry = call->entry;
+    reply->principal = entry->class == DISPATCH_CALLER ? call->principal : NULL;
+    if (entry->use_case) return entry->use_case(options->keyring, call->request, reply, error);
+    return hello_answer(options, call->request->hello, reply, error);
 }
 
 static void answer(struct call *call)
@@ -158,9 +133,7 @@ static void answer(struct call *call)
     struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, call->request);
-    jwkd_status status = call->entry->use_case
-        ? call->entry->use_case(call->server->options.keyring, call->request, &reply, &error)
-        : say_hello(call->server, &reply, &error);
+    jwkd_status status = carry_out(call, &reply, &error);
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     send_reply(call, &reply);
     reply_clear(&reply);
@@ -218,6 +191,11 @@ static jwkd_status identify(struct call *call, jwkd_error *error)
     return JWKD_OK;
 }
 
+static bool matters_who_asks(const struct dispatch_entry *entry)
+{
+    return entry->class != DISPATCH_INLINE && entry->class != DISPATCH_POOL;
+}
+
 static jwkd_status read_request(struct call *call, jwkd_error *error)
 {
     ProtobufCMessage *message;
@@ -236,19 +214,15 @@ static void handle(struct call *call)
     call->phase = PHASE_WORKING;
     atomic_fetch_add_explicit(&call->server->requests, 1, memory_order_relaxed);
     jwkd_status status = read_request(call, &error);
+    if (status == JWKD_OK && matters_who_asks(call->entry)) status = identify(call, &error);
     if (status == JWKD_OK) {
         switch (call->entry->class) {
-        case DISPATCH_INLINE: answer(call); return;
-        case DISPATCH_CHANGE:
-        case DISPATCH_IMPORT: status = identify(call, &error); break;
+        case DISPATCH_INLINE:
+        case DISPATCH_CALLER: answer(call); return;
+        case DISPATCH_CHANGE: change(call); return;
+        case DISPATCH_IMPORT:
         case DISPATCH_POOL: break;
         }
-    }
-    if (status == JWKD_OK && call->entry->class == DISPATCH_CHANGE) {
-        change(call);
-        return;
-    }
-    if (status == JWKD_OK) {
         call->job.run = work;
         status = pool_submit(call->server->pool, &call->job);
         if (status == JWKD_OK) return;

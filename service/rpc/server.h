@@ -8,6 +8,7 @@ struct rpc_server;
 
 struct rpc_options {
     struct keyring *keyring;
+    struct registry *registry;        /* outlives the server */
     uint8_t boot_id[16];
     const char *version;
     const char *const *urls;          /* where to listen; ipc sockets get mode 0660 */

@@ -1,0 +1,67 @@
+#include "rpc/hello.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+
+static const char *told_url(struct reply *reply, const char *url)
+{
+    static const char *const WILDCARDS[] = {"tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"};
+    for (size_t i = 0; i < sizeof WILDCARDS / sizeof *WILDCARDS; i++) {
+        size_t length = strlen(WILDCARDS[i]);
+        if (strncmp(url, WILDCARDS[i], length) != 0) continue;
+        char told[64];
+        snprintf(told, sizeof told, "tcp://:%s", url + length);
+        return arena_text(&reply->arena, bytes_of_text(told));
+    }
+    return url;
+}
+
+static jwkd_status list_urls(
+    const struct rpc_options *options, struct reply *reply, Jwkd__V1__HelloReply *hello, jwkd_error *error)
+{
+    hello->events_urls = reply_alloc(reply, (options->events_url_count + 1) * sizeof *hello->events_urls);
+    if (!hello->events_urls) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < options->events_url_count; i++)
+        hello->events_urls[i] = wire_text(told_url(reply, options->events_urls[i]));
+    hello->n_events_urls = options->events_url_count;
+    return JWKD_OK;
+}
+
+static jwkd_status enlist(const struct rpc_options *options, const Jwkd__V1__HelloRequest *request,
+    struct reply *reply, Jwkd__V1__HelloReply *hello, jwkd_error *error)
+{
+    const struct registry_wish wish = {.principal = reply->principal,
+        .name = request->client,
+        .lease_ms = request->lease_ms,
+        .serves_stale = request->serves_stale,
+        .instance_id = wire_view(request->instance_id)};
+    uint8_t *id = reply_alloc(reply, REGISTRY_ID);
+    if (!id) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    TRY(registry_hello(options->registry, &wish, clock_elapsed_ns(), id, &hello->lease_ms, error));
+    hello->instance_id = wire_bytes(bytes_of(id, REGISTRY_ID));
+    hello->renew_ms = REGISTRY_RENEW_MS;
+    hello->registered_ms = REGISTRY_REGISTERED_MS;
+    return JWKD_OK;
+}
+
+jwkd_status hello_answer(const struct rpc_options *options, const Jwkd__V1__HelloRequest *request,
+    struct reply *reply, jwkd_error *error)
+{
+    Jwkd__V1__HelloReply *hello = reply_alloc(reply, sizeof *hello);
+    if (!hello) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *hello = (Jwkd__V1__HelloReply)JWKD__V1__HELLO_REPLY__INIT;
+    hello->service_version = wire_text(options->version);
+    hello->min_version = hello->max_version = WIRE_VERSION;
+    hello->boot_id = wire_bytes(bytes_of(options->boot_id, sizeof options->boot_id));
+    hello->epoch = wire_bytes(bytes_of(keyring_epoch(options->keyring), 16));
+    hello->heartbeat_ms = options->heartbeat_ms;
+    hello->max_lease_ms = registry_max_lease_ms(options->registry);
+    hello->service_revision = keyring_service_revision(options->keyring);
+    TRY(list_urls(options, reply, hello, error));
+    if (request->subscribe) TRY(enlist(options, request, reply, hello, error));
+    hello->clock_ns = clock_elapsed_ns();
+    reply->message.result_case = JWKD__V1__REPLY__RESULT_HELLO;
+    reply->message.hello = hello;
+    return JWKD_OK;
+}
