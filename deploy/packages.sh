@@ -8,7 +8,7 @@ build_packages=(
 )
 # Three other implementations of JOSE (jose, jwcrypto, PyJWT), the second compiler, and tools that tests call.
 test_packages=(
-  clang g++ binutils openssl mandoc procps util-linux mount bash-completion
+  clang g++ binutils openssl mandoc procps util-linux mount bash-completion spin
   jose python3 python3-jwcrypto python3-jwt python3-cryptography
 )
 
