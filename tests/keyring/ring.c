@@ -37,6 +37,7 @@ void ring_open(struct ring *ring)
 void ring_start(struct ring *ring)
 {
     struct keyring_options options = {.store = ring->store, .signer = ring->signing.signer, .version = "test",
+        .registry = ring->registry,
         .on_trouble = on_trouble, .context = ring};
     jwkd_error error = {0};
     check(keyring_open(&options, &ring->keyring, &error), &error);
@@ -58,6 +59,7 @@ void ring_restart(struct ring *ring)
 void ring_close(struct ring *ring)
 {
     ring_stop(ring);
+    registry_free(ring->registry);
     store_close(ring->store);
     memory_free(ring->memory);
     fixture_close(&ring->signing);
@@ -69,6 +71,25 @@ int ring_setup(void **state)
     struct ring *ring = malloc(sizeof *ring);
     if (!ring) return -1;
     ring_open(ring);
+    ring_start(ring);
+    *state = ring;
+    return 0;
+}
+
+static void on_change(void *context)
+{
+    const struct ring *ring = context;
+    if (ring->keyring) keyring_subscribers_changed(ring->keyring);
+}
+
+int ring_setup_counting(void **state)
+{
+    struct ring *ring = malloc(sizeof *ring);
+    if (!ring) return -1;
+    ring_open(ring);
+    const struct registry_options options = {
+        .max_lease_ms = 600 * 1000, .new_store = true, .on_change = on_change, .context = ring};
+    if (registry_new(&options, &ring->registry) != JWKD_OK) return -1;
     ring_start(ring);
     *state = ring;
     return 0;

@@ -16,6 +16,7 @@ struct ring {
     struct fixture signing;
     struct memory *memory;
     struct store *store;
+    struct registry *registry; /* NULL: nobody is counted */
     struct keyring *keyring;
     unsigned ids;            /* of requests, so far */
     pthread_mutex_t lock;    /* guards what follows */
@@ -32,6 +33,8 @@ void ring_close(struct ring *ring);
 
 /* cmocka fixtures: a started ring for each test, in *state. */
 int ring_setup(void **state);
+/* Likewise, with subscribers: their leases are longer than any test. */
+int ring_setup_counting(void **state);
 int ring_teardown(void **state);
 
 void ring_put(struct ring *ring, const char *key, struct bytes value);

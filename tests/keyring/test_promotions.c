@@ -1,0 +1,237 @@
+/* A new key becomes primary when everybody who could be fresh has it, and not before. */
+#include "keyring/ring.h"
+
+#include "base/clock.h"
+
+struct follower {
+    uint8_t id[REGISTRY_ID];
+    uint64_t environment_id, sequence;
+};
+
+static struct registry *registry_of(struct ring *ring) { return ring->registry; }
+
+static uint64_t environment_id(struct ring *ring, const char *name)
+{
+    uint8_t id[16];
+    Jwkd__V1__ListEnvironmentsRequest list = JWKD__V1__LIST_ENVIRONMENTS_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_LIST_ENVIRONMENTS);
+    request.list_environments = &list;
+    struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    assert_int_equal(keyring_list_environments(ring->keyring, &request, &reply, &error), JWKD_OK);
+    uint64_t found = 0;
+    for (size_t i = 0; i < reply.message.environments->n_environments; i++) {
+        const Jwkd__V1__Environment *row = reply.message.environments->environments[i];
+        if (strcmp(row->name, name) == 0) found = row->state->environment_id;
+    }
+    reply_clear(&reply);
+    assert_true(found != 0);
+    return found;
+}
+
+static struct follower follow(struct ring *ring, const char *name)
+{
+    struct follower follower = {.environment_id = environment_id(ring, name), .sequence = 1};
+    const struct registry_wish wish = {.principal = "uid:1", .name = "test"};
+    uint32_t lease_ms;
+    assert_int_equal(
+        registry_hello(registry_of(ring), &wish, clock_elapsed_ns(), follower.id, &lease_ms, NULL), JWKD_OK);
+    assert_int_equal(registry_follow(registry_of(ring), bytes_of(follower.id, sizeof follower.id), "uid:1",
+                         follower.sequence, name, follower.environment_id, clock_elapsed_ns(), NULL),
+        JWKD_OK);
+    return follower;
+}
+
+static void confirm(struct ring *ring, struct follower *follower, uint64_t revision)
+{
+    const struct registry_held held = {.environment_id = follower->environment_id, .revision = revision};
+    assert_int_equal(registry_renew(registry_of(ring), bytes_of(follower->id, sizeof follower->id), "uid:1",
+                         ++follower->sequence, &held, 1, clock_elapsed_ns(), NULL),
+        JWKD_OK);
+}
+
+/* What generate or rotate answered, read to its end. */
+struct made {
+    uint8_t id[16];
+    char kid[LIMIT_KID + 1];
+    bool primary;
+    uint64_t revision;
+    Jwkd__V1__Operation__Phase phase;
+};
+
+static struct made make(struct ring *ring, const char *name, bool rotate, bool now)
+{
+    struct made made = {.primary = false};
+    Jwkd__V1__GenerateRequest generation = JWKD__V1__GENERATE_REQUEST__INIT;
+    Jwkd__V1__RotateRequest rotation = JWKD__V1__ROTATE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, made.id,
+        rotate ? JWKD__V1__REQUEST__OPERATION_ROTATE : JWKD__V1__REQUEST__OPERATION_GENERATE);
+    generation.environment = rotation.environment = wire_text(name);
+    generation.now = rotation.now = now;
+    if (rotate) request.rotate = &rotation;
+    else request.generate = &generation;
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    CLEANUP(arena_clear) struct arena arena;
+    const Jwkd__V1__Reply *reply = ring_change(ring, &request, &arena);
+    assert_int_equal(reply->status, JWKD_OK);
+    memcpy(made.kid, reply->key->key->kid, strlen(reply->key->key->kid) + 1);
+    made.primary = reply->key->key->primary;
+    made.revision = reply->key->state->revision;
+    made.phase = reply->key->operation->phase;
+    return made;
+}
+
+static Jwkd__V1__Operation__Phase phase(struct ring *ring, const uint8_t id[16], char reason[200])
+{
+    uint8_t own[16];
+    Jwkd__V1__GetOperationRequest get = JWKD__V1__GET_OPERATION_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, own, JWKD__V1__REQUEST__OPERATION_GET_OPERATION);
+    get.id = wire_bytes(bytes_of(id, 16));
+    request.get_operation = &get;
+    struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    assert_int_equal(keyring_get_operation(ring->keyring, &request, &reply, &error), JWKD_OK);
+    const Jwkd__V1__Operation *operation = reply.message.operation->operation;
+    Jwkd__V1__Operation__Phase found = operation->phase;
+    if (reason) snprintf(reason, 200, "%s", operation->reason);
+    reply_clear(&reply);
+    return found;
+}
+
+static jwkd_status on_kid(
+    struct ring *ring, Jwkd__V1__Request__OperationCase operation, const char *name, const char *kid)
+{
+    uint8_t id[16];
+    Jwkd__V1__SetPrimaryRequest set = JWKD__V1__SET_PRIMARY_REQUEST__INIT;
+    Jwkd__V1__DeactivateRequest deactivate = JWKD__V1__DEACTIVATE_REQUEST__INIT;
+    Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
+    Jwkd__V1__AbortRotationRequest abort_rotation = JWKD__V1__ABORT_ROTATION_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, operation);
+    set.environment = deactivate.environment = retire.environment = abort_rotation.environment = wire_text(name);
+    set.kid = deactivate.kid = retire.kid = wire_text(kid);
+    if (operation == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY) request.set_primary = &set;
+    if (operation == JWKD__V1__REQUEST__OPERATION_DEACTIVATE) request.deactivate = &deactivate;
+    if (operation == JWKD__V1__REQUEST__OPERATION_RETIRE) request.retire = &retire;
+    if (operation == JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION) request.abort_rotation = &abort_rotation;
+    return ring_status(ring, &request);
+}
+
+/* ---- */
+
+static void promotion__is_at_once_where_nobody_follows(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    struct made first = make(ring, "shop", false, false), second = make(ring, "shop", false, false);
+    assert_true(first.primary && second.primary);
+    assert_int_equal(second.phase, JWKD__V1__OPERATION__PHASE__DONE);
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__DONE);
+}
+
+static void promotion__waits_until_all_have_confirmed(void **state)
+{
+    struct ring *ring = *state;
+    char reason[200];
+    ring_create(ring, "shop");
+    struct made first = make(ring, "shop", false, false);
+    struct follower one = follow(ring, "shop"), two = follow(ring, "shop");
+    confirm(ring, &one, first.revision);
+    struct made second = make(ring, "shop", false, false);
+    assert_false(second.primary);
+    assert_int_equal(second.phase, JWKD__V1__OPERATION__PHASE__WAITING);
+    confirm(ring, &one, second.revision);
+    assert_int_equal(phase(ring, second.id, reason), JWKD__V1__OPERATION__PHASE__WAITING);
+    assert_non_null(strstr(reason, "1 of 2"));
+    assert_true(ring_is_primary(ring, "shop", first.kid));
+    confirm(ring, &two, second.revision);
+    AWAIT(ring_is_primary(ring, "shop", second.kid));
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__DONE);
+    assert_int_equal(ring_key_state(ring, "shop", first.kid), JWKD__V1__KEY_STATE__ACTIVE);
+}
+
+static void promotion__now_skips_the_wait(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    make(ring, "shop", false, false);
+    follow(ring, "shop");
+    assert_true(make(ring, "shop", false, true).primary);
+}
+
+static void promotion__goes_on_after_a_restart(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    struct made first = make(ring, "shop", false, false);
+    follow(ring, "shop");
+    struct made second = make(ring, "shop", true, false);
+    ring_restart(ring); /* the registry stays: the same subscribers, and all of them known */
+    assert_true(ring_is_primary(ring, "shop", first.kid));
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING);
+    struct follower again = follow(ring, "shop");
+    confirm(ring, &again, second.revision);
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING); /* the other one is missing */
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_SET_PRIMARY, "shop", second.kid), JWKD_OK);
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__DONE);
+}
+
+static void promotion__is_cancelled_by_what_is_decided_later(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    struct made first = make(ring, "shop", false, false);
+    follow(ring, "shop");
+    struct made second = make(ring, "shop", false, false), third = make(ring, "shop", false, false);
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__CANCELLED);
+    assert_int_equal(phase(ring, third.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING);
+    /* The key that is primary set primary once more: the rotation is aborted. */
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_SET_PRIMARY, "shop", first.kid), JWKD_OK);
+    assert_int_equal(phase(ring, third.id, NULL), JWKD__V1__OPERATION__PHASE__CANCELLED);
+    struct made fourth = make(ring, "shop", false, false);
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_DEACTIVATE, "shop", second.kid), JWKD_OK);
+    assert_int_equal(phase(ring, fourth.id, NULL), JWKD__V1__OPERATION__PHASE__CANCELLED);
+    assert_true(ring_is_primary(ring, "shop", first.kid));
+}
+
+static void rotation__lets_the_old_key_retire(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    struct made first = make(ring, "shop", false, false);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK); /* for 15 minutes: it does not end meanwhile */
+    struct made second = make(ring, "shop", true, false);
+    assert_true(second.primary);
+    assert_int_equal(ring_key_state(ring, "shop", first.kid), JWKD__V1__KEY_STATE__ACTIVE);
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION, "shop", ""), JWKD_OK);
+    assert_true(ring_is_primary(ring, "shop", first.kid));
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION, "shop", ""), JWKD_FAILED_PRECONDITION);
+}
+
+static void retirement__ends_at_once_where_nothing_was_signed(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    make(ring, "shop", false, false);
+    follow(ring, "shop");
+    struct made idle = make(ring, "shop", false, false);
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_RETIRE, "shop", idle.kid), JWKD_OK);
+    AWAIT(ring_key_state(ring, "shop", idle.kid) == JWKD__V1__KEY_STATE__DEACTIVATED);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup_counting, ring_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(promotion__is_at_once_where_nobody_follows),
+        CASE(promotion__waits_until_all_have_confirmed),
+        CASE(promotion__now_skips_the_wait),
+        CASE(promotion__goes_on_after_a_restart),
+        CASE(promotion__is_cancelled_by_what_is_decided_later),
+        CASE(rotation__lets_the_old_key_retire),
+        CASE(retirement__ends_at_once_where_nothing_was_signed),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
