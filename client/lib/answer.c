@@ -139,6 +139,7 @@ static const jwkd_event_kind KINDS[] = {
     [JWKD__V1__CHANGE__KIND__KEY_PROMOTED] = JWKD_EVENT_KEY_PROMOTED,
     [JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED] = JWKD_EVENT_KEY_DEACTIVATED,
     [JWKD__V1__CHANGE__KIND__KEY_DESTROYED] = JWKD_EVENT_KEY_DESTROYED,
+    [JWKD__V1__CHANGE__KIND__KEY_CHANGED] = JWKD_EVENT_KEY_CHANGED,
 };
 
 bool answer_event_is_whole(const Jwkd__V1__Event *event)
@@ -147,7 +148,7 @@ bool answer_event_is_whole(const Jwkd__V1__Event *event)
     for (size_t i = 0; i < event->n_changes; i++) {
         const Jwkd__V1__Change *change = event->changes[i];
         if (change->kind <= JWKD__V1__CHANGE__KIND__NONE ||
-            change->kind > JWKD__V1__CHANGE__KIND__KEY_DESTROYED)
+            change->kind > JWKD__V1__CHANGE__KIND__KEY_CHANGED)
             return false;
         bool of_key = change->kind >= JWKD__V1__CHANGE__KIND__KEY_PUBLISHED;
         bool of_settings = change->kind == JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED ||
@@ -155,6 +156,13 @@ bool answer_event_is_whole(const Jwkd__V1__Event *event)
         if ((of_key && !change->key) || (of_settings && !change->environment)) return false;
     }
     return true;
+}
+
+bool answer_event_deletes(const Jwkd__V1__Event *event)
+{
+    for (size_t i = 0; i < event->n_changes; i++)
+        if (event->changes[i]->kind == JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED) return true;
+    return false;
 }
 
 static void *lay_out_event(struct block *block, const void *from)
@@ -206,6 +214,10 @@ const char *jwkd_event_kind_name(jwkd_event_kind kind)
         [JWKD_EVENT_KEY_DESTROYED] = "KEY_DESTROYED",
         [JWKD_EVENT_CONNECTED] = "CONNECTED",
         [JWKD_EVENT_DISCONNECTED] = "DISCONNECTED",
+        [JWKD_EVENT_FRESH] = "FRESH",
+        [JWKD_EVENT_BEHIND] = "BEHIND",
+        [JWKD_EVENT_STALE] = "STALE",
+        [JWKD_EVENT_KEY_CHANGED] = "KEY_CHANGED",
     };
     return (unsigned)kind < sizeof NAMES / sizeof *NAMES ? NAMES[kind] : "UNKNOWN";
 }

@@ -112,6 +112,7 @@ static void call_send(struct call *call)
         return;
     }
     call->phase = CALL_SENDING;
+    call->sent_ns = now_ns;
     nng_aio_set_timeout(call->aio, left_ms);
     nng_aio_set_msg(call->aio, message);
     nng_ctx_send(call->context, call->aio);
@@ -186,6 +187,7 @@ static jwkd_status read_reply(const struct call *call, nng_msg *message, struct 
 {
     struct reply *reply = calloc(1, sizeof *reply);
     if (!reply) return JWKD_NO_MEMORY;
+    reply->sent_ns = call->sent_ns;
     ProtobufCMessage *unpacked;
     jwkd_status status = wire_unpack(&jwkd__v1__reply__descriptor,
         bytes_of(nng_msg_body(message), nng_msg_len(message)), &reply->arena, &unpacked);

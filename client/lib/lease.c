@@ -181,6 +181,7 @@ void lease_add(struct lease *lease, struct lease_part *part)
 {
     part->next = lease->parts;
     lease->parts = part;
+    lease->pace = (struct lease_pace){0}; /* who comes new need not pay for what failed before */
 }
 
 void lease_remove(struct lease *lease, struct lease_part *part, uint64_t now_ns)
@@ -360,6 +361,8 @@ void lease_renewed(struct lease *lease, uint64_t service_ns, uint64_t sent_ns, u
 
 void lease_taken(struct lease *lease, uint64_t now_ns)
 {
+    for (struct lease_part *part = lease->parts; part; part = part->next)
+        part_fail(lease, part, now_ns); /* who did not hold it */
     end(lease, LEASE_ANSWERED, now_ns);
 }
 

@@ -216,7 +216,9 @@ static void count__only_while_registered(void **state)
     assert_freshness(FRESH);
     Jwkd__V1__Heartbeat heartbeat = JWKD__V1__HEARTBEAT__INIT;
     heartbeat.boot_id = wire_bytes(bytes_of(odd, sizeof odd));
-    heartbeat.stamp_ns = UINT64_MAX / 2;
+    heartbeat.epoch = wire_bytes(bytes_of(part()->held.epoch, sizeof part()->held.epoch));
+    heartbeat.stamp_ns = lease()->stamp_ns + 200 * MS;
+    heartbeat.service_revision = heartbeat.covers_from = lease()->beat_revision;
     lease_hear_heartbeat(lease(), &heartbeat, now());
     assert_freshness(FRESH);
     assert_int_equal(part()->lease_end_ns, end_ns);
@@ -722,6 +724,20 @@ static void register__tells_the_service_what_all_parts_wish(void **state)
     assert_int_equal(next_task(), LEASE_HELLO);
 }
 
+static void register__who_comes_new_does_not_pay_for_earlier_failures(void **state)
+{
+    (void)state;
+    world_init(&world, &STRICT);
+    world_connect(&world, 0);
+    assert_true(world_ask(&world, 0));
+    world_fail(&world, 0);
+    assert_int_equal(next_task(), LEASE_WAIT);
+    struct lease_part other = {.environment = "other"};
+    lease_add(lease(), &other);
+    assert_int_equal(next_task(), LEASE_HELLO);
+    lease_remove(lease(), &other, now());
+}
+
 static void register__a_renewal_that_fails_is_tried_again_later(void **state)
 {
     (void)state;
@@ -862,6 +878,9 @@ static void take__again_after_a_reconnect_meanwhile(void **state)
     world_disconnect(&world, 0);
     world_connect(&world, 0);
     assert_freshness(BEHIND);
+    world_disconnect(&world, 0);
+    assert_int_equal(next_task(), LEASE_WAIT); /* what changes after the answer would be missed */
+    world_connect(&world, 0);
     assert_true(world_ask(&world, 0));
     world_disconnect(&world, 0);
     world_connect(&world, 0);
@@ -938,6 +957,20 @@ static void take__of_what_does_not_exist(void **state)
     lease_miss(part(), &(struct identity){.environment_id = 7, .revision = 1});
     lease_hold(lease(), part(), NULL, 0, now());
     lease_taken(lease(), now());
+    assert_int_equal(next_task(), LEASE_TAKE);
+}
+
+static void take__what_could_not_be_held_is_taken_again(void **state)
+{
+    (void)state;
+    begin(&STRICT);
+    world_disconnect(&world, 0);
+    world_connect(&world, 0);
+    struct lease_next next = lease_next(lease(), now());
+    lease_ask(lease(), &next);
+    lease_taken(lease(), now()); /* there was no memory for it */
+    assert_int_not_equal(next_task(), LEASE_TAKE);
+    world_pass(&world, 100 * MS);
     assert_int_equal(next_task(), LEASE_TAKE);
 }
 
@@ -1263,6 +1296,7 @@ int main(void)
         cmocka_unit_test(register__what_was_asked_before_it_was_lost_counts_for_nothing),
         cmocka_unit_test(register__a_wish_can_only_be_shorter),
         cmocka_unit_test(register__tells_the_service_what_all_parts_wish),
+        cmocka_unit_test(register__who_comes_new_does_not_pay_for_earlier_failures),
         cmocka_unit_test(register__a_renewal_that_fails_is_tried_again_later),
         cmocka_unit_test(register__says_farewell_once),
         cmocka_unit_test(register__insists_on_a_service_that_registers),
@@ -1273,6 +1307,7 @@ int main(void)
         cmocka_unit_test(take__again_after_a_reconnect_meanwhile),
         cmocka_unit_test(take__for_all_who_follow_the_environment),
         cmocka_unit_test(take__of_what_does_not_exist),
+        cmocka_unit_test(take__what_could_not_be_held_is_taken_again),
         cmocka_unit_test(take__failing_slows_down_that_part_alone),
         cmocka_unit_test(schedule__every_order_from_a_fresh_start),
         cmocka_unit_test(schedule__every_order_with_a_publication_on_its_way),
