@@ -210,24 +210,24 @@ typedef void jwkd_on_event(void *context, const jwkd_event *event);
 typedef enum jwkd_on_stale {
     JWKD_REFUSE_STALE = 0, /* the verdict is KEYS_TOO_OLD */
     JWKD_SERVE_STALE = 1   /* they are judged by the keys held; jwkd_token_stale_ms() says how old these are.
-                              The   service is told, and calls the receipts of deactivations unbounded. */
+                              The service is told, and calls the receipts of deactivations unbounded. */
 } jwkd_on_stale;
 
 typedef struct jwkd_verifier_options {
     jwkd_on_event *on_event; /* called when the verifier already judges by the new state; NULL: none */
     void *context;
     jwkd_on_stale on_stale;
-    uint32_t lease_ms; /* a shorter lease than the service's, several heartbeats (of 250 ms) long; 0: the
-                          service's */
-    uint32_t unknown_kid_wait_ms; /* how long a token with an unknown kid may wait for a snapshot that is on
-                                     its way; 0: 250 */
+    /* A shorter lease than the service's, several heartbeats (of 250 ms) long; 0: the service's. */
+    uint32_t lease_ms;
+    /* How long a token with an unknown kid may wait for a snapshot that is on its way; 0: 250. */
+    uint32_t unknown_kid_wait_ms;
 } jwkd_verifier_options;
 
 /* Starts a cache of an environment's keys: registers, takes a snapshot, follows the events; returns when the
  * verifier is fresh, which the next heartbeat makes it. `options` may be NULL. NOT_FOUND: no such
  * environment. UNSUPPORTED: the service is too old to register subscribers. UNREACHABLE, TIMED_OUT (no
  * heartbeat came), DENIED. With a client opened in the background it answers JWKD_OK without a service; until
- * the first snapshot every verdict is KEYS_TOO_OLD. */
+ * the verifier is fresh every verdict is KEYS_TOO_OLD. */
 JWKD_API jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     const jwkd_verifier_options *options, jwkd_verifier **out, jwkd_error *error);
 /* A verifier over a JWKS document (RFC 7517 section 5) without any service. RSA keys without alg are taken as
@@ -253,10 +253,9 @@ JWKD_API uint64_t jwkd_verifier_revision(const jwkd_verifier *verifier);
 /* Whether the keys that a verifier holds are the present ones. The service's heartbeats vouch for them, each
  * for the length of the lease from the instant at which the service made it. */
 typedef enum jwkd_freshness_state {
-    JWKD_STALE = 0, /* nobody vouches for them: on_stale says what becomes of tokens */
-    JWKD_BEHIND =
-        1, /* the lease goes on, but something was missed and is being fetched: known keys are judged */
-    JWKD_FRESH = 2 /* they are all there is */
+    JWKD_STALE = 0,  /* nobody vouches for them: on_stale says what becomes of tokens */
+    JWKD_BEHIND = 1, /* the lease goes on, but something was missed and is being fetched */
+    JWKD_FRESH = 2   /* they are all there is */
 } jwkd_freshness_state;
 typedef struct jwkd_freshness {
     jwkd_freshness_state state;
