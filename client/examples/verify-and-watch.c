@@ -1,8 +1,9 @@
-/* Judges tokens, and judges them again whenever the keys change: verify-and-watch URL ENVIRONMENT TOKEN...
+/* Judges tokens, and judges them again whenever the keys or their freshness change:
+ * verify-and-watch URL ENVIRONMENT TOKEN...
  *
- * Prints a line for each event, "TIME EVENT REVISION", and then one for each token, "TIME VERDICT KID". TIME
- * is in seconds since 1970 with microseconds. Takes further tokens from its standard input, one a line, and
- * ends with it or on SIGTERM. */
+ * Prints a line for each event, "TIME EVENT REVISION" (FRESH, BEHIND and STALE say how far the keys held can
+ * be relied on), and then one for each token, "TIME VERDICT KID". TIME is in seconds since 1970 with
+ * microseconds. Takes further tokens from its standard input, one a line, and ends with it or on SIGTERM. */
 #define _POSIX_C_SOURCE 200809L
 #include <jwkd.h>
 #include <pthread.h>

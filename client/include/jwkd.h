@@ -120,8 +120,8 @@ JWKD_API jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment
 
 /* Called exactly once unless jwkd_sign_async() itself failed; possibly before that returns. `token` (NULL
  * unless OK) and `error` (NULL if OK) are borrowed for the call. It runs on a thread that carries other
- * answers: it must not wait, so of this library it may call jwkd_sign_async(), jwkd_verify() and what reads
- * tokens, nothing that asks the service. */
+ * answers: it must not wait, so of this library it may call jwkd_sign_async() and what reads tokens, nothing
+ * that asks the service, and not jwkd_verify(), which may wait for a snapshot. */
 typedef void jwkd_sign_done(void *context, jwkd_status status, const char *token, const jwkd_error *error);
 /* As jwkd_sign(), without waiting. The item is copied. BUSY when 4096 are waiting already. */
 JWKD_API jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
@@ -159,6 +159,9 @@ JWKD_API jwkd_bytes jwkd_token_kid(const jwkd_token *token);
 JWKD_API jwkd_bytes jwkd_token_string(const jwkd_token *token, const char *claim);
 /* A claim of any type as JSON text; a string without its quotes. */
 JWKD_API jwkd_bytes jwkd_token_json(const jwkd_token *token, const char *claim);
+/* 0, unless the token was judged by keys that nobody vouches for any more (JWKD_SERVE_STALE): then how long
+ * ago they were known to be the present ones, in milliseconds; UINT64_MAX: never. */
+JWKD_API uint64_t jwkd_token_stale_ms(const jwkd_token *token);
 /* False where the claim is absent or no whole number. */
 JWKD_API bool jwkd_token_integer(const jwkd_token *token, const char *claim, int64_t *out);
 
@@ -175,9 +178,13 @@ typedef enum jwkd_event_kind {
     JWKD_EVENT_KEY_PROMOTED = 5,
     JWKD_EVENT_KEY_DEACTIVATED = 6,
     JWKD_EVENT_KEY_DESTROYED = 7,
-    JWKD_EVENT_CONNECTED = 8,   /* the event stream is up */
-    JWKD_EVENT_DISCONNECTED = 9, /* the event stream is down; the keys held go on being used */
-    JWKD_EVENT_KEY_CHANGED = 10  /* it is held, or it retires: nothing that a verifier judges by */
+    JWKD_EVENT_CONNECTED = 8,    /* the event stream is up */
+    JWKD_EVENT_DISCONNECTED = 9, /* the event stream is down; the lease goes on */
+    /* A verifier's own, told when they change (see jwkd_freshness): */
+    JWKD_EVENT_FRESH = 10,
+    JWKD_EVENT_BEHIND = 11,
+    JWKD_EVENT_STALE = 12,
+    JWKD_EVENT_KEY_CHANGED = 13 /* held or retiring: nothing that tokens are judged by */
 } jwkd_event_kind;
 
 /* "KEY_DEACTIVATED", ... */
@@ -193,20 +200,34 @@ typedef struct jwkd_event {
     const char *environment; /* "" for CONNECTED and DISCONNECTED */
     uint64_t revision, previous_revision;
     int64_t at;
-    const char *primary_kid;                 /* after the change; "" for none */
-    const struct jwkd_key *key;              /* of a KEY_ change, else NULL */
+    const char *primary_kid;    /* after a change or a snapshot; "" for none, and in the other events */
+    const struct jwkd_key *key; /* of a KEY_ change, else NULL */
     const struct jwkd_environment *settings; /* of an ENVIRONMENT_ change, else NULL */
 } jwkd_event;
 typedef void jwkd_on_event(void *context, const jwkd_event *event);
 
+/* What becomes of tokens when nobody vouches for the keys any more. */
+typedef enum jwkd_on_stale {
+    JWKD_REFUSE_STALE = 0, /* the verdict is KEYS_TOO_OLD */
+    JWKD_SERVE_STALE = 1   /* they are judged by the keys held; jwkd_token_stale_ms() says how old these are.
+                              The service is told, and calls the receipts of deactivations unbounded. */
+} jwkd_on_stale;
+
 typedef struct jwkd_verifier_options {
     jwkd_on_event *on_event; /* called when the verifier already judges by the new state; NULL: none */
     void *context;
+    jwkd_on_stale on_stale;
+    /* A shorter lease than the service's, several heartbeats (of 250 ms) long; 0: the service's. */
+    uint32_t lease_ms;
+    /* How long a token with an unknown kid may wait for a snapshot that is on its way; 0: 250. */
+    uint32_t unknown_kid_wait_ms;
 } jwkd_verifier_options;
 
-/* Starts a cache of an environment's keys: a snapshot, then the events. `options` may be NULL. NOT_FOUND: no
- * such environment. With a client opened in the background it answers JWKD_OK without a service; until the
- * first snapshot every verdict is KEYS_TOO_OLD. */
+/* Starts a cache of an environment's keys: registers, takes a snapshot, follows the events; returns when the
+ * verifier is fresh, which the next heartbeat makes it. `options` may be NULL. NOT_FOUND: no such
+ * environment. UNSUPPORTED: the service is too old to register subscribers. UNREACHABLE, TIMED_OUT (no
+ * heartbeat came), DENIED. With a client opened in the background it answers JWKD_OK without a service; until
+ * the verifier is fresh every verdict is KEYS_TOO_OLD. */
 JWKD_API jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     const jwkd_verifier_options *options, jwkd_verifier **out, jwkd_error *error);
 /* A verifier over a JWKS document (RFC 7517 section 5) without any service. RSA keys without alg are taken as
@@ -220,12 +241,33 @@ JWKD_API void jwkd_verifier_close(jwkd_verifier *verifier);
 
 /* Judges a token here, without asking anybody: signature, kid, alg, crit, typ, iss, aud, exp, nbf, iat (RFC
  * 7515 section 5.2, RFC 7519 section 7.2, RFC 8725, RFC 9068 section 4). `out` (may be NULL) receives the
- * contents, of a VALID token only. An unknown kid makes the verifier take at most one snapshot a second, in
- * the background of the answer. */
+ * contents, of a VALID token only. No token ever causes a request. A kid that is not known gets UNKNOWN_KEY
+ * while the verifier is fresh; while it is behind the call waits for the snapshot that is on its way, for
+ * unknown_kid_wait_ms at most; KEYS_TOO_OLD when even then nobody can tell. Whether the key is still live,
+ * and the keys still vouched for, is looked at last, after the signature. */
 JWKD_API jwkd_verdict jwkd_verify(jwkd_verifier *verifier, const char *token, size_t size,
     const jwkd_expectation *expected, jwkd_token *out, jwkd_error *error);
 /* The revision that is judged by; 0 before the first snapshot and over a plain JWKS. */
 JWKD_API uint64_t jwkd_verifier_revision(const jwkd_verifier *verifier);
+
+/* Whether the keys that a verifier holds are the present ones. The service's heartbeats vouch for them, each
+ * for the length of the lease from the instant at which the service made it. */
+typedef enum jwkd_freshness_state {
+    JWKD_STALE = 0,  /* nobody vouches for them: on_stale says what becomes of tokens */
+    JWKD_BEHIND = 1, /* the lease goes on, but something was missed and is being fetched */
+    JWKD_FRESH = 2   /* they are all there is */
+} jwkd_freshness_state;
+typedef struct jwkd_freshness {
+    jwkd_freshness_state state;
+    uint64_t age_ms; /* since they were last known to be the present ones; UINT64_MAX: never yet */
+    uint64_t revision;
+    uint32_t lease_ms; /* 0: not registered yet */
+} jwkd_freshness;
+/* "STALE", "BEHIND" or "FRESH". */
+JWKD_API const char *jwkd_freshness_name(jwkd_freshness_state state);
+/* At this instant. Over a plain JWKS: always FRESH, the rest 0. */
+JWKD_API jwkd_status jwkd_verifier_freshness(
+    const jwkd_verifier *verifier, jwkd_freshness *out, jwkd_error *error);
 
 /* Reads header and payload without judging anything: never trust what it hands out. JWKD_OK says that there
  * was something to read, not that anybody signed it. The payload may be any bytes; the functions that look

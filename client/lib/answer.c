@@ -207,6 +207,13 @@ bool answer_event_is_whole(const Jwkd__V1__Event *event)
     return true;
 }
 
+bool answer_event_deletes(const Jwkd__V1__Event *event)
+{
+    for (size_t i = 0; i < event->n_changes; i++)
+        if (event->changes[i]->kind == JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED) return true;
+    return false;
+}
+
 static void *lay_out_event(struct block *block, const void *from)
 {
     const struct event_parts *parts = from;
@@ -256,6 +263,9 @@ const char *jwkd_event_kind_name(jwkd_event_kind kind)
         [JWKD_EVENT_KEY_DESTROYED] = "KEY_DESTROYED",
         [JWKD_EVENT_CONNECTED] = "CONNECTED",
         [JWKD_EVENT_DISCONNECTED] = "DISCONNECTED",
+        [JWKD_EVENT_FRESH] = "FRESH",
+        [JWKD_EVENT_BEHIND] = "BEHIND",
+        [JWKD_EVENT_STALE] = "STALE",
         [JWKD_EVENT_KEY_CHANGED] = "KEY_CHANGED",
     };
     return (unsigned)kind < sizeof NAMES / sizeof *NAMES ? NAMES[kind] : "UNKNOWN";

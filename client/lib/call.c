@@ -9,6 +9,8 @@
 enum {
     FIRST_PAUSE_MS = 4,
     LONGEST_PAUSE_MS = 200,
+    PATIENCE_MS = 1500,        /* without an answer, then twice as long: is the connection still one? */
+    MOST_SILENCES = 5,
     HELLO_MS = 1000,           /* a service answers a hello at once, or the connection is none */
     DEADLINE_MARGIN_MS = 1000, /* deadlines stay this far below the cap: the clocks' estimate is not exact */
 };
@@ -112,6 +114,7 @@ static void call_send(struct call *call)
         return;
     }
     call->phase = CALL_SENDING;
+    call->sent_ns = now_ns;
     nng_aio_set_timeout(call->aio, left_ms);
     nng_aio_set_msg(call->aio, message);
     nng_ctx_send(call->context, call->aio);
@@ -147,6 +150,7 @@ static void call_unanswered(struct call *call)
         client_drop_pipe(call->client, call->pipe);
     else
         client_forget_session(call->client, call->boot_id);
+    if (call->silences < MOST_SILENCES) call->silences++;
     if (time_left_ms(call, clock_elapsed_ns()) > 0)
         call_send(call);
     else
@@ -186,6 +190,7 @@ static jwkd_status read_reply(const struct call *call, nng_msg *message, struct 
 {
     struct reply *reply = calloc(1, sizeof *reply);
     if (!reply) return JWKD_NO_MEMORY;
+    reply->sent_ns = call->sent_ns;
     ProtobufCMessage *unpacked;
     jwkd_status status = wire_unpack(&jwkd__v1__reply__descriptor,
         bytes_of(nng_msg_body(message), nng_msg_len(message)), &reply->arena, &unpacked);
@@ -280,7 +285,8 @@ void call_step(void *argument)
         call->phase = CALL_RECEIVING;
         call->pipe = client_pipe(call->client);
         nng_duration left_ms = time_left_ms(call, clock_elapsed_ns());
-        if (call->hello && left_ms > HELLO_MS) left_ms = HELLO_MS;
+        nng_duration patience_ms = call->hello ? HELLO_MS : PATIENCE_MS << call->silences;
+        if (left_ms > patience_ms) left_ms = patience_ms;
         nng_aio_set_timeout(call->aio, left_ms > 0 ? left_ms : 1);
         nng_ctx_recv(call->context, call->aio);
         return;
@@ -317,6 +323,7 @@ static jwkd_status begin(jwkd_client *client, enum call_way way, const struct ca
     call->phase = CALL_SENDING;
     call->unanswered = false;
     call->pauses = 0;
+    call->silences = 0;
     call->trouble = JWKD_OK;
     *out = call;
     call_send(call);

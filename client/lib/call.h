@@ -9,6 +9,7 @@
 struct reply {
     struct arena arena;
     Jwkd__V1__Reply *message;
+    uint64_t sent_ns; /* an instant before the request left that it answers, by clock_elapsed_ns() */
 };
 void reply_free(struct reply *reply); /* NULL is fine */
 DEFINE_CLEANUP(struct reply *, reply_free)

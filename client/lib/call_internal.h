@@ -16,13 +16,14 @@ struct call {
     nng_aio *aio, *sleep; /* nng 1.5.2 takes a timeout for success on an aio that ever slept: hence two */
     nng_pipe pipe;        /* that the message under way was sent by */
     enum call_phase phase;
+    uint64_t sent_ns; /* shortly before the message under way left */
     struct call_order order;
     uint8_t request_id[16];
     uint8_t sent_id[16]; /* of the message under way: the request's, or a hello's own */
     uint8_t boot_id[16]; /* of the session that the message under way was made for */
     bool hello;          /* the message under way is a hello that has to come first */
     bool unanswered;     /* the request left at least once and what became of it is not known */
-    unsigned pauses;
+    unsigned pauses, silences;
     jwkd_status trouble; /* the last reason to try again; reported when time runs out */
 };
 

@@ -192,6 +192,7 @@ void jwkd_close(jwkd_client *client)
 {
     /* In a child after fork() the threads and locks behind the handle are the parent's: leave it all. */
     if (!client || client->generation != fork_generation()) return;
+    follow_say_farewell(client->follow);
     call_end_all(client);
     follow_free(client->follow);
     call_free_idle(client);

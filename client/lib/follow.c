@@ -2,6 +2,8 @@
 
 #include <nng/protocol/pubsub0/sub.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "lib/answer.h"
@@ -10,6 +12,7 @@ enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
     RECONNECT_MIN_MS = 10,
     RECONNECT_MAX_MS = 250,
+    FAREWELL_MS = 100,
 };
 
 /* ---- what arrives; in nng's callback */
@@ -19,16 +22,21 @@ static bool follows(const struct follower *follower, const char *environment)
     return !*follower->environment || strcmp(follower->environment, environment) == 0;
 }
 
+static bool is_verifier(const struct follower *follower)
+{
+    return follower->kind->take_over != NULL;
+}
+
 void follower_resync(struct follower *follower)
 {
     follower->needs_sync = true;
     pthread_cond_broadcast(&follower->follow->changed);
 }
 
-static void resync_all(struct follow *follow)
+static void resync_watches(struct follow *follow)
 {
     for (struct follower *f = follow->followers; f; f = f->next)
-        follower_resync(f);
+        if (!is_verifier(f)) follower_resync(f);
 }
 
 /* Another boot id: the service was restarted, and may have said things that nobody heard. */
@@ -37,7 +45,7 @@ static void check_boot(struct follow *follow, ProtobufCBinaryData boot_id)
     if (boot_id.len != sizeof follow->boot_id || memcmp(boot_id.data, follow->boot_id, boot_id.len) == 0)
         return;
     memcpy(follow->boot_id, boot_id.data, sizeof follow->boot_id);
-    resync_all(follow);
+    resync_watches(follow);
 }
 
 static void handle_event(struct follow *follow, struct bytes topic, const Jwkd__V1__Event *event)
@@ -45,19 +53,27 @@ static void handle_event(struct follow *follow, struct bytes topic, const Jwkd__
     bool whole = answer_event_is_whole(event) && event->boot_id.len == sizeof follow->boot_id;
     if (!whole || !bytes_equal_text(topic, event->environment)) return;
     pthread_mutex_lock(&follow->lock);
+    uint64_t now_ns = clock_elapsed_ns();
     check_boot(follow, event->boot_id);
+    lease_hear_boot(&follow->lease, wire_view(event->boot_id), now_ns);
     for (struct follower *f = follow->followers; f; f = f->next)
         if (follows(f, event->environment)) f->kind->on_event(f, event);
+    follow_update(follow, now_ns);
     pthread_mutex_unlock(&follow->lock);
 }
 
 static void handle_heartbeat(struct follow *follow, const Jwkd__V1__Heartbeat *heartbeat)
 {
     pthread_mutex_lock(&follow->lock);
+    uint64_t now_ns = clock_elapsed_ns();
     check_boot(follow, heartbeat->boot_id);
+    lease_hear_heartbeat(&follow->lease, heartbeat, now_ns);
+    follow_update(follow, now_ns);
     follow->service_revision = heartbeat->service_revision;
     for (struct follower *f = follow->followers; f; f = f->next) {
-        if (f->needs_sync || f == follow->syncing || heartbeat->service_revision <= f->synced_at) continue;
+        if (is_verifier(f) || f->needs_sync || f == follow->syncing ||
+            heartbeat->service_revision <= f->synced_at)
+            continue;
         if (heartbeat->covers_from > f->synced_at || f->kind->is_behind(f, heartbeat))
             follower_resync(f);
         else
@@ -107,10 +123,18 @@ static void tell_all(struct follow *follow, jwkd_event_kind kind)
         notice_plain(f, kind, "", 0, "");
 }
 
+static void forget_failures(struct follow *follow)
+{
+    follow->pace = (struct lease_pace){0};
+    for (struct follower *f = follow->followers; f; f = f->next)
+        f->pace = (struct lease_pace){0};
+}
+
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
     struct follow *follow = argument;
     bool admitted = event != NNG_PIPE_EV_ADD_PRE || client_admit(follow->client, pipe);
+    uint64_t now_ns = clock_elapsed_ns();
     pthread_mutex_lock(&follow->lock);
     if (!admitted) {
         follow->denied = true;
@@ -118,15 +142,18 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         follow->pipe = pipe;
         follow->connected = true;
         follow->denied = false;
-        follow->retry_at_ns = 0;
         tell_all(follow, JWKD_EVENT_CONNECTED);
-        if (follow->connected_before) resync_all(follow); /* what was published meanwhile is lost */
+        lease_connected(&follow->lease, now_ns);
+        forget_failures(follow);
+        if (follow->connected_before) resync_watches(follow); /* what was published meanwhile is lost */
         follow->connected_before = true;
     } else if (event == NNG_PIPE_EV_REM_POST && follow->connected &&
                nng_pipe_id(pipe) == nng_pipe_id(follow->pipe)) {
         follow->connected = false;
+        lease_disconnected(&follow->lease);
         tell_all(follow, JWKD_EVENT_DISCONNECTED);
     }
+    follow_update(follow, now_ns);
     pthread_cond_broadcast(&follow->changed);
     pthread_mutex_unlock(&follow->lock);
 }
@@ -183,7 +210,10 @@ static void follow_delete(struct follow *follow)
 static jwkd_status follow_new(jwkd_client *client, struct follow **out, jwkd_error *error)
 {
     struct follow *follow = calloc(1, sizeof *follow);
+    uint64_t seed;
     if (!follow) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    if (getentropy(&seed, sizeof seed) != 0) seed = clock_elapsed_ns(); /* it only spreads */
+    lease_init(&follow->lease, seed);
     follow->client = client;
     follow->last_notice = &follow->first_notice;
     pthread_mutex_init(&follow->lock, NULL);
@@ -237,6 +267,84 @@ static jwkd_status follow_get(jwkd_client *client, struct follow **out, jwkd_err
     return JWKD_OK;
 }
 
+/* ---- waiting and telling */
+
+void follow_wait(struct follow *follow, uint64_t until_ns)
+{
+    uint64_t now_ns = clock_elapsed_ns();
+    if (until_ns <= now_ns) return;
+    if (until_ns == UINT64_MAX) {
+        pthread_cond_wait(&follow->changed, &follow->lock);
+        return;
+    }
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    uint64_t ns = (uint64_t)at.tv_nsec + (until_ns - now_ns);
+    at.tv_sec += (time_t)(ns / NS_PER_SEC);
+    at.tv_nsec = (long)(ns % NS_PER_SEC);
+    pthread_cond_timedwait(&follow->changed, &follow->lock, &at);
+}
+
+void follower_settle(struct follower *follower, jwkd_status status, const jwkd_error *error)
+{
+    if (follower->tried) return;
+    follower->tried = true;
+    follower->first_status = status;
+    if (status != JWKD_OK) follower->first_error = *error;
+}
+
+/* What the lease says of one verifier; true when the program is told of a change. */
+static bool show_freshness(struct follow *follow, struct follower *follower, uint64_t now_ns)
+{
+    static const jwkd_event_kind KINDS[] = {[LEASE_STALE] = JWKD_EVENT_STALE,
+        [LEASE_BEHIND] = JWKD_EVENT_BEHIND,
+        [LEASE_FRESH] = JWKD_EVENT_FRESH};
+    const struct lease_part *part = &follower->part;
+    atomic_store(&follower->vouched_ns, part->vouched_ns);
+    atomic_store(&follower->judge_until_ns, lease_judge_until(&follow->lease, part));
+    atomic_store(&follower->fresh_until_ns, lease_fresh_until(&follow->lease, part));
+    enum lease_freshness freshness = lease_freshness(&follow->lease, part, now_ns);
+    if (freshness == LEASE_FRESH) follower_settle(follower, JWKD_OK, NULL);
+    if (freshness == follower->told) return false;
+    follower->told = freshness;
+    notice_plain(follower, KINDS[freshness], follower->environment, part->held.revision, "");
+    return true;
+}
+
+void follow_update(struct follow *follow, uint64_t now_ns)
+{
+    bool changed = lease_next(&follow->lease, now_ns).at_ns < follow->wakes_ns;
+    for (struct follower *f = follow->followers; f; f = f->next)
+        if (is_verifier(f)) changed = show_freshness(follow, f, now_ns) || changed;
+    if (changed) pthread_cond_broadcast(&follow->changed);
+}
+
+void follow_say_farewell(struct follow *follow)
+{
+    if (!follow) return;
+    pthread_mutex_lock(&follow->lock);
+    uint64_t until_ns = clock_elapsed_ns() + FAREWELL_MS * NS_PER_MS;
+    while (lease_is_registered(&follow->lease) &&
+           (follow->lease.confirm || follow->lease.asked != LEASE_WAIT) && clock_elapsed_ns() < until_ns)
+        follow_wait(follow, until_ns);
+    pthread_mutex_unlock(&follow->lock);
+}
+
+enum lease_freshness follower_await_snapshot(struct follower *follower, uint64_t until_ns)
+{
+    struct follow *follow = follower->follow;
+    enum lease_freshness freshness;
+    pthread_mutex_lock(&follow->lock);
+    for (;;) {
+        uint64_t now_ns = clock_elapsed_ns();
+        freshness = lease_freshness(&follow->lease, &follower->part, now_ns);
+        if (freshness != LEASE_BEHIND || !follow->connected || now_ns >= until_ns) break;
+        follow_wait(follow, until_ns);
+    }
+    pthread_mutex_unlock(&follow->lock);
+    return freshness;
+}
+
 /* ---- followers */
 
 /* nng's subscribing only changes a list of its own: safe under the lock, which keeps it in step with ours. */
@@ -271,35 +379,72 @@ void follower_close(struct follower *follower)
         pthread_cond_wait(&follow->changed, &follow->lock);
     notice_drop_all(follower);
     follower_remove(follower);
+    uint64_t now_ns = clock_elapsed_ns();
+    if (is_verifier(follower)) lease_remove(&follow->lease, &follower->part, now_ns);
+    follow_update(follow, now_ns);
     pthread_mutex_unlock(&follow->lock);
 }
 
+/* Under the lock. */
+static void follower_add(struct follower *follower, const struct follower_options *options)
+{
+    struct follow *follow = follower->follow;
+    follower->next = follow->followers;
+    follow->followers = follower;
+    follower->needs_sync = !is_verifier(follower);
+    if (is_verifier(follower)) {
+        follower->part = (struct lease_part){.environment = follower->environment,
+            .wish_ms = options->lease_ms,
+            .serves_stale = options->serves_stale};
+        lease_add(&follow->lease, &follower->part);
+    }
+    pthread_cond_broadcast(&follow->changed);
+}
+
+/* Why nothing has come of the opening in time. */
+static jwkd_status tell_failure(const struct follow *follow, jwkd_error *error)
+{
+    if (follow->denied)
+        return fail(error, JWKD_DENIED,
+            "the other end of %s belongs neither to root nor to the owner of the socket's directory",
+            follow->url);
+    if (!follow->url[0])
+        return fail(error, JWKD_UNREACHABLE, "no connection to %s", follow->client->url.text);
+    if (!follow->connected)
+        return fail(error, JWKD_UNREACHABLE, "no connection to the event socket %s", follow->url);
+    return fail(error, JWKD_TIMED_OUT, "no heartbeat from %s vouched for the keys in time", follow->url);
+}
+
+/* Under the lock. */
+static jwkd_status await_opening(struct follower *follower, jwkd_error *error)
+{
+    struct follow *follow = follower->follow;
+    uint64_t until_ns = clock_elapsed_ns() + follow->client->timeout_ms * NS_PER_MS;
+    while (!follower->tried && !follow->denied && clock_elapsed_ns() < until_ns)
+        follow_wait(follow, until_ns);
+    if (!follower->tried) return tell_failure(follow, error);
+    if (follower->first_status != JWKD_OK && error) *error = follower->first_error;
+    return follower->first_status;
+}
+
 jwkd_status follower_open(struct follower *follower, const struct follower_kind *kind, jwkd_client *client,
-    const char *environment, jwkd_on_event *on_event, void *context, jwkd_error *error)
+    const char *environment, const struct follower_options *options, jwkd_error *error)
 {
     struct follow *follow;
     TRY(follow_get(client, &follow, error));
     follower->kind = kind;
     follower->follow = follow;
-    follower->on_event = on_event;
-    follower->context = context;
+    follower->on_event = options->on_event;
+    follower->context = options->context;
     memcpy(follower->environment, environment, strlen(environment) + 1);
     pthread_mutex_lock(&follow->lock);
     if (subscribe(follower, NNG_OPT_SUB_SUBSCRIBE) != 0) {
         pthread_mutex_unlock(&follow->lock);
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     }
-    follower->next = follow->followers;
-    follow->followers = follower;
-    follower_resync(follower);
-    while (!client->background && !follower->tried)
-        pthread_cond_wait(&follow->changed, &follow->lock);
-    jwkd_status status = follower->tried ? follower->first_status : JWKD_OK;
-    if (status != JWKD_OK && error) *error = follower->first_error;
+    follower_add(follower, options);
+    jwkd_status status = client->background ? JWKD_OK : await_opening(follower, error);
     pthread_mutex_unlock(&follow->lock);
-    if (status != JWKD_OK && !client->background) {
-        follower_close(follower);
-        return status;
-    }
-    return JWKD_OK;
+    if (status != JWKD_OK) follower_close(follower);
+    return status;
 }

@@ -3,11 +3,15 @@
 #include "jose/keyset.h"
 #include "lib/block.h"
 
-jwkd_status remote_get_jwks(
-    jwkd_client *client, const char *environment, uint32_t timeout_ms, struct reply **out, jwkd_error *error)
+jwkd_status remote_get_jwks(jwkd_client *client, const char *environment,
+    const struct remote_subscriber *subscriber, uint32_t timeout_ms, struct reply **out, jwkd_error *error)
 {
     Jwkd__V1__GetJwksRequest get = JWKD__V1__GET_JWKS_REQUEST__INIT;
     get.environment = wire_text(environment);
+    if (subscriber) {
+        get.instance_id = wire_bytes(bytes_of(subscriber->instance_id, sizeof subscriber->instance_id));
+        get.sequence = subscriber->sequence;
+    }
     Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
     request.operation_case = JWKD__V1__REQUEST__OPERATION_GET_JWKS;
     request.get_jwks = &get;
@@ -26,7 +30,7 @@ jwkd_status jwkd_get_jwks(jwkd_client *client, const char *environment, char **o
     TRY(client_check(client, error));
     TRY(check_environment_name(environment, error));
     CLEANUP(reply_free_at) struct reply *reply = NULL;
-    TRY(remote_get_jwks(client, environment, 0, &reply, error));
+    TRY(remote_get_jwks(client, environment, NULL, 0, &reply, error));
     if (block_from_text(wire_view(reply->message->jwks->jwks), out_jwks) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     return JWKD_OK;

@@ -1,42 +1,14 @@
-/* The worker of a follow: keeps the event socket dialled to where hello says, and synchronises one follower
- * at a time. */
-#include <time.h>
-
+/* The worker of a follow: keeps the event socket dialled to where hello says, asks what the lease wants
+ * asked, and lets watches catch up; one request at a time. */
 #include "base/clock.h"
 #include "lib/follow.h"
 
 enum {
-    FIRST_BACKOFF_MS = 50,
-    LONGEST_BACKOFF_MS = 2000,
-    UNKNOWN_KID_PERIOD_MS = 1000,
     LONGEST_QUESTION_MS = 2000, /* a close waits for the question under way */
+    LOOK_AGAIN_MS = 250, /* while there is no event stream: nobody says when the service answers again */
 };
 
-void follower_unknown_kid(struct follower *follower)
-{
-    struct follow *follow = follower->follow;
-    uint64_t now_ns = clock_elapsed_ns();
-    pthread_mutex_lock(&follow->lock);
-    if (now_ns >= follow->unknown_kid_at_ns + UNKNOWN_KID_PERIOD_MS * NS_PER_MS ||
-        follow->unknown_kid_at_ns == 0) {
-        follow->unknown_kid_at_ns = now_ns;
-        follower_resync(follower);
-    }
-    pthread_mutex_unlock(&follow->lock);
-}
-
-/* Waits for a change, until an instant of clock_elapsed_ns() at most. Under the lock. */
-static void wait_until(struct follow *follow, uint64_t until_ns)
-{
-    uint64_t now_ns = clock_elapsed_ns();
-    if (until_ns <= now_ns) return;
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    uint64_t ns = (uint64_t)at.tv_nsec + (until_ns - now_ns);
-    at.tv_sec += (time_t)(ns / NS_PER_SEC);
-    at.tv_nsec = (long)(ns % NS_PER_SEC);
-    pthread_cond_timedwait(&follow->changed, &follow->lock, &at);
-}
+/* ---- reaching the service */
 
 /* Dials what the present session says, unless that is dialled already. */
 static jwkd_status dial_events(struct follow *follow, const struct session *session, jwkd_error *error)
@@ -62,25 +34,7 @@ static jwkd_status dial_events(struct follow *follow, const struct session *sess
     return JWKD_OK;
 }
 
-/* Nothing is asked before the event stream is up: what changes after the answer must not be missed. */
-static jwkd_status await_connection(struct follow *follow, const struct follower *follower, jwkd_error *error)
-{
-    uint64_t until_ns = clock_elapsed_ns() + follow->client->timeout_ms * NS_PER_MS;
-    pthread_mutex_lock(&follow->lock);
-    while (!follow->connected && !follow->denied && !follow->stop && !follower->closing &&
-           clock_elapsed_ns() < until_ns)
-        wait_until(follow, until_ns);
-    bool connected = follow->connected, denied = follow->denied;
-    pthread_mutex_unlock(&follow->lock);
-    if (connected) return JWKD_OK;
-    if (denied)
-        return fail(error, JWKD_DENIED,
-            "the other end of %s belongs neither to root nor to the owner of the socket's directory",
-            follow->url);
-    return fail(error, JWKD_UNREACHABLE, "no connection to the event socket %s", follow->url);
-}
-
-static jwkd_status synchronise(struct follow *follow, struct follower *follower, jwkd_error *error)
+static jwkd_status reach(struct follow *follow, jwkd_error *error)
 {
     jwkd_client *client = follow->client;
     uint32_t most_ms = client->timeout_ms < LONGEST_QUESTION_MS ? client->timeout_ms : LONGEST_QUESTION_MS;
@@ -89,39 +43,96 @@ static jwkd_status synchronise(struct follow *follow, struct follower *follower,
         TRY(client_hello(client, most_ms, error));
         session = client_session(client);
     }
-    TRY(dial_events(follow, &session, error));
-    TRY(await_connection(follow, follower, error));
-    return follower->kind->synchronise(follower, error);
+    return dial_events(follow, &session, error);
 }
 
-/* Under the lock. */
-static void settle(
-    struct follow *follow, struct follower *follower, jwkd_status status, const jwkd_error *error)
+/* Nothing is asked before the event stream is up: what changes after the answer must not be missed. */
+static bool wants_reaching(const struct follow *follow)
 {
-    if (!follower->tried) {
-        follower->tried = true;
-        follower->first_status = status;
-        if (status != JWKD_OK) follower->first_error = *error;
-    }
+    if (!follow->followers || follow->connected) return false;
+    struct session session = client_session(follow->client);
+    return !session.known || !follow->url[0] || strcmp(follow->url, session.events_url) != 0;
+}
+
+static void do_reach(struct follow *follow)
+{
+    jwkd_error error;
+    pthread_mutex_unlock(&follow->lock);
+    jwkd_status status = reach(follow, &error);
+    pthread_mutex_lock(&follow->lock);
     if (status == JWKD_OK) {
-        follow->backoff_ms = 0;
+        follow->pace = (struct lease_pace){0};
+        return;
+    }
+    lease_slow_down(&follow->lease, &follow->pace, clock_elapsed_ns());
+    for (struct follower *f = follow->followers; f; f = f->next)
+        follower_settle(f, status, &error);
+}
+
+/* ---- watches */
+
+static void do_synchronise(struct follow *follow, struct follower *follower)
+{
+    jwkd_error error;
+    follower->needs_sync = false; /* an event that comes too early for it asks again */
+    follow->syncing = follower;
+    pthread_mutex_unlock(&follow->lock);
+    jwkd_status status = follower->kind->synchronise(follower, &error);
+    pthread_mutex_lock(&follow->lock);
+    follow->syncing = NULL;
+    follower_settle(follower, status, &error);
+    if (status == JWKD_OK) {
+        follower->pace = (struct lease_pace){0};
         return;
     }
     follower->needs_sync = !follower->closing;
-    uint32_t backoff_ms = follow->backoff_ms ? follow->backoff_ms * 2 : (uint32_t)FIRST_BACKOFF_MS;
-    follow->backoff_ms = backoff_ms < LONGEST_BACKOFF_MS ? backoff_ms : (uint32_t)LONGEST_BACKOFF_MS;
-    uint64_t now_ns = clock_elapsed_ns();
-    uint64_t jitter_ms =
-        now_ns / 1000 % (follow->backoff_ms / 2 + 1); /* so that many clients do not march in step */
-    follow->retry_at_ns = now_ns + (follow->backoff_ms + jitter_ms) * NS_PER_MS;
+    lease_slow_down(&follow->lease, &follower->pace, clock_elapsed_ns());
 }
 
-static struct follower *next_due(const struct follow *follow)
+/* ---- the next thing to do */
+
+struct job {
+    uint64_t at_ns;
+    bool reach;
+    struct follower *watch;
+    struct lease_next lease;
+};
+
+/* Who opens need not pay for what failed before. */
+static bool somebody_opens(const struct follow *follow)
 {
-    struct follower *f = follow->followers;
-    while (f && (!f->needs_sync || f->closing))
-        f = f->next;
-    return f;
+    for (const struct follower *f = follow->followers; f; f = f->next)
+        if (!f->tried && !f->closing) return true;
+    return false;
+}
+
+static struct job next_job(struct follow *follow, uint64_t now_ns)
+{
+    struct job job = {.lease = lease_next(&follow->lease, now_ns)};
+    job.at_ns = job.lease.at_ns;
+    if (follow->followers && !follow->connected && job.at_ns > now_ns + LOOK_AGAIN_MS * NS_PER_MS)
+        job.at_ns = now_ns + LOOK_AGAIN_MS * NS_PER_MS;
+    if (wants_reaching(follow)) {
+        uint64_t at_ns = somebody_opens(follow) ? 0 : follow->pace.at_ns;
+        if (at_ns < job.at_ns) job = (struct job){.at_ns = at_ns, .reach = true};
+    }
+    for (struct follower *f = follow->followers; f && follow->connected; f = f->next) {
+        uint64_t at_ns = f->tried ? f->pace.at_ns : 0;
+        if (f->needs_sync && !f->closing && at_ns < job.at_ns) job = (struct job){.at_ns = at_ns, .watch = f};
+    }
+    return job;
+}
+
+static void carry_out(struct follow *follow, const struct job *job)
+{
+    if (job->reach)
+        do_reach(follow);
+    else if (job->watch)
+        do_synchronise(follow, job->watch);
+    else if (job->lease.task != LEASE_WAIT)
+        follow_ask(follow, &job->lease);
+    follow_update(follow, clock_elapsed_ns());
+    pthread_cond_broadcast(&follow->changed);
 }
 
 void *follow_work(void *argument)
@@ -129,24 +140,16 @@ void *follow_work(void *argument)
     struct follow *follow = argument;
     pthread_mutex_lock(&follow->lock);
     while (!follow->stop) {
-        struct follower *follower = next_due(follow);
-        if (!follower) {
-            pthread_cond_wait(&follow->changed, &follow->lock);
+        uint64_t now_ns = clock_elapsed_ns();
+        struct job job = next_job(follow, now_ns);
+        if (job.at_ns <= now_ns) {
+            carry_out(follow, &job);
             continue;
         }
-        if (follower->tried && clock_elapsed_ns() < follow->retry_at_ns) {
-            wait_until(follow, follow->retry_at_ns);
-            continue;
-        }
-        follower->needs_sync = false; /* an event that comes too early for it asks again */
-        follow->syncing = follower;
-        pthread_mutex_unlock(&follow->lock);
-        jwkd_error error;
-        jwkd_status status = synchronise(follow, follower, &error);
-        pthread_mutex_lock(&follow->lock);
-        follow->syncing = NULL;
-        settle(follow, follower, status, &error);
-        pthread_cond_broadcast(&follow->changed);
+        follow->wakes_ns = job.at_ns;
+        follow_wait(follow, job.at_ns);
+        follow->wakes_ns = 0;
+        follow_update(follow, clock_elapsed_ns()); /* a lease may have ended */
     }
     pthread_mutex_unlock(&follow->lock);
     return NULL;

@@ -5,6 +5,7 @@
 void token_init(jwkd_token *token)
 {
     token->readable = false;
+    token->stale_ms = 0;
     json_init(&token->jwt.header_json);
     json_init(&token->jwt.claims);
     token->jwt.key = NULL;
@@ -14,6 +15,7 @@ void token_init(jwkd_token *token)
 void token_clear(jwkd_token *token)
 {
     token->readable = false;
+    token->stale_ms = 0;
     jwt_clear(&token->jwt);
 }
 
@@ -52,6 +54,11 @@ jwkd_bytes jwkd_token_kid(const jwkd_token *token)
     if (token->jwt.header.kid.size == 0 && token->jwt.key)
         return handed_out(bytes_of_text(jwk_kid(token->jwt.key))); /* the only key there was */
     return handed_out(token->jwt.header.kid);
+}
+
+uint64_t jwkd_token_stale_ms(const jwkd_token *token)
+{
+    return token->readable ? token->stale_ms : 0;
 }
 
 static int claim_node(const jwkd_token *token, const char *claim)

@@ -7,7 +7,8 @@
 #include "jose/jwt.h"
 
 struct jwkd_token {
-    bool readable; /* `jwt` has contents to hand out; otherwise it is cleared */
+    bool readable;     /* `jwt` has contents to hand out; otherwise it is cleared */
+    uint64_t stale_ms; /* since when nobody vouches for the keys that judged it; 0: somebody does */
     struct jwt jwt;
 };
 

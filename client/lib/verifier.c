@@ -3,18 +3,24 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "lib/answer.h"
 #include "lib/follow.h"
 #include "lib/fork.h"
 #include "lib/keys.h"
-#include "lib/remote.h"
 #include "lib/token.h"
 
-enum { MOST_PINS = 64 };
+enum {
+    MOST_PINS = 64,
+    DEFAULT_WAIT_MS = 250,
+    MOST_ROUNDS = 4, /* of judging a token by keys that change meanwhile */
+};
 
 struct jwkd_verifier {
     struct follower follower; /* first: kinds are handed a pointer to it; unused over a plain JWKS */
     unsigned generation;
-    jwkd_client *client;      /* NULL: over a plain JWKS */
+    jwkd_client *client; /* NULL: over a plain JWKS */
+    enum jwkd_on_stale on_stale;
+    uint32_t wait_ms;
     pthread_mutex_t changing; /* held while a new state is made from the current one; guards pins */
     struct pins pins;
     pthread_mutex_t lock; /* innermost, held for a few instructions: `current` and taking a reference to it */
@@ -55,37 +61,26 @@ static bool still_live(jwkd_verifier *verifier, const struct keys *judged_by, co
 static void verifier_on_event(struct follower *follower, const Jwkd__V1__Event *event)
 {
     jwkd_verifier *verifier = (jwkd_verifier *)follower;
+    struct lease *lease = &follower->follow->lease;
     pthread_mutex_lock(&verifier->changing);
     struct keys *held = atomic_load_explicit(&verifier->current, memory_order_relaxed), *next = NULL;
     struct identity identity;
-    bool comparable = held->known && identity_read(event->state, &identity) &&
-                      identity_comparable(&held->identity, &identity);
+    if (!identity_read(event->state, &identity)) {
+        pthread_mutex_unlock(&verifier->changing);
+        return;
+    }
+    bool comparable = held->known && identity_comparable(&held->identity, &identity);
     bool outdated = comparable && identity.revision <= held->identity.revision;
-    if (!outdated) {
-        bool follows = comparable && event->previous_revision == held->identity.revision;
-        if (follows && keys_after(held, event, &verifier->pins, &next) == JWKD_OK) {
-            swap_keys(verifier, next);
-            notice_event(follower, event);
-        } else {
-            follower_resync(follower);
-        }
+    bool follows = comparable && event->previous_revision == held->identity.revision;
+    if (follows && keys_after(held, event, &verifier->pins, &next) == JWKD_OK) {
+        swap_keys(verifier, next);
+        notice_event(follower, event);
+        lease_follow(lease, &follower->part, &identity, !answer_event_deletes(event), event->service_revision,
+            clock_elapsed_ns());
+    } else if (!outdated) {
+        lease_miss(&follower->part, &identity);
     }
     pthread_mutex_unlock(&verifier->changing);
-}
-
-static bool verifier_is_behind(struct follower *follower, const Jwkd__V1__Heartbeat *heartbeat)
-{
-    jwkd_verifier *verifier = (jwkd_verifier *)follower;
-    CLEANUP(keys_unref_at) struct keys *held = current_keys(verifier);
-    for (size_t i = 0; i < heartbeat->n_changed; i++) {
-        const Jwkd__V1__Heartbeat__Item *item = heartbeat->changed[i];
-        struct identity identity;
-        if (strcmp(item->environment, follower->environment) != 0) continue;
-        if (!identity_read(item->state, &identity) || !identity_comparable(&held->identity, &identity))
-            return true;
-        return identity.revision > held->identity.revision;
-    }
-    return false; /* not listed: unchanged */
 }
 
 /* Whether a snapshot says more than what is held: never back to an older revision of the same environment. */
@@ -95,77 +90,49 @@ static bool is_news(const struct keys *held, const struct keys *taken)
            taken->identity.revision > held->identity.revision;
 }
 
-/* The caller holds follow.lock and `changing`. */
-static void take_over(jwkd_verifier *verifier, struct keys *keys)
+static jwkd_status take_snapshot(jwkd_verifier *verifier, const struct keys *shown, struct identity *out_held)
 {
     struct follower *follower = &verifier->follower;
-    uint64_t revision = keys->identity.revision;
-    notice_plain(follower, JWKD_EVENT_SYNCHRONISED, follower->environment, revision, keys->primary_kid);
-    swap_keys(verifier, keys);
-}
-
-static jwkd_status take_snapshot(jwkd_verifier *verifier, const struct reply *reply, jwkd_error *error)
-{
-    struct follow *follow = verifier->follower.follow;
-    const Jwkd__V1__JwksReply *snapshot = reply->message->jwks;
-    CLEANUP(keys_unref_at) struct keys *shown = NULL;
+    const struct keys *held = atomic_load_explicit(&verifier->current, memory_order_relaxed);
+    if (!is_news(held, shown)) {
+        *out_held = held->identity;
+        return JWKD_OK;
+    }
     struct keys *taken = NULL;
-    TRY(keys_from_snapshot(snapshot, &shown, error)); /* the long part: under no lock */
-    pthread_mutex_lock(&follow->lock);
-    pthread_mutex_lock(&verifier->changing);
-    jwkd_status status = JWKD_OK;
-    if (is_news(atomic_load_explicit(&verifier->current, memory_order_relaxed), shown)) {
-        status = keys_again(shown, false, &verifier->pins, &taken);
-        if (status == JWKD_OK) take_over(verifier, taken);
-    }
-    if (status == JWKD_OK) verifier->follower.synced_at = snapshot->service_revision;
-    pthread_mutex_unlock(&verifier->changing);
-    pthread_mutex_unlock(&follow->lock);
-    return status == JWKD_OK ? JWKD_OK : fail(error, status, "%s", jwkd_status_text(status));
+    TRY(keys_again(shown, false, &verifier->pins, &taken));
+    *out_held = taken->identity;
+    notice_plain(follower, JWKD_EVENT_SYNCHRONISED, follower->environment, taken->identity.revision,
+        taken->primary_kid);
+    swap_keys(verifier, taken);
+    return JWKD_OK;
 }
 
-/* The environment is gone, or, for a client in the background, not there yet. `as_of` is the service revision
- * of which that is known. */
-static jwkd_status take_absence(jwkd_verifier *verifier, uint64_t as_of, jwkd_error *error)
+/* The environment is gone, or, for a client in the background, not there yet. */
+static jwkd_status take_absence(jwkd_verifier *verifier)
 {
-    struct follow *follow = verifier->follower.follow;
+    struct follower *follower = &verifier->follower;
+    const struct keys *held = atomic_load_explicit(&verifier->current, memory_order_relaxed);
     struct keys *gone = NULL;
-    pthread_mutex_lock(&follow->lock);
-    pthread_mutex_lock(&verifier->changing);
-    struct keys *held = atomic_load_explicit(&verifier->current, memory_order_relaxed);
-    bool had_keys = !held->known || held->published_count || held->withheld.count;
-    bool told = held->known;
-    jwkd_status status = had_keys ? keys_again(held, true, &verifier->pins, &gone) : JWKD_OK;
-    if (gone) {
-        if (told)
-            notice_plain(
-                &verifier->follower, JWKD_EVENT_ENVIRONMENT_DELETED, verifier->follower.environment, 0, "");
-        swap_keys(verifier, gone);
-    }
-    if (status == JWKD_OK) verifier->follower.synced_at = as_of;
-    pthread_mutex_unlock(&verifier->changing);
-    pthread_mutex_unlock(&follow->lock);
-    return status == JWKD_OK ? status : fail(error, status, "%s", jwkd_status_text(status));
+    if (held->known && !held->published_count && !held->withheld.count) return JWKD_OK;
+    TRY(keys_again(held, true, &verifier->pins, &gone));
+    if (held->known) notice_plain(follower, JWKD_EVENT_ENVIRONMENT_DELETED, follower->environment, 0, "");
+    swap_keys(verifier, gone);
+    return JWKD_OK;
 }
 
-static jwkd_status verifier_synchronise(struct follower *follower, jwkd_error *error)
+static jwkd_status verifier_take_over(
+    struct follower *follower, const struct keys *shown, struct identity *out_held)
 {
     jwkd_verifier *verifier = (jwkd_verifier *)follower;
-    pthread_mutex_lock(&follower->follow->lock);
-    uint64_t as_of = follower->follow->service_revision;
-    bool opening = !follower->tried && !verifier->client->background;
-    pthread_mutex_unlock(&follower->follow->lock);
-    CLEANUP(reply_free_at) struct reply *reply = NULL;
-    jwkd_status status = remote_get_jwks(verifier->client, follower->environment, 0, &reply, error);
-    if (status == JWKD_NOT_FOUND && !opening) return take_absence(verifier, as_of, error);
-    TRY(status);
-    return take_snapshot(verifier, reply, error);
+    pthread_mutex_lock(&verifier->changing);
+    jwkd_status status = shown ? take_snapshot(verifier, shown, out_held) : take_absence(verifier);
+    pthread_mutex_unlock(&verifier->changing);
+    return status;
 }
 
 static const struct follower_kind VERIFIER = {
     .on_event = verifier_on_event,
-    .is_behind = verifier_is_behind,
-    .synchronise = verifier_synchronise,
+    .take_over = verifier_take_over,
 };
 
 /* ---- opening and closing */
@@ -204,13 +171,21 @@ jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     if (!options) options = &DEFAULTS;
     TRY(client_check(client, error));
     TRY(check_environment_name(environment, error));
+    if ((unsigned)options->on_stale > JWKD_SERVE_STALE)
+        return fail(error, JWKD_INVALID_ARGUMENT, "on_stale is neither refuse nor serve");
     struct keys *keys = NULL;
     if (keys_none(&keys) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
     jwkd_verifier *verifier = NULL;
     TRY(verifier_new(keys, &verifier, error));
     verifier->client = client;
-    jwkd_status status = follower_open(
-        &verifier->follower, &VERIFIER, client, environment, options->on_event, options->context, error);
+    verifier->on_stale = options->on_stale;
+    verifier->wait_ms =
+        options->unknown_kid_wait_ms ? options->unknown_kid_wait_ms : (uint32_t)DEFAULT_WAIT_MS;
+    const struct follower_options wishes = {.on_event = options->on_event,
+        .context = options->context,
+        .lease_ms = options->lease_ms,
+        .serves_stale = options->on_stale == JWKD_SERVE_STALE};
+    jwkd_status status = follower_open(&verifier->follower, &VERIFIER, client, environment, &wishes, error);
     if (status != JWKD_OK) {
         verifier_free(verifier);
         return status;
@@ -226,6 +201,9 @@ jwkd_status jwkd_verifier_from_jwks(jwkd_bytes jwks, jwkd_verifier **out, jwkd_e
     jwkd_verifier *verifier = NULL;
     TRY(verifier_new(keys, &verifier, error));
     verifier->pins.always = true;
+    /* Nobody vouches for it, and nobody has to. */
+    atomic_store(&verifier->follower.judge_until_ns, UINT64_MAX);
+    atomic_store(&verifier->follower.fresh_until_ns, UINT64_MAX);
     *out = verifier;
     return JWKD_OK;
 }
@@ -315,21 +293,81 @@ static jwkd_status read_expectation(const jwkd_expectation *from, const struct k
     return JWKD_OK;
 }
 
-static jwkd_verdict judge(jwkd_verifier *verifier, struct bytes token, const jwkd_expectation *expected,
-    struct jwt *jwt, jwkd_error *error)
+static jwkd_verdict refuse(jwkd_verdict verdict, const char *why, jwkd_error *error)
+{
+    (void)!fail(error, JWKD_REFUSED, "%s", why ? why : jwkd_verdict_text(verdict));
+    return verdict;
+}
+
+static uint64_t age_ms(uint64_t vouched_ns, uint64_t now_ns)
+{
+    if (vouched_ns == 0) return UINT64_MAX;
+    return now_ns > vouched_ns ? (now_ns - vouched_ns) / NS_PER_MS : 0;
+}
+
+/* The last look, behind the signature. The order matters: until when the keys may be judged by, then the
+ * clock, then the keys. At the instant at which the clock is read, the lease has not ended, and what is live
+ * afterwards was live then: of that instant the verdict speaks. */
+static jwkd_verdict look_again(
+    jwkd_verifier *verifier, const struct keys *judged_by, jwkd_token *token, jwkd_error *error)
+{
+    const struct follower *follower = &verifier->follower;
+    uint64_t until_ns = atomic_load(&follower->judge_until_ns);
+    uint64_t vouched_ns = atomic_load(&follower->vouched_ns);
+    uint64_t now_ns = clock_elapsed_ns();
+    if (!still_live(verifier, judged_by, token->jwt.key))
+        return refuse(JWKD_VERDICT_KEY_DEACTIVATED, NULL, error);
+    if (now_ns < until_ns) return JWKD_VERDICT_VALID;
+    if (verifier->on_stale == JWKD_REFUSE_STALE)
+        return refuse(
+            JWKD_VERDICT_KEYS_TOO_OLD, "nobody has vouched for the keys since the lease ended", error);
+    uint64_t stale_ms = age_ms(vouched_ns, now_ns);
+    token->stale_ms = stale_ms ? stale_ms : 1;
+    return JWKD_VERDICT_VALID;
+}
+
+/* False: it may be a new key that is not held yet. Fresh, it is not: whoever is fresh holds every key that
+ * signs, so nobody is asked. Behind, a snapshot is on its way, and is waited for. */
+static bool is_unknown_for_sure(jwkd_verifier *verifier, uint64_t *wait_until_ns)
+{
+    struct follower *follower = &verifier->follower;
+    uint64_t fresh_until_ns = atomic_load(&follower->fresh_until_ns);
+    uint64_t now_ns = clock_elapsed_ns();
+    if (now_ns < fresh_until_ns) return true;
+    if (*wait_until_ns == 0) *wait_until_ns = now_ns + verifier->wait_ms * NS_PER_MS;
+    return follower_await_snapshot(follower, *wait_until_ns) == LEASE_FRESH;
+}
+
+/* By one state of the keys; *out_again: they have changed, and what was not known may be now. */
+static jwkd_verdict judge_once(jwkd_verifier *verifier, struct bytes token, const jwkd_expectation *expected,
+    jwkd_token *contents, uint64_t *wait_until_ns, bool *out_again, jwkd_error *error)
 {
     CLEANUP(keys_unref_at) struct keys *keys = current_keys(verifier);
     struct bytes audiences[LIMIT_AUDIENCES];
     struct jwt_expectation expectation;
-    if (!keys->known) {
-        (void)!fail(error, JWKD_REFUSED, "no keys have been received from the service yet");
-        return JWKD_VERDICT_KEYS_TOO_OLD;
-    }
+    if (!keys->known)
+        return refuse(JWKD_VERDICT_KEYS_TOO_OLD, "no keys have been received from the service yet", error);
     if (read_expectation(expected, keys, audiences, &expectation, error) != JWKD_OK) return JWKD_VERDICT_NONE;
-    jwkd_verdict verdict = jwt_verify(keys->set, token, &expectation, jwt, error);
-    if (verdict == JWKD_VERDICT_VALID && !still_live(verifier, keys, jwt->key)) {
-        (void)!fail(error, JWKD_REFUSED, "%s", jwkd_verdict_text(JWKD_VERDICT_KEY_DEACTIVATED));
-        return JWKD_VERDICT_KEY_DEACTIVATED;
+    jwkd_verdict verdict = jwt_verify(keys->set, token, &expectation, &contents->jwt, error);
+    if (verdict == JWKD_VERDICT_VALID) return look_again(verifier, keys, contents, error);
+    if (verdict != JWKD_VERDICT_UNKNOWN_KEY || !verifier->client) return verdict;
+    bool for_sure = is_unknown_for_sure(verifier, wait_until_ns);
+    *out_again = atomic_load_explicit(&verifier->current, memory_order_seq_cst) != keys;
+    if (for_sure) return verdict;
+    return refuse(
+        JWKD_VERDICT_KEYS_TOO_OLD, "the key is not known, and may be newer than the keys held", error);
+}
+
+static jwkd_verdict judge(jwkd_verifier *verifier, struct bytes token, const jwkd_expectation *expected,
+    jwkd_token *contents, jwkd_error *error)
+{
+    jwkd_verdict verdict = JWKD_VERDICT_NONE;
+    bool again = true;
+    uint64_t wait_until_ns = 0;
+    for (int round = 0; again && round < MOST_ROUNDS; round++) {
+        again = false;
+        token_clear(contents);
+        verdict = judge_once(verifier, token, expected, contents, &wait_until_ns, &again, error);
     }
     return verdict;
 }
@@ -344,13 +382,50 @@ jwkd_verdict jwkd_verify(jwkd_verifier *verifier, const char *token, size_t size
         token_init(&own);
     if (check_verifier(verifier, error) != JWKD_OK) return JWKD_VERDICT_NONE;
     jwkd_token *contents = out ? out : &own;
-    jwkd_verdict verdict = judge(verifier, bytes_of(token, size), expected, &contents->jwt, error);
+    jwkd_verdict verdict = judge(verifier, bytes_of(token, size), expected, contents, error);
     if (verdict == JWKD_VERDICT_VALID && out)
         out->readable = true;
     else
         token_clear(contents);
-    if (verdict == JWKD_VERDICT_UNKNOWN_KEY && verifier->client) follower_unknown_kid(&verifier->follower);
     return verdict;
+}
+
+/* ---- how fresh */
+
+const char *jwkd_freshness_name(jwkd_freshness_state state)
+{
+    switch (state) {
+    case JWKD_STALE:
+        return "STALE";
+    case JWKD_BEHIND:
+        return "BEHIND";
+    case JWKD_FRESH:
+        return "FRESH";
+    }
+    return "UNKNOWN";
+}
+
+jwkd_status jwkd_verifier_freshness(const jwkd_verifier *verifier, jwkd_freshness *out, jwkd_error *error)
+{
+    static const jwkd_freshness_state STATES[] = {
+        [LEASE_STALE] = JWKD_STALE, [LEASE_BEHIND] = JWKD_BEHIND, [LEASE_FRESH] = JWKD_FRESH};
+    TRY(check_verifier(verifier, error));
+    if (!verifier->client) {
+        *out = (jwkd_freshness){.state = JWKD_FRESH};
+        return JWKD_OK;
+    }
+    struct follow *follow = verifier->follower.follow;
+    const struct lease_part *part = &verifier->follower.part;
+    uint64_t now_ns = clock_elapsed_ns();
+    pthread_mutex_lock(&follow->lock);
+    *out = (jwkd_freshness){
+        .state = STATES[lease_freshness(&follow->lease, part, now_ns)],
+        .age_ms = age_ms(part->vouched_ns, now_ns),
+        .lease_ms = (uint32_t)lease_length_ms(&follow->lease, part),
+    };
+    pthread_mutex_unlock(&follow->lock);
+    out->revision = jwkd_verifier_revision(verifier);
+    return JWKD_OK;
 }
 
 uint64_t jwkd_verifier_revision(const jwkd_verifier *verifier)

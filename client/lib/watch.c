@@ -81,13 +81,6 @@ static void track_remove(jwkd_watch *watch, struct track *track)
 
 /* ---- events; under the lock */
 
-static bool deletes(const Jwkd__V1__Event *event)
-{
-    for (size_t i = 0; i < event->n_changes; i++)
-        if (event->changes[i]->kind == JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED) return true;
-    return false;
-}
-
 /* Whether the event was the next one, or is known already; otherwise something was missed. */
 static bool watch_apply(jwkd_watch *watch, const Jwkd__V1__Event *event)
 {
@@ -98,9 +91,9 @@ static bool watch_apply(jwkd_watch *watch, const Jwkd__V1__Event *event)
     if (comparable && identity.revision <= track->identity.revision) return true;
     bool next = comparable ? event->previous_revision == track->identity.revision
                            : !track && event->previous_revision == 0;
-    if (!next || (!deletes(event) && track_set(watch, event->environment, &identity) != JWKD_OK))
+    if (!next || (!answer_event_deletes(event) && track_set(watch, event->environment, &identity) != JWKD_OK))
         return false;
-    if (track && deletes(event)) track_remove(watch, track);
+    if (track && answer_event_deletes(event)) track_remove(watch, track);
     notice_event(&watch->follower, event);
     return true;
 }
@@ -161,7 +154,7 @@ static jwkd_status fetch_changes(jwkd_watch *watch, const char *environment, con
 static jwkd_status skip_to(jwkd_watch *watch, const char *environment, bool tell, jwkd_error *error)
 {
     CLEANUP(reply_free_at) struct reply *reply = NULL;
-    TRY(remote_get_jwks(watch->client, environment, 0, &reply, error));
+    TRY(remote_get_jwks(watch->client, environment, NULL, 0, &reply, error));
     const Jwkd__V1__JwksReply *jwks = reply->message->jwks;
     struct identity identity;
     if (!identity_read(jwks->state, &identity))
@@ -302,8 +295,9 @@ jwkd_status jwkd_watch_open(jwkd_client *client, const char *environment, jwkd_o
     if (!watch) return fail(error, JWKD_NO_MEMORY, "out of memory");
     watch->generation = fork_generation();
     watch->client = client;
-    jwkd_status status = follower_open(
-        &watch->follower, &WATCH, client, environment ? environment : "", on_event, context, error);
+    const struct follower_options options = {.on_event = on_event, .context = context};
+    jwkd_status status =
+        follower_open(&watch->follower, &WATCH, client, environment ? environment : "", &options, error);
     if (status != JWKD_OK) {
         free(watch->tracks);
         free(watch);

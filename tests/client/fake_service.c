@@ -36,6 +36,17 @@ struct fake_environment {
     uint64_t log_from;
 };
 
+/* A subscriber. */
+struct fake_instance {
+    uint8_t id[16];
+    bool known;
+    uint64_t sequence;
+    struct {
+        bool follows;
+        uint64_t environment_id, confirmed;
+    } held[FAKE_ENVIRONMENTS];
+};
+
 struct fake {
     char directory[64], url[96], events_url[96];
     nng_socket rep, pub;
@@ -56,6 +67,11 @@ struct fake {
     char *offer;
     uint32_t version;
     bool mute, hold_snapshots, subscribed;
+    pthread_t beater;
+    bool beat, stop, old;
+    uint32_t max_lease_ms, renew_ms, registered_ms;
+    struct fake_instance instances[FAKE_INSTANCES];
+    struct fake_wish wish;
     unsigned counts[64];
     uint8_t last_id[16];
     unsigned last_times;
@@ -305,9 +321,16 @@ void fake_repeat_event(struct fake *fake, const char *name, uint64_t revision)
     pthread_mutex_unlock(&fake->lock);
 }
 
-void fake_heartbeat(struct fake *fake)
+/* Another machine's clock. */
+static uint64_t fake_clock_ns(void)
 {
-    pthread_mutex_lock(&fake->lock);
+    return clock_elapsed_ns() + 12345 * NS_PER_SEC;
+}
+
+/* Under the lock. */
+static void send_heartbeat(struct fake *fake)
+{
+    uint64_t stamp_ns = fake_clock_ns();
     Jwkd__V1__Heartbeat heartbeat = JWKD__V1__HEARTBEAT__INIT;
     Jwkd__V1__Heartbeat__Item items[FAKE_ENVIRONMENTS], *pointers[FAKE_ENVIRONMENTS];
     Jwkd__V1__State states[FAKE_ENVIRONMENTS];
@@ -321,12 +344,118 @@ void fake_heartbeat(struct fake *fake)
     heartbeat.changed = pointers;
     heartbeat.boot_id = wire_bytes(bytes_of(fake->boot_id, sizeof fake->boot_id));
     heartbeat.epoch = wire_bytes(bytes_of(fake->epoch, sizeof fake->epoch));
-    heartbeat.stamp_ns = clock_elapsed_ns();
+    heartbeat.stamp_ns = stamp_ns;
     heartbeat.service_revision = fake->service_revision;
     struct buffer packed = {0};
     MUST(wire_pack(&heartbeat.base, &packed) == JWKD_OK);
     send_to_all(fake, WIRE_HEARTBEAT_TOPIC, buffer_bytes(&packed));
     buffer_clear(&packed);
+}
+
+void fake_heartbeat(struct fake *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    send_heartbeat(fake);
+    pthread_mutex_unlock(&fake->lock);
+}
+
+static void *beat(void *argument)
+{
+    static const struct timespec PAUSE = {.tv_nsec = 10 * 1000 * 1000};
+    struct fake *fake = argument;
+    bool stop;
+    do {
+        pthread_mutex_lock(&fake->lock);
+        if (fake->up && fake->beat && !fake->mute) send_heartbeat(fake);
+        stop = fake->stop;
+        pthread_mutex_unlock(&fake->lock);
+        nanosleep(&PAUSE, NULL);
+    } while (!stop);
+    return NULL;
+}
+
+/* ---- subscribers */
+
+static struct fake_instance *find_instance(struct fake *fake, struct bytes id)
+{
+    for (size_t i = 0; i < FAKE_INSTANCES; i++)
+        if (fake->instances[i].known && bytes_equal(id, bytes_of(fake->instances[i].id, 16)))
+            return &fake->instances[i];
+    return NULL;
+}
+
+static struct fake_instance *register_instance(struct fake *fake, const Jwkd__V1__HelloRequest *hello)
+{
+    struct fake_instance *instance = find_instance(fake, wire_view(hello->instance_id));
+    fake->wish = (struct fake_wish){
+        .lease_ms = hello->lease_ms, .serves_stale = hello->serves_stale, .went_on = instance != NULL};
+    snprintf(fake->wish.name, sizeof fake->wish.name, "%s", hello->client);
+    if (instance) return instance;
+    instance = fake->instances;
+    while (instance->known)
+        MUST(++instance < fake->instances + FAKE_INSTANCES);
+    *instance = (struct fake_instance){.known = true};
+    random_bytes(instance->id, sizeof instance->id);
+    return instance;
+}
+
+static void forget_instances(struct fake *fake)
+{
+    memset(fake->instances, 0, sizeof fake->instances);
+}
+
+unsigned fake_subscribers(struct fake *fake)
+{
+    unsigned count = 0;
+    pthread_mutex_lock(&fake->lock);
+    for (size_t i = 0; i < FAKE_INSTANCES; i++)
+        count += fake->instances[i].known;
+    pthread_mutex_unlock(&fake->lock);
+    return count;
+}
+
+struct fake_wish fake_last_wish(struct fake *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    struct fake_wish wish = fake->wish;
+    pthread_mutex_unlock(&fake->lock);
+    return wish;
+}
+
+/* How many follow the environment; and of these, have confirmed the revision. */
+static unsigned count_followers(
+    struct fake *fake, const char *name, uint64_t revision, unsigned *out_confirmed)
+{
+    const struct fake_environment *e = find(fake, name);
+    MUST(e);
+    size_t place = (size_t)(e - fake->environments);
+    unsigned follow = 0;
+    *out_confirmed = 0;
+    for (size_t i = 0; i < FAKE_INSTANCES; i++) {
+        const struct fake_instance *instance = &fake->instances[i];
+        if (!instance->known || !instance->held[place].follows) continue;
+        follow++;
+        *out_confirmed +=
+            instance->held[place].environment_id == e->id && instance->held[place].confirmed >= revision;
+    }
+    return follow;
+}
+
+void fake_await_confirmed(struct fake *fake, const char *name, uint64_t revision)
+{
+    unsigned confirmed, follow;
+    pthread_mutex_lock(&fake->lock);
+    while ((follow = count_followers(fake, name, revision, &confirmed)) == 0 || confirmed < follow)
+        pthread_cond_wait(&fake->changed, &fake->lock);
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_await_unfollowed(struct fake *fake, const char *name)
+{
+    unsigned confirmed;
+    pthread_mutex_lock(&fake->lock);
+    while (count_followers(fake, name, 0, &confirmed) > 0)
+        pthread_cond_wait(&fake->changed, &fake->lock);
     pthread_mutex_unlock(&fake->lock);
 }
 
@@ -344,26 +473,80 @@ static void answer_status(Jwkd__V1__Reply *reply, Jwkd__V1__Status status, struc
     pack(reply, out);
 }
 
-static void answer_hello(struct fake *fake, Jwkd__V1__Reply *reply, struct buffer *out)
+static void answer_hello(
+    struct fake *fake, const Jwkd__V1__HelloRequest *request, Jwkd__V1__Reply *reply, struct buffer *out)
 {
     Jwkd__V1__HelloReply hello = JWKD__V1__HELLO_REPLY__INIT;
     char *urls[] = {wire_text("tcp://:4317"), fake->offer ? fake->offer : fake->events_url};
     hello.min_version = hello.max_version = fake->version;
     hello.boot_id = wire_bytes(bytes_of(fake->boot_id, sizeof fake->boot_id));
     hello.epoch = wire_bytes(bytes_of(fake->epoch, sizeof fake->epoch));
-    hello.clock_ns = clock_elapsed_ns() + 12345 * NS_PER_SEC; /* another machine's clock */
+    hello.clock_ns = fake_clock_ns();
     hello.events_urls = urls;
     hello.n_events_urls = 2;
     hello.service_revision = fake->service_revision;
+    if (request && request->subscribe && !fake->old) {
+        struct fake_instance *instance = register_instance(fake, request);
+        bool shorter = request->lease_ms && request->lease_ms < fake->max_lease_ms;
+        hello.instance_id = wire_bytes(bytes_of(instance->id, sizeof instance->id));
+        hello.lease_ms = shorter ? request->lease_ms : fake->max_lease_ms;
+        hello.renew_ms = fake->renew_ms;
+        hello.registered_ms = fake->registered_ms;
+    }
     reply->result_case = JWKD__V1__REPLY__RESULT_HELLO;
     reply->hello = &hello;
     pack(reply, out);
 }
 
-static void answer_jwks(struct fake *fake, const char *name, Jwkd__V1__Reply *reply, struct buffer *out)
+/* False: it is not registered. */
+static bool begin_following(
+    struct fake *fake, const Jwkd__V1__GetJwksRequest *get, const struct fake_environment *e)
 {
-    const struct fake_environment *e = find(fake, name);
-    if (!e) {
+    if (get->instance_id.len == 0) return true;
+    struct fake_instance *instance = find_instance(fake, wire_view(get->instance_id));
+    if (!instance) return false;
+    MUST(get->sequence > instance->sequence);
+    instance->sequence = get->sequence;
+    size_t place = (size_t)(e - fake->environments);
+    if (instance->held[place].follows && instance->held[place].environment_id == e->id) return true;
+    instance->held[place].follows = true;
+    instance->held[place].environment_id = e->id;
+    instance->held[place].confirmed = 0;
+    return true;
+}
+
+static void answer_renewal(
+    struct fake *fake, const Jwkd__V1__RenewRequest *renew, Jwkd__V1__Reply *reply, struct buffer *out)
+{
+    struct fake_instance *instance = find_instance(fake, wire_view(renew->instance_id));
+    if (!instance) {
+        answer_status(reply, JWKD__V1__STATUS__NOT_FOUND, out);
+        return;
+    }
+    MUST(renew->sequence > instance->sequence);
+    instance->sequence = renew->sequence;
+    memset(instance->held, 0, sizeof instance->held);
+    for (size_t i = 0; i < renew->n_held; i++) {
+        const struct fake_environment *e = find(fake, renew->held[i]->environment);
+        if (!e || !bytes_equal(wire_view(renew->held[i]->state->epoch), bytes_of(fake->epoch, 16))) continue;
+        size_t place = (size_t)(e - fake->environments);
+        MUST(!instance->held[place].follows && renew->held[i]->state->revision <= e->revision);
+        instance->held[place].follows = true;
+        instance->held[place].environment_id = renew->held[i]->state->environment_id;
+        instance->held[place].confirmed = renew->held[i]->state->revision;
+    }
+    Jwkd__V1__RenewReply renewed = JWKD__V1__RENEW_REPLY__INIT;
+    renewed.clock_ns = fake_clock_ns();
+    reply->result_case = JWKD__V1__REPLY__RESULT_RENEWED;
+    reply->renewed = &renewed;
+    pack(reply, out);
+}
+
+static void answer_jwks(
+    struct fake *fake, const Jwkd__V1__GetJwksRequest *get, Jwkd__V1__Reply *reply, struct buffer *out)
+{
+    const struct fake_environment *e = find(fake, get->environment);
+    if (!e || !begin_following(fake, get, e)) {
         answer_status(reply, JWKD__V1__STATUS__NOT_FOUND, out);
         return;
     }
@@ -504,11 +687,13 @@ static void answer(struct fake *fake, const Jwkd__V1__Request *request, bool too
     struct buffer *out)
 {
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_HELLO)
-        answer_hello(fake, reply, out);
+        answer_hello(fake, request->hello, reply, out);
     else if (request->deadline_ns && !bytes_equal(wire_view(request->boot_id), bytes_of(fake->boot_id, 16)))
         answer_status(reply, JWKD__V1__STATUS__WRONG_BOOT, out);
     else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_GET_JWKS)
-        answer_jwks(fake, request->get_jwks->environment, reply, out);
+        answer_jwks(fake, request->get_jwks, reply, out);
+    else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RENEW)
+        answer_renewal(fake, request->renew, reply, out);
     else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_GET_CHANGES)
         answer_changes(fake, request->get_changes, reply, out);
     else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_LIST_ENVIRONMENTS)
@@ -567,10 +752,11 @@ static bool respond(
     else if (mood == FAKE_IN_PROGRESS)
         answer_status(&reply, JWKD__V1__STATUS__IN_PROGRESS, out);
     else if (mood == FAKE_OTHER_RESULT)
-        answer_hello(fake, &reply, out);
+        answer_hello(fake, NULL, &reply, out);
     else
         answer(fake, request, mood == FAKE_TOO_FEW, &reply, out);
     if (mood == FAKE_GARBAGE) memset(out->data, 0xff, out->size);
+    pthread_cond_broadcast(&fake->changed); /* somebody may wait for what the answer tells */
     pthread_mutex_unlock(&fake->lock);
     return mood != FAKE_SILENT && mood != FAKE_HANGS_UP;
 }
@@ -653,6 +839,7 @@ void fake_up(struct fake *fake)
     pthread_mutex_lock(&fake->lock);
     fake->subscribed = false;
     random_bytes(fake->boot_id, sizeof fake->boot_id);
+    forget_instances(fake);
     MUST(nng_rep0_open(&fake->rep) == 0 && nng_pub0_open(&fake->pub) == 0);
     MUST(nng_socket_set_int(fake->pub, NNG_OPT_SENDBUF, 1024) == 0);
     MUST(nng_pipe_notify(fake->pub, NNG_PIPE_EV_ADD_POST, on_subscriber, fake) == 0);
@@ -736,13 +923,22 @@ struct fake *fake_start(void)
     pthread_cond_init(&fake->changed, NULL);
     random_bytes(fake->epoch, sizeof fake->epoch);
     fake->version = WIRE_VERSION;
+    fake->beat = true;
+    fake->max_lease_ms = 30000;
+    fake->renew_ms = 60000;
+    fake->registered_ms = 120000;
     fake_up(fake);
+    MUST(pthread_create(&fake->beater, NULL, beat, fake) == 0);
     return fake;
 }
 
 void fake_stop(struct fake *fake)
 {
     fake_down(fake);
+    pthread_mutex_lock(&fake->lock);
+    fake->stop = true;
+    pthread_mutex_unlock(&fake->lock);
+    pthread_join(fake->beater, NULL);
     for (size_t i = 0; i < FAKE_ENVIRONMENTS; i++) {
         struct fake_environment *e = &fake->environments[i];
         for (unsigned k = 0; k < e->key_count; k++) {
@@ -776,7 +972,14 @@ const char *fake_directory(const struct fake *fake)
         pthread_cond_broadcast(&fake->changed); \
         pthread_mutex_unlock(&fake->lock);      \
     }
-SETTER(void fake_change_boot(struct fake *fake), random_bytes(fake->boot_id, sizeof fake->boot_id))
+SETTER(void fake_change_boot(struct fake *fake), random_bytes(fake->boot_id, sizeof fake->boot_id);
+       forget_instances(fake))
+SETTER(void fake_forget_subscribers(struct fake *fake), forget_instances(fake))
+SETTER(void fake_beat(struct fake *fake, bool beat_on), fake->beat = beat_on)
+SETTER(void fake_grow_old(struct fake *fake, bool old), fake->old = old)
+SETTER(void fake_grant(struct fake *fake, uint32_t max_lease_ms, uint32_t renew_ms, uint32_t registered_ms),
+       fake->max_lease_ms = max_lease_ms;
+       fake->renew_ms = renew_ms; fake->registered_ms = registered_ms)
 SETTER(void fake_change_epoch(struct fake *fake), random_bytes(fake->epoch, sizeof fake->epoch))
 SETTER(void fake_misbehave(struct fake *fake, enum fake_mood mood, unsigned times), fake->mood = mood;
        fake->mood_left = times)

@@ -7,7 +7,7 @@
 
 #include "wire/wire.h"
 
-enum { FAKE_KEYS = 32, FAKE_ENVIRONMENTS = 4, FAKE_LOG = 128 };
+enum { FAKE_KEYS = 32, FAKE_ENVIRONMENTS = 4, FAKE_LOG = 128, FAKE_INSTANCES = 32 };
 
 /* How requests other than hello are answered. */
 enum fake_mood {
@@ -53,6 +53,29 @@ void fake_mute(struct fake *fake, bool mute);
 void fake_compact(struct fake *fake);
 /* While held, snapshots are not answered. */
 void fake_hold_snapshots(struct fake *fake, bool hold);
+
+/* Heartbeats are sent by themselves, every few milliseconds, unless muted or told not to. */
+void fake_beat(struct fake *fake, bool beat);
+
+/* What hello grants; at the start 30 s, 60 s, 120 s. */
+void fake_grant(struct fake *fake, uint32_t max_lease_ms, uint32_t renew_ms, uint32_t registered_ms);
+/* A service from before subscribers were registered. */
+void fake_grow_old(struct fake *fake, bool old);
+/* Nobody is registered any more. */
+void fake_forget_subscribers(struct fake *fake);
+/* What the last hello that subscribes asked for. */
+struct fake_wish {
+    char name[64];
+    uint32_t lease_ms;
+    bool serves_stale, went_on; /* with an earlier registration */
+};
+struct fake_wish fake_last_wish(struct fake *fake);
+/* Registrations of this run. */
+unsigned fake_subscribers(struct fake *fake);
+/* Waits until each registration that follows the environment, one at least, has confirmed the revision. */
+void fake_await_confirmed(struct fake *fake, const char *name, uint64_t revision);
+/* Waits until no registration follows it. */
+void fake_await_unfollowed(struct fake *fake, const char *name);
 
 /* Requests seen, by operation, hello included. */
 unsigned fake_count(struct fake *fake, Jwkd__V1__Request__OperationCase operation);

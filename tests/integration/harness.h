@@ -87,7 +87,7 @@ struct observer {
     pthread_mutex_t lock;
     pthread_cond_t told;
     uint64_t revision; /* the newest that an event spoke of */
-    unsigned seen[JWKD_EVENT_DISCONNECTED + 1];
+    unsigned seen[JWKD_EVENT_KEY_CHANGED + 1];
 };
 
 void observer_open(struct observer *observer, jwkd_client *client, const char *environment);
