@@ -146,7 +146,7 @@ static jwkd_status make_targets(jwkd_client *client, struct crowd *crowd, double
 {
     static const char claims[] = "{\"sub\":\"user-1\"}";
     const jwkd_sign_item item = {.claims = {claims, sizeof claims - 1}};
-    const jwkd_generate_options options = {.wait_ms = 20000};
+    const jwkd_generate_options options = {.wait_ms = 20000, .now = true}; /* each is to sign at once */
     CLEANUP(targets_free_at) struct target *targets = calloc(BATCH, sizeof *targets);
     CLEANUP(block_free_at) jwkd_key_answer *stays = NULL;
     if (!targets) return JWKD_NO_MEMORY;
