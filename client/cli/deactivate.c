@@ -12,10 +12,7 @@ static jwkd_status deactivate(struct cli *cli, jwkd_error *error)
     TRY(jwkd_deactivate(client, cli->words[0], cli->words[1], allow_none, &answer, error));
     TRY(print_key_answer(cli->json, cli->words[0], "stopped", answer, error));
     if (cli->json) return JWKD_OK;
-    if (*answer->primary_kid)
-        printf("%s signs with %s\n", cli->words[0], answer->primary_kid);
-    else
-        printf("%s has no key to sign with: 'jwkctl generate %s' makes one\n", cli->words[0], cli->words[0]);
+    print_signer(cli->words[0], answer->primary_kid);
     return JWKD_OK;
 }
 

@@ -7,9 +7,12 @@ _jwkctl_global_options="--url --json --help --version"
 # The options of a verb.
 _jwkctl_options() {
     case $1 in
-    'env create') echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once ;;
+    'env create')
+        echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once --rotate-every --jwks-max-age
+        ;;
     'env update')
-        echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once --no-show-once
+        echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once --no-show-once \
+            --rotate-every --jwks-max-age
         ;;
     'env delete') echo --force ;;
     generate) echo --algorithm --bits --hold --invalidate --no-wait ;;
@@ -24,8 +27,8 @@ _jwkctl_options() {
 # Whether an option is followed by its value.
 _jwkctl_takes_value() {
     case $1 in
-    --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --leeway | --max-ttl | --mode | \
-        --payload | --sub | --ttl | --type | --url) return 0 ;;
+    --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --jwks-max-age | --leeway | \
+        --max-ttl | --mode | --payload | --rotate-every | --sub | --ttl | --type | --url) return 0 ;;
     *) return 1 ;;
     esac
 }
