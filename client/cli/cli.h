@@ -13,6 +13,7 @@ struct cli {
     size_t word_count;
     bool json;
     bool usage_error; /* what failed is the command line: exit code 2 */
+    char hint[256];   /* what to do after this failure, where the verb knows better than session_hint() */
 };
 
 enum { MAX_VERB_OPTIONS = 12 };

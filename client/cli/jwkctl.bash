@@ -15,8 +15,8 @@ _jwkctl_options() {
             --rotate-every --jwks-max-age
         ;;
     'env delete') echo --force ;;
-    generate) echo --algorithm --bits --hold --invalidate --no-wait ;;
-    import) echo --algorithm --hold --invalidate ;;
+    generate) echo --algorithm --bits --hold --now --wait --timeout --invalidate --no-wait ;;
+    import) echo --algorithm --hold --now --wait --timeout --invalidate ;;
     deactivate) echo --allow-none ;;
     sign) echo --claims --sub --aud --ttl --type --payload ;;
     verify) echo --aud --iss --type --local --jwks --signature-only ;;
@@ -28,7 +28,7 @@ _jwkctl_options() {
 _jwkctl_takes_value() {
     case $1 in
     --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --jwks-max-age | --leeway | \
-        --max-ttl | --mode | --payload | --rotate-every | --sub | --ttl | --type | --url) return 0 ;;
+        --max-ttl | --mode | --payload | --rotate-every | --sub | --timeout | --ttl | --type | --url) return 0 ;;
     *) return 1 ;;
     esac
 }

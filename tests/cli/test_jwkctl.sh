@@ -111,6 +111,13 @@ usage list a --url
 usage jwks a --pem=1
 usage generate a --bits large
 usage generate a --bits -1
+usage generate a --hold --now
+usage generate a --hold --wait
+usage generate a --wait --no-wait
+usage generate a --timeout 5s
+usage generate a --wait --timeout soon
+usage import a f --hold --now
+usage import a f --timeout 5s
 usage sign a --ttl soon
 usage sign a --ttl 5x
 usage sign a --claims '{}' --sub b
