@@ -432,9 +432,9 @@ static bool expire(struct keyring *keyring, struct round *round)
 /* What has fallen due. */
 static void run_agenda(struct keyring *keyring, struct round *round)
 {
-    uint64_t now_ns = clock_elapsed_ns();
-    if (keyring->agenda_failed_ns && now_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC) return;
-    if (agenda_next_ns(keyring, moment_now()) > now_ns) return;
+    struct moment now = moment_now(); /* one instant: what is due then is not later than it */
+    if (keyring->agenda_failed_ns && now.elapsed_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC) return;
+    if (agenda_next_ns(keyring, now) > now.elapsed_ns) return;
     if (begin_round(round, keyring) != JWKD_OK) return;
     agenda_run(&round->batch, &round->spoiled);
     keyring->agenda_failed_ns = finish_round(round) == JWKD_OK ? 0 : clock_elapsed_ns();
