@@ -1,6 +1,6 @@
 # Completion of jwkctl for bash: verbs, options, and what the service has of environments and keys.
 
-_jwkctl_verbs="env generate import list show set-primary deactivate destroy sign verify inspect jwks watch status
+_jwkctl_verbs="env generate rotate import list show set-primary deactivate destroy sign verify inspect jwks watch status
     ping help"
 _jwkctl_global_options="--url --json --help --version"
 
@@ -16,6 +16,7 @@ _jwkctl_options() {
         ;;
     'env delete') echo --force ;;
     generate) echo --algorithm --bits --hold --now --wait --timeout --invalidate --no-wait ;;
+    rotate) echo --algorithm --bits --now --wait --timeout --abort ;;
     import) echo --algorithm --hold --now --wait --timeout --invalidate ;;
     deactivate) echo --allow-none ;;
     sign) echo --claims --sub --aud --ttl --type --payload ;;

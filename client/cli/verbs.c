@@ -10,6 +10,7 @@ const struct verb *const VERBS[] = {
     &VERB_ENV_SHOW,
     &VERB_ENV_DELETE,
     &VERB_GENERATE,
+    &VERB_ROTATE,
     &VERB_IMPORT,
     &VERB_LIST,
     &VERB_SHOW,

@@ -61,7 +61,7 @@ mapfile -t verbs < <("$jwkctl" --json help | sed 's/"options":\[[^]]*\]//g' | na
 
 # ---- Help and version: on standard output, with success
 
-equal 'verbs in the table' 19 "${#verbs[@]}"
+equal 'verbs in the table' 20 "${#verbs[@]}"
 for arguments in --help -h help; do
     run "$arguments"
     equal "$arguments: exit code" 0 "$code"
@@ -116,6 +116,10 @@ usage generate a --hold --wait
 usage generate a --wait --no-wait
 usage generate a --timeout 5s
 usage generate a --wait --timeout soon
+usage rotate a --hold
+usage rotate a --abort --now
+usage rotate a --abort --timeout 1s
+usage rotate a --timeout 1s
 usage import a f --hold --now
 usage import a f --timeout 5s
 usage sign a --ttl soon
