@@ -61,7 +61,7 @@ mapfile -t verbs < <("$jwkctl" --json help | sed 's/"options":\[[^]]*\]//g' | na
 
 # ---- Help and version: on standard output, with success
 
-equal 'verbs in the table' 20 "${#verbs[@]}"
+equal 'verbs in the table' 23 "${#verbs[@]}"
 for arguments in --help -h help; do
     run "$arguments"
     equal "$arguments: exit code" 0 "$code"
@@ -99,6 +99,11 @@ usage
 usage bogus
 usage env
 usage env bogus
+usage operation
+usage operation list
+usage operation show
+usage retire a
+usage subscribers a b
 usage help bogus
 usage list
 usage list a b
@@ -291,7 +296,7 @@ for verb in "${verbs[@]}"; do
 done
 while read -r verb; do
     printf '%s\n' "${verbs[@]}" help | grep -qx -- "$verb" || failed "the manual has a verb $verb"
-done < <(grep -oE '^\.It Cm (env )?[a-z-]+' "$manual" | cut -c8-)
+done < <(grep -oE '^\.It Cm (env |operation )?[a-z-]+' "$manual" | cut -c8-)
 "$jwkctl" --json help | sed 's/{"name":"[^"]*","words"//g' | names | sort -u >"$work/options"
 grep -oE 'Fl -[a-z-]+' "$manual" | cut -c5- | sort -u >"$work/documented"
 equal 'options of the manual' "$(<"$work/options")" "$(<"$work/documented")"
@@ -320,6 +325,7 @@ for verb in "${verbs[@]}"; do
         "$(offered "$jwkctl" $verb --)"
 done
 equal 'verbs completed' "$(printf '%s\n' "${verbs[@]%% *}" help | sort -u)" "$(offered "$jwkctl" '')"
+equal 'operation verbs completed' show "$(offered "$jwkctl" operation '')"
 equal 'env verbs completed' "$(printf '%s\n' "${verbs[@]}" | sed -n 's/^env //p' | sort)" "$(offered "$jwkctl" env '')"
 for option in $(<"$work/options"); do
     "$jwkctl" list prod --url "$work/none.sock" "--$option" >/dev/null 2>"$work/err"
@@ -331,7 +337,7 @@ done
 cat >"$work/jwkctl" <<'PROGRAM'
 #!/usr/bin/env bash
 case $* in
-'--url ipc:///here --json env list') echo '{"environments":[{"name":"prod"},{"name":"test"}]}' ;;
+'--url ipc:///here --json env list') echo '{"environments":[{"name":"prod","operation":{"id":"0a1b","kid":"xyz"}},{"name":"test"}]}' ;;
 '--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","public_jwk":{"kid":"abc"}},{"kid":"xyz"},{"kid":"-Aa4"}],"environment":{"name":"prod"}}' ;;
 *) exit 3 ;;
 esac
@@ -341,6 +347,8 @@ equal 'environments completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc
 equal 'an environment completed' test "$(offered "$work/jwkctl" env delete --url = ipc:///here t)"
 equal 'kids completed' $'-Aa4\nabc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
 equal 'a kid with a dash completed' -Aa4 "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -A)"
+equal 'kids to retire completed' abc "$(offered "$work/jwkctl" --url ipc:///here retire prod a)"
+equal 'operations that wait completed' 0a1b "$(offered "$work/jwkctl" --url ipc:///here operation show '')"
 equal 'a kid completed as a value' xyz "$(offered "$work/jwkctl" --url ipc:///here generate prod --invalidate x)"
 equal 'modes completed' exclusive "$(offered "$work/jwkctl" env create prod --mode = e)"
 equal 'nothing completed without a service' '' "$(offered "$work/jwkctl" list '')"
