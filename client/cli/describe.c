@@ -52,8 +52,8 @@ json_t *key_json(const jwkd_key *key)
 json_t *key_with_use_json(const jwkd_key *key)
 {
     json_t *object = key_json(key);
-    bool added = object && json_object_set_new(object, "tokens_signed",
-                               json_integer((json_int_t)key->tokens_signed)) == 0;
+    bool added = object && json_object_set_new(
+                               object, "tokens_signed", json_integer((json_int_t)key->tokens_signed)) == 0;
     if (key->last_expiry)
         added = added && json_object_set_new(object, "last_expiry", json_integer(key->last_expiry)) == 0;
     if (key->last_used_at)
@@ -86,7 +86,8 @@ json_t *environment_json(const jwkd_environment *environment)
 {
     uint32_t bits = environment->default_bits;
     int64_t rotate_at = environment->rotate_at;
-    return json_pack("{s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:o, s:I, s:o, s:I, s:I, s:o}", "name",
+    return json_pack(
+        "{s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:o, s:I, s:o, s:I, s:I, s:o}", "name",
         environment->name, "issuer", json_text_or_null(environment->issuer), "algorithm",
         environment->default_algorithm, "bits", bits ? json_integer(bits) : json_null(), "audience",
         json_text_or_null(environment->default_audience), "max_ttl_sec",
@@ -95,9 +96,10 @@ json_t *environment_json(const jwkd_environment *environment)
         (json_int_t)environment->leeway_sec, "mode", mode_name(environment->mode), "show_once",
         (int)environment->show_once, "rotate_every_sec", (json_int_t)environment->rotate_every_sec,
         "jwks_max_age_sec", (json_int_t)environment->jwks_max_age_sec, "rotate_at",
-        rotate_at ? json_integer(rotate_at) : json_null(), "revision", (json_int_t)environment->revision, "primary_kid",
-        json_text_or_null(environment->primary_kid), "created_at", (json_int_t)environment->created_at,
-        "active_keys", (json_int_t)environment->active_keys, "operation", pending_json(environment));
+        rotate_at ? json_integer(rotate_at) : json_null(), "revision", (json_int_t)environment->revision,
+        "primary_kid", json_text_or_null(environment->primary_kid), "created_at",
+        (json_int_t)environment->created_at, "active_keys", (json_int_t)environment->active_keys, "operation",
+        pending_json(environment));
 }
 
 jwkd_status print_key_answer(

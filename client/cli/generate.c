@@ -57,7 +57,8 @@ const struct verb VERB_GENERATE = {
     .most_words = 1,
     .summary = "make a signing key; it becomes primary once its subscribers have it",
     .details =
-        "Answers in milliseconds from the service's reserve of keys; where that is empty, waits for the key.\n"
+        "Answers in milliseconds from the service's reserve of keys; where that is empty, waits for the "
+        "key.\n"
         "It is published then. It becomes primary when every subscriber has confirmed that it holds it, or\n"
         "when every lease that could lack it has run out: no good token is refused by this.",
     .options = {{OPTION_ALGORITHM,

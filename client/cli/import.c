@@ -29,7 +29,8 @@ const struct verb VERB_IMPORT = {
     .least_words = 2,
     .most_words = 2,
     .summary = "bring a private key: a JWK or an unencrypted PEM file",
-    .details = "The key becomes primary once its subscribers have it. No environment may ever have held it, and it\n"
+    .details =
+        "The key becomes primary once its subscribers have it. No environment may ever have held it, and it\n"
         "can never be exported.",
     .options = {{OPTION_ALGORITHM, "what it signs with (the JWK's alg, else the environment's)"},
         {OPTION_HOLD, "leave it active: 'jwkctl set-primary' makes it sign"},

@@ -18,7 +18,7 @@ _jwkctl_options() {
     generate) echo --algorithm --bits --hold --now --wait --timeout --invalidate --no-wait ;;
     rotate) echo --algorithm --bits --now --wait --timeout --abort ;;
     import) echo --algorithm --hold --now --wait --timeout --invalidate ;;
-    deactivate) echo --allow-none ;;
+    deactivate) echo --allow-none --yes --no-wait ;;
     sign) echo --claims --sub --aud --ttl --type --payload ;;
     verify) echo --aud --iss --type --local --jwks --signature-only ;;
     jwks) echo --pem ;;

@@ -69,7 +69,8 @@ const struct verb VERB_LIST = {
     .least_words = 1,
     .most_words = 1,
     .summary = "list an environment's keys, newest first",
-    .details = "A key is in use until the last token that it signed expires. What it signed, and when it was last\n"
-               "used, is counted from the start of the service.",
+    .details =
+        "A key is in use until the last token that it signed expires. What it signed, and when it was last\n"
+        "used, is counted from the start of the service.",
     .run = list,
 };

@@ -36,8 +36,7 @@ json_t *operation_json(const jwkd_operation *operation)
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "id", operation->id, "kind",
         operation_kind_name(operation), "phase", operation_phase_name(operation->phase), "environment",
         operation->environment, "kid", operation->kid, "revision", (json_int_t)operation->revision,
-        "begun_at", (json_int_t)operation->begun_at, "reason",
-        json_text(bytes_of_text(operation->reason)));
+        "begun_at", (json_int_t)operation->begun_at, "reason", json_text(bytes_of_text(operation->reason)));
     if (!object || add_phase(object, operation)) return object;
     json_decref(object);
     return NULL;

@@ -72,8 +72,8 @@ static jwkd_status judge(struct cli *cli, const jwkd_operation *operation, jwkd_
         "it goes on: 'jwkctl operation show %s' tells how; 'jwkctl subscribers %s' who has not confirmed; "
         "'jwkctl set-primary' ends the wait",
         operation->id, operation->environment);
-    return fail(error, JWKD_DEADLINE_EXCEEDED, "%s is published and not primary yet: %s", operation->kid,
-        progress);
+    return fail(
+        error, JWKD_DEADLINE_EXCEEDED, "%s is published and not primary yet: %s", operation->kid, progress);
 }
 
 /* Where the environment shows public keys only once, this was the time. */

@@ -15,7 +15,9 @@ static void print_retirement(const char *environment, const jwkd_key_answer *ans
     moment_format_age(key->last_expiry, clock_wall_sec(), age);
     printf("%s (%s) retires; %s is at revision %" PRIu64 "\n", key->kid, type, environment, answer->revision);
     if (key->last_expiry)
-        printf("it is deactivated by itself once its last token has expired, %s (%s), and the leeway is over\n", at, age);
+        printf(
+            "it is deactivated by itself once its last token has expired, %s (%s), and the leeway is over\n",
+            at, age);
     else
         puts("it signed nothing, so it is deactivated by itself now");
 }
@@ -37,6 +39,7 @@ const struct verb VERB_RETIRE = {
     .least_words = 2,
     .most_words = 2,
     .summary = "have a key deactivated once the last token it signed has expired",
-    .details = "Of an active key; the primary one is retired by 'jwkctl rotate'. 'jwkctl set-primary' takes it back.",
+    .details = "Of an active key; the primary one is retired by 'jwkctl rotate'. 'jwkctl set-primary' takes "
+               "it back.",
     .run = retire,
 };

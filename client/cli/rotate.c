@@ -18,7 +18,8 @@ static jwkd_status check_abort(struct cli *cli, jwkd_error *error)
 {
     for (const struct verb_option *own = VERB_ROTATE.options; own->help; own++)
         if (own->option != OPTION_ABORT && option_given(&cli->arguments, own->option))
-            return usage_error(cli, error, "--abort takes the last rotation back, and no --%s", option_name(own->option));
+            return usage_error(
+                cli, error, "--abort takes the last rotation back, and no --%s", option_name(own->option));
     return JWKD_OK;
 }
 
@@ -65,9 +66,8 @@ const struct verb VERB_ROTATE = {
     .least_words = 1,
     .most_words = 1,
     .summary = "make a key, let it replace the primary one, and let that retire",
-    .details =
-        "As generate; and when the new key becomes primary, the key that it replaces retires: it is\n"
-        "deactivated by itself once the last token that it signed has expired.",
+    .details = "As generate; and when the new key becomes primary, the key that it replaces retires: it is\n"
+               "deactivated by itself once the last token that it signed has expired.",
     .options = {{OPTION_ALGORITHM,
                     "RS256..512, PS256..512, ES256..512, EdDSA, Ed25519, Ed448, ML-DSA-44..87"},
         {OPTION_BITS, "RSA: 2048, 3072 or 4096"},

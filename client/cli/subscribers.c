@@ -12,12 +12,12 @@ const char *subscriber_on_stale(const jwkd_subscriber *subscriber)
 
 json_t *subscriber_json(const jwkd_subscriber *subscriber)
 {
-    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:s, s:I, s:I}", "instance", subscriber->instance, "name",
-        json_text(bytes_of_text(subscriber->name)), "principal", json_text(bytes_of_text(subscriber->principal)),
-        "environment", subscriber->environment, "revision", (json_int_t)subscriber->revision, "behind",
-        (json_int_t)subscriber->behind, "lease_ms", (json_int_t)subscriber->lease_ms, "on_stale",
-        subscriber_on_stale(subscriber), "last_seen_ms", (json_int_t)subscriber->last_seen_ms, "registered_ms",
-        (json_int_t)subscriber->registered_ms);
+    return json_pack("{s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:s, s:I, s:I}", "instance", subscriber->instance,
+        "name", json_text(bytes_of_text(subscriber->name)), "principal",
+        json_text(bytes_of_text(subscriber->principal)), "environment", subscriber->environment, "revision",
+        (json_int_t)subscriber->revision, "behind", (json_int_t)subscriber->behind, "lease_ms",
+        (json_int_t)subscriber->lease_ms, "on_stale", subscriber_on_stale(subscriber), "last_seen_ms",
+        (json_int_t)subscriber->last_seen_ms, "registered_ms", (json_int_t)subscriber->registered_ms);
 }
 
 static jwkd_status print_list_json(const jwkd_subscriber_list *list, jwkd_error *error)
@@ -78,7 +78,8 @@ const struct verb VERB_SUBSCRIBERS = {
     .words = "[ENV]",
     .most_words = 1,
     .summary = "list who follows the keys, and which revision each has confirmed",
-    .details = "Of one environment, or of all. LAG is how many revisions it is behind. A subscriber that is cut off\n"
+    .details = "Of one environment, or of all. LAG is how many revisions it is behind. A subscriber that is "
+               "cut off\n"
                "refuses every token (or serves stale keys, if it is set so) when its lease has run out.",
     .run = subscribers,
 };

@@ -32,10 +32,10 @@ static const jwkd_operation WAITING = {.id = "00112233445566778899aabbccddeeff",
     .confirmed = 2,
     .subscribers = 3,
     .at_most_ms = 11001};
-#define WAITING_JSON                                                                                         \
-    "{\"id\":\"00112233445566778899aabbccddeeff\",\"kind\":\"rotation\",\"phase\":\"waiting\","                \
-    "\"environment\":\"prod\",\"kid\":\"xyz\",\"revision\":4,\"begun_at\":10,"                                 \
-    "\"reason\":\"2 of 3 subscribers have confirmed the key\","                                              \
+#define WAITING_JSON                                                                            \
+    "{\"id\":\"00112233445566778899aabbccddeeff\",\"kind\":\"rotation\",\"phase\":\"waiting\"," \
+    "\"environment\":\"prod\",\"kid\":\"xyz\",\"revision\":4,\"begun_at\":10,"                  \
+    "\"reason\":\"2 of 3 subscribers have confirmed the key\","                                 \
     "\"confirmed\":2,\"subscribers\":3,\"at_most_ms\":11001}"
 
 static void operation_json__tells_what_its_phase_has(void **state)
@@ -56,7 +56,8 @@ static void operation_json__tells_what_its_phase_has(void **state)
     ended.phase = JWKD_PHASE_CANCELLED;
     ended.reason = "it was aborted";
     assert_json(operation_json(&ended),
-        "{\"id\":\"ff\",\"kind\":\"promotion\",\"phase\":\"cancelled\",\"environment\":\"prod\",\"kid\":\"xyz\","
+        "{\"id\":\"ff\",\"kind\":\"promotion\",\"phase\":\"cancelled\",\"environment\":\"prod\",\"kid\":"
+        "\"xyz\","
         "\"revision\":4,\"begun_at\":10,\"reason\":\"it was aborted\",\"ended_at\":12}");
 }
 
@@ -129,16 +130,19 @@ static void key_json__of_an_answer_tells_its_use(void **state)
 static void key_answer_json__adds_the_operation(void **state)
 {
     (void)state;
-    const jwkd_key_answer answer = {
-        .key = {.kid = "xyz", .state = JWKD_KEY_ACTIVE, .algorithm = "ES256", .created_at = 10, .revision = 4},
+    const jwkd_key_answer answer = {.key = {.kid = "xyz",
+                                        .state = JWKD_KEY_ACTIVE,
+                                        .algorithm = "ES256",
+                                        .created_at = 10,
+                                        .revision = 4},
         .revision = 4,
         .primary_kid = "abc",
         .operation = &WAITING};
     assert_json(key_answer_json("prod", &answer),
         "{\"kid\":\"xyz\",\"state\":\"active\",\"algorithm\":\"ES256\",\"created_at\":10,\"revision\":4,"
         "\"primary\":false,\"held\":false,\"imported\":false,\"tokens_signed\":0,"
-        "\"environment\":{\"name\":\"prod\",\"revision\":4,\"primary_kid\":\"abc\"},\"operation\":" WAITING_JSON
-        "}");
+        "\"environment\":{\"name\":\"prod\",\"revision\":4,\"primary_kid\":\"abc\"},"
+        "\"operation\":" WAITING_JSON "}");
 }
 
 static void key_answer_json__adds_the_environment(void **state)
@@ -199,8 +203,8 @@ static void environment_json__has_the_promised_members(void **state)
         "{\"name\":\"prod\",\"issuer\":\"https://id.example.org\",\"algorithm\":\"ES256\",\"bits\":4096,"
         "\"audience\":null,\"max_ttl_sec\":3600,\"ttl_sec\":900,\"leeway_sec\":30,\"mode\":\"exclusive\","
         "\"show_once\":true,\"rotate_every_sec\":86400,\"jwks_max_age_sec\":300,\"rotate_at\":86410,"
-        "\"revision\":3,\"primary_kid\":\"abc\",\"created_at\":10,\"active_keys\":1,\"operation\":" WAITING_JSON
-        "}");
+        "\"revision\":3,\"primary_kid\":\"abc\",\"created_at\":10,\"active_keys\":1,"
+        "\"operation\":" WAITING_JSON "}");
 }
 
 static void key_type_format__has_bits_for_rsa_only(void **state)

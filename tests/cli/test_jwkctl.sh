@@ -104,6 +104,7 @@ usage operation list
 usage operation show
 usage retire a
 usage subscribers a b
+usage deactivate a b --force
 usage help bogus
 usage list
 usage list a b

@@ -154,7 +154,8 @@ static void environment__rotation_can_be_turned_off(void **state)
         uint32_t rotate_every_sec, jwks_max_age_sec;
     } rows[] = {
         {"a", 0, 0, 0},
-        {"a --rotate-every 30d --jwks-max-age 5m", JWKD_SET_ROTATE_EVERY | JWKD_SET_JWKS_MAX_AGE, 2592000, 300},
+        {"a --rotate-every 30d --jwks-max-age 5m", JWKD_SET_ROTATE_EVERY | JWKD_SET_JWKS_MAX_AGE, 2592000,
+            300},
         {"a --rotate-every 0", JWKD_SET_ROTATE_EVERY, 0, 0},
         {"a --jwks-max-age 0", JWKD_SET_JWKS_MAX_AGE, 0, 0},
     };
