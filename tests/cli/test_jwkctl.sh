@@ -11,28 +11,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset JWKD_URL
 export XDG_RUNTIME_DIR=$work
-failures=0
-
-failed() {
-    failures=$((failures + 1))
-    printf 'FAILED: %s\n' "$@"
-}
-
-equal() { # what, expected, got
-    [[ $2 == "$3" ]] || failed "$1" "  expected: $2" "  got:      $3"
-}
-
-contains() { # what, part, text
-    [[ $3 == *"$2"* ]] || failed "$1" "  expected a part: $2" "  got: $3"
-}
-
-# Runs jwkctl: $out, $err and $code are what came of it.
-run() {
-    timeout 60 "$jwkctl" "$@" >"$work/out" 2>"$work/err" </dev/null
-    code=$?
-    out=$(<"$work/out")
-    err=$(<"$work/err")
-}
+# shellcheck source=tests/cli/checks.sh
+source "$source_dir/tests/cli/checks.sh"
 
 # Runs jwkctl with the first argument on its standard input.
 run_with() {
