@@ -1,5 +1,5 @@
 # What the scripts here share: checks that go on after a failure. They set $jwkctl and $work.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2034
 
 failures=0
 

@@ -8,6 +8,7 @@ jwkd=$2
 source_dir=$3
 work=$(mktemp -d /tmp/jwkctl-XXXXXX) # a socket's path is short
 daemon=
+# shellcheck disable=SC2317 # called at the end
 leave() {
     [[ -z $daemon ]] || { kill "$daemon" && wait "$daemon"; } 2>/dev/null
     rm -rf "$work"
