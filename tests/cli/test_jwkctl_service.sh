@@ -155,6 +155,8 @@ equal 'the key that was replaced' retiring "$(key_state shop "$old")"
 ok list shop
 contains 'list' 'IN USE UNTIL' "$out"
 [[ $out =~ $old\ +retiring\ +ES256\ .*\ in\ [0-9]+m\ +1\  ]] || failed "list of a retiring key: $out"
+ok --json list shop
+equal 'list --json: tokens_signed' $'0\n0\n1' "$(grep -o '"tokens_signed":[0-9]*' <<<"$out" | cut -d: -f2)"
 ok show shop -- "$old"
 contains 'show' 'signed         1 tokens since the service was started' "$out"
 for field in 'retiring since' 'in use until' 'last used'; do contains 'show' "$field " "$out"; done
