@@ -126,7 +126,7 @@ show_deactivation() {
     waiting+=($!)
   done
   begun=$(now_us)
-  run jwkctl deactivate demo -- "$kid" # one kid of 4096 begins with two dashes
+  run jwkctl deactivate demo --yes --no-wait -- "$kid" # one kid of 4096 begins with two dashes
   answered=$(now_us)
   for name in A B; do wait "${waiting[0]}"; waiting=("${waiting[@]:1}"); done
   awk -v us=$((answered - begun)) 'BEGIN { printf "the command took %.1f ms, its own start included\n", us / 1000 }'
@@ -160,8 +160,8 @@ demonstrate() {
   start_verifier B
   both VALID "$old_token" "the token"
 
-  step "A rotation: the new key signs, the old one still verifies"
-  run jwkctl generate demo
+  step "A rotation: the new key signs once every verifier has it, the old one still verifies"
+  run jwkctl rotate demo --wait
   new_kid=$(primary_kid)
   [[ $new_kid != "$old_kid" ]] || fail "the key did not change"
   await 20 "the event of the rotation" has_event "$new_kid"
@@ -188,7 +188,7 @@ and in another:
   jwkctl env create shop --issuer https://shop.example.org --algorithm ES256
   jwkctl generate shop
   jwkctl sign shop --sub bob | jwkctl verify shop
-  jwkctl watch shop        # then rotate from a third terminal: jwkctl generate shop
+  jwkctl watch shop        # then rotate from a third terminal: jwkctl rotate shop --wait
   jwkctl help
 
 Run every test:        tests/run.sh

@@ -13,6 +13,7 @@ struct cli {
     size_t word_count;
     bool json;
     bool usage_error; /* what failed is the command line: exit code 2 */
+    char hint[256];   /* what to do after this failure, where the verb knows better than session_hint() */
 };
 
 enum { MAX_VERB_OPTIONS = 12 };
@@ -34,13 +35,15 @@ struct verb {
 
 /* One a file, see verbs.c. */
 extern const struct verb VERB_DEACTIVATE, VERB_DESTROY, VERB_ENV_CREATE, VERB_ENV_DELETE, VERB_ENV_LIST,
-    VERB_ENV_SHOW, VERB_ENV_UPDATE, VERB_GENERATE, VERB_IMPORT, VERB_INSPECT, VERB_JWKS, VERB_LIST, VERB_PING,
-    VERB_SET_PRIMARY, VERB_SHOW, VERB_SIGN, VERB_STATUS, VERB_VERIFY, VERB_WATCH;
+    VERB_ENV_SHOW, VERB_ENV_UPDATE, VERB_GENERATE, VERB_IMPORT, VERB_INSPECT, VERB_JWKS, VERB_LIST,
+    VERB_OPERATION_SHOW, VERB_PING, VERB_RETIRE, VERB_ROTATE, VERB_SET_PRIMARY, VERB_SHOW, VERB_SIGN, VERB_STATUS, VERB_SUBSCRIBERS, VERB_VERIFY, VERB_WATCH;
 
 extern const struct verb *const VERBS[]; /* NULL at the end */
 
 /* The verb that the words begin with, and how many of them are its name; NULL when there is none. */
 const struct verb *verb_find(const char *const *words, size_t count, size_t *out_name_words);
+/* Whether it is the first word of verbs of two. */
+bool verb_is_group(const char *word);
 
 /* Fails with the exit code for a wrong command line. */
 jwkd_status usage_error(struct cli *cli, jwkd_error *error, const char *format, ...) MUST_CHECK

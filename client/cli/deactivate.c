@@ -1,21 +1,147 @@
+#include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/describe.h"
+#include "cli/progress.h"
+#include "cli/receipt.h"
 #include "cli/session.h"
+
+enum {
+    FIRST_POLL_MS = 2,
+    LONGEST_POLL_MS = 250,
+    MARGIN_MS = 10 * 1000, /* beyond what the receipt promises nobody waits for ever */
+};
+
+/* ---- before */
+
+/* What the deactivation kills. */
+static void tell_consequences(const char *environment, const jwkd_key *key)
+{
+    char age[MOMENT_SIZE];
+    int64_t now = clock_wall_sec();
+    moment_format_age(key->last_expiry, now, age);
+    fprintf(stderr, "%s is %s in %s", key->kid, jwkd_key_state_name(key), environment);
+    if (key->last_expiry == 0)
+        fputs(" and signed no token", stderr);
+    else
+        fprintf(stderr, " and signed %" PRIu64 " tokens since the service was started; the last %s %s",
+            key->tokens_signed, key->last_expiry > now ? "expires" : "expired", age);
+    fputs(".\n", stderr);
+}
+
+/* Anything but a yes is a no, the end of input too. */
+static bool answer_is_yes(void)
+{
+    int first = getchar(), c = first;
+    while (c != '\n' && c != EOF)
+        c = getchar();
+    return first == 'y' || first == 'Y';
+}
+
+/* Asks a person; a script has decided. */
+static jwkd_status confirm(struct cli *cli, jwkd_client *client, jwkd_error *error)
+{
+    bool person = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    if (!person || cli->json || option_given(&cli->arguments, OPTION_YES)) return JWKD_OK;
+    CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
+    TRY(jwkd_get_key(client, cli->words[0], cli->words[1], &answer, error));
+    if (answer->key.state != JWKD_KEY_ACTIVE) return JWKD_OK; /* nothing will change */
+    tell_consequences(cli->words[0], &answer->key);
+    fputs("Refuse all of them from now on, for good? [y/N] ", stderr);
+    return answer_is_yes()
+               ? JWKD_OK
+               : fail(error, JWKD_FAILED_PRECONDITION, "nothing was changed: --yes skips the question");
+}
+
+/* ---- after: from here on nothing is a failure, since the key is deactivated */
+
+static void warn(const jwkd_error *error)
+{
+    fputs("jwkctl: warning: the key is deactivated, but who refuses it already is not known: ", stderr);
+    print_text(stderr, bytes_of_text(error->message[0] ? error->message : jwkd_status_text(error->status)));
+    fputc('\n', stderr);
+}
+
+static void pause_ms(uint64_t ms)
+{
+    nanosleep(
+        &(struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * NS_PER_MS)}, NULL);
+}
+
+static void show(
+    const struct cli *cli, struct progress *progress, const jwkd_receipt *receipt, const jwkd_receipt *before)
+{
+    char line[RECEIPT_TEXT_SIZE];
+    if (!cli->json && receipt_has_news(receipt, before)) {
+        progress_clear(progress);
+        receipt_print_news(stdout, receipt, before);
+        fflush(stdout);
+    }
+    receipt_format_progress(receipt, line);
+    if (!receipt_is_final(receipt)) progress_say(progress, 0, line);
+}
+
+/* The receipt when nothing more will come of it; as it stands, where nobody waits. NULL when it is not to be
+ * had. */
+static jwkd_receipt *follow(const struct cli *cli, jwkd_client *client)
+{
+    bool wait = !option_given(&cli->arguments, OPTION_NO_WAIT);
+    struct progress progress = progress_begin(cli->json);
+    jwkd_receipt *receipt = NULL, *next;
+    uint64_t until_ns = 0;
+    for (uint64_t poll_ms = FIRST_POLL_MS;;
+         poll_ms = poll_ms * 2 < LONGEST_POLL_MS ? poll_ms * 2 : LONGEST_POLL_MS) {
+        jwkd_error error = {0};
+        jwkd_status status = jwkd_get_receipt(client, cli->words[0], cli->words[1], &next, &error);
+        if (status != JWKD_OK) {
+            error.status = status;
+            progress_clear(&progress);
+            warn(&error);
+            return receipt;
+        }
+        show(cli, &progress, next, receipt);
+        jwkd_free(receipt);
+        receipt = next;
+        if (!until_ns)
+            until_ns = clock_elapsed_ns() + (receipt->effective_in_ms + (uint64_t)MARGIN_MS) * NS_PER_MS;
+        if (!wait || receipt_is_final(receipt) || clock_elapsed_ns() >= until_ns) break;
+        pause_ms(poll_ms);
+    }
+    progress_clear(&progress);
+    return receipt;
+}
+
+static jwkd_status print_with_receipt(
+    const char *environment, const jwkd_key_answer *answer, const jwkd_receipt *receipt, jwkd_error *error)
+{
+    json_t *object = key_answer_json(environment, answer);
+    if (json_object_set_new(object, "receipt", receipt ? receipt_json(receipt) : json_null()) == 0)
+        return print_json(object, error);
+    json_decref(object);
+    return print_json(NULL, error);
+}
 
 static jwkd_status deactivate(struct cli *cli, jwkd_error *error)
 {
+    const char *environment = cli->words[0];
+    bool allow_none = option_given(&cli->arguments, OPTION_ALLOW_NONE);
     CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
     CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
+    CLEANUP(free_answer) jwkd_receipt *receipt = NULL;
     TRY(session_open(cli, &client, error));
-    bool allow_none = option_given(&cli->arguments, OPTION_ALLOW_NONE);
-    TRY(jwkd_deactivate(client, cli->words[0], cli->words[1], allow_none, &answer, error));
-    TRY(print_key_answer(cli->json, cli->words[0], "stopped", answer, error));
-    if (cli->json) return JWKD_OK;
-    if (*answer->primary_kid)
-        printf("%s signs with %s\n", cli->words[0], answer->primary_kid);
-    else
-        printf("%s has no key to sign with: 'jwkctl generate %s' makes one\n", cli->words[0], cli->words[0]);
+    TRY(confirm(cli, client, error));
+    TRY(jwkd_deactivate(client, environment, cli->words[1], allow_none, &answer, error));
+    if (!cli->json) {
+        TRY(print_key_answer(false, environment, "stopped", answer, error));
+        print_signer(environment, answer->primary_kid);
+        fflush(stdout);
+    }
+    receipt = follow(cli, client);
+    if (cli->json) return print_with_receipt(environment, answer, receipt, error);
+    if (receipt) receipt_print_sum(stdout, receipt, clock_wall_sec());
     return JWKD_OK;
 }
 
@@ -27,7 +153,10 @@ const struct verb VERB_DEACTIVATE = {
     .summary = "stop a key at once, and for good",
     .details =
         "Every token that it signed is refused from then on. If it was primary, the newest active key signs\n"
-        "instead.",
-    .options = {{OPTION_ALLOW_NONE, "even the last active key: nothing can be signed then"}},
+        "instead. Then it tells which subscribers refuse the key, until all do or every lease has run out;\n"
+        "interrupting that changes nothing.",
+    .options = {{OPTION_ALLOW_NONE, "even the last active key: nothing can be signed then"},
+        {OPTION_YES, "do not ask, on a terminal"},
+        {OPTION_NO_WAIT, "tell who refuses it at this moment, and do not wait for the others"}},
     .run = deactivate,
 };

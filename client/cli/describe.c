@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/operation.h"
+
 void key_type_format(const char *algorithm, uint32_t bits, char out[MOMENT_SIZE])
 {
     /* An environment has a size for its RSA keys even while its keys are of another type. */
@@ -26,6 +28,9 @@ static bool add_optional(json_t *object, const jwkd_key *key)
             added && json_object_set_new(object, "deactivated_at", json_integer(key->deactivated_at)) == 0;
     if (key->destroyed_at)
         added = added && json_object_set_new(object, "destroyed_at", json_integer(key->destroyed_at)) == 0;
+    if (key->retiring_since)
+        added =
+            added && json_object_set_new(object, "retiring_since", json_integer(key->retiring_since)) == 0;
     if (key->public_jwk && *key->public_jwk) {
         json_t *jwk = json_read(bytes_of_text(key->public_jwk));
         added = added && jwk && json_object_set_new(object, "public_jwk", jwk) == 0;
@@ -44,33 +49,57 @@ json_t *key_json(const jwkd_key *key)
     return NULL;
 }
 
-json_t *key_answer_json(const char *environment, const jwkd_key_answer *answer)
+json_t *key_with_use_json(const jwkd_key *key)
 {
-    json_t *object = key_json(&answer->key);
-    json_t *state = json_pack("{s:s, s:I, s:o}", "name", environment, "revision",
-        (json_int_t)answer->revision, "primary_kid", json_text_or_null(answer->primary_kid));
-    if (object && state && json_object_set(object, "environment", state) == 0) {
-        json_decref(state);
-        return object;
-    }
-    json_decref(state);
+    json_t *object = key_json(key);
+    bool added = object && json_object_set_new(
+                               object, "tokens_signed", json_integer((json_int_t)key->tokens_signed)) == 0;
+    if (key->last_expiry)
+        added = added && json_object_set_new(object, "last_expiry", json_integer(key->last_expiry)) == 0;
+    if (key->last_used_at)
+        added = added && json_object_set_new(object, "last_used_at", json_integer(key->last_used_at)) == 0;
+    if (added) return object;
     json_decref(object);
     return NULL;
+}
+
+json_t *key_answer_json(const char *environment, const jwkd_key_answer *answer)
+{
+    json_t *object = key_with_use_json(&answer->key);
+    json_t *state = json_pack("{s:s, s:I, s:o}", "name", environment, "revision",
+        (json_int_t)answer->revision, "primary_kid", json_text_or_null(answer->primary_kid));
+    bool added = json_object_set_new(object, "environment", state) == 0;
+    if (answer->operation)
+        added = added && json_object_set_new(object, "operation", operation_json(answer->operation)) == 0;
+    if (added) return object;
+    json_decref(object);
+    return NULL;
+}
+
+/* The promotion that waits, or null. */
+static json_t *pending_json(const jwkd_environment *environment)
+{
+    return environment->pending ? operation_json(environment->pending) : json_null();
 }
 
 json_t *environment_json(const jwkd_environment *environment)
 {
     uint32_t bits = environment->default_bits;
-    return json_pack("{s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:s, s:b, s:I, s:o, s:I, s:I}", "name",
+    int64_t rotate_at = environment->rotate_at;
+    return json_pack(
+        "{s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:o, s:I, s:o, s:I, s:I, s:o}", "name",
         environment->name, "issuer", json_text_or_null(environment->issuer), "algorithm",
         environment->default_algorithm, "bits", bits ? json_integer(bits) : json_null(), "audience",
         json_text_or_null(environment->default_audience), "max_ttl_sec",
         (json_int_t)environment->max_token_lifetime_sec, "ttl_sec",
         (json_int_t)environment->default_token_lifetime_sec, "leeway_sec",
         (json_int_t)environment->leeway_sec, "mode", mode_name(environment->mode), "show_once",
-        (int)environment->show_once, "revision", (json_int_t)environment->revision, "primary_kid",
-        json_text_or_null(environment->primary_kid), "created_at", (json_int_t)environment->created_at,
-        "active_keys", (json_int_t)environment->active_keys);
+        (int)environment->show_once, "rotate_every_sec", (json_int_t)environment->rotate_every_sec,
+        "jwks_max_age_sec", (json_int_t)environment->jwks_max_age_sec, "rotate_at",
+        rotate_at ? json_integer(rotate_at) : json_null(), "revision", (json_int_t)environment->revision,
+        "primary_kid", json_text_or_null(environment->primary_kid), "created_at",
+        (json_int_t)environment->created_at, "active_keys", (json_int_t)environment->active_keys, "operation",
+        pending_json(environment));
 }
 
 jwkd_status print_key_answer(
@@ -82,4 +111,12 @@ jwkd_status print_key_answer(
     printf("%s %s (%s): %s; %s is at revision %" PRIu64 "\n", done, answer->key.kid, type,
         jwkd_key_state_name(&answer->key), environment, answer->revision);
     return JWKD_OK;
+}
+
+void print_signer(const char *environment, const char *primary_kid)
+{
+    if (*primary_kid)
+        printf("%s signs with %s\n", environment, primary_kid);
+    else
+        printf("%s has no key to sign with: 'jwkctl generate %s' makes one\n", environment, environment);
 }

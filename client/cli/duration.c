@@ -54,6 +54,17 @@ void duration_format(uint32_t duration_sec, char out[MOMENT_SIZE])
     snprintf(out, MOMENT_SIZE, "%" PRIu32 "%c", duration_sec / UNITS[i].seconds, UNITS[i].letter);
 }
 
+void elapsed_format(uint64_t elapsed_us, char out[MOMENT_SIZE])
+{
+    bool seconds = elapsed_us >= 1000 * 1000;
+    uint64_t tenths = elapsed_us / (seconds ? 100 * 1000 : 100);
+    const char *unit = seconds ? "s" : "ms";
+    if (tenths < 100)
+        snprintf(out, MOMENT_SIZE, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, unit);
+    else
+        snprintf(out, MOMENT_SIZE, "%" PRIu64 " %s", tenths / 10, unit);
+}
+
 void moment_format(int64_t at, char out[MOMENT_SIZE])
 {
     time_t seconds = (time_t)at;

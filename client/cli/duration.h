@@ -18,6 +18,8 @@ enum { MOMENT_SIZE = 32 };
 
 /* "15m", in the largest unit that divides it: what duration_parse() reads. */
 void duration_format(uint32_t duration_sec, char out[MOMENT_SIZE]);
+/* "0.8 ms", "250 ms", "3.1 s", "42 s": two or three digits, cut off. */
+void elapsed_format(uint64_t elapsed_us, char out[MOMENT_SIZE]);
 /* "2026-01-31T12:00:00Z" (RFC 3339); the bare number where the calendar ends. */
 void moment_format(int64_t at, char out[MOMENT_SIZE]);
 /* "3m ago", "in 2h", "now": whole units, cut off. */

@@ -42,6 +42,8 @@ const struct verb VERB_ENV_CREATE = {
         {OPTION_TTL, "how long a token lives unless its signer says (15m)"},
         {OPTION_LEEWAY, "what verifiers allow for clocks that differ, 0 to 10m (30s)"},
         {OPTION_MODE, "overlap, or exclusive: at most one live key (overlap)"},
-        {OPTION_SHOW_ONCE, "hand out public keys only when they are made"}},
+        {OPTION_SHOW_ONCE, "hand out public keys only when they are made"},
+        {OPTION_ROTATE_EVERY, "rotate by itself this long after the last new key (never)"},
+        {OPTION_JWKS_MAX_AGE, "how long readers of the JWKS over HTTP may keep it (there are none)"}},
     .run = env_create,
 };

@@ -29,6 +29,8 @@ const struct verb VERB_ENV_UPDATE = {
         {OPTION_LEEWAY, "what verifiers allow for clocks that differ, 0 to 10m"},
         {OPTION_MODE, "overlap, or exclusive: at most one live key"},
         {OPTION_SHOW_ONCE, "hand out public keys only when they are made"},
-        {OPTION_NO_SHOW_ONCE, "publish public keys"}},
+        {OPTION_NO_SHOW_ONCE, "publish public keys"},
+        {OPTION_ROTATE_EVERY, "rotate by itself this long after the last new key; 0: never"},
+        {OPTION_JWKS_MAX_AGE, "how long readers of the JWKS over HTTP may keep it; 0: there are none"}},
     .run = env_update,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/describe.h"
+#include "cli/operation.h"
 
 static jwkd_status read_mode(struct cli *cli, jwkd_mode *out, jwkd_error *error)
 {
@@ -32,6 +33,8 @@ static unsigned given_fields(const struct arguments *arguments)
         {OPTION_MODE, JWKD_SET_MODE},
         {OPTION_SHOW_ONCE, JWKD_SET_SHOW_ONCE},
         {OPTION_NO_SHOW_ONCE, JWKD_SET_SHOW_ONCE},
+        {OPTION_ROTATE_EVERY, JWKD_SET_ROTATE_EVERY},
+        {OPTION_JWKS_MAX_AGE, JWKD_SET_JWKS_MAX_AGE},
     };
     unsigned fields = 0;
     for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++)
@@ -58,6 +61,8 @@ jwkd_status environment_options(
     TRY(cli_duration(cli, OPTION_MAX_TTL, &environment.max_token_lifetime_sec, error));
     TRY(cli_duration(cli, OPTION_TTL, &environment.default_token_lifetime_sec, error));
     TRY(cli_duration(cli, OPTION_LEEWAY, &environment.leeway_sec, error));
+    TRY(cli_duration(cli, OPTION_ROTATE_EVERY, &environment.rotate_every_sec, error));
+    TRY(cli_duration(cli, OPTION_JWKS_MAX_AGE, &environment.jwks_max_age_sec, error));
     environment.no_leeway = option_given(arguments, OPTION_LEEWAY) && environment.leeway_sec == 0;
     TRY(read_mode(cli, &environment.mode, error));
     *out = environment;
@@ -68,6 +73,23 @@ jwkd_status environment_options(
 static const char *or_none(const char *text)
 {
     return text && *text ? text : "(none)";
+}
+
+/* What it does by itself, and what it is about to do. */
+static void print_rotation(const jwkd_environment *environment)
+{
+    char every[MOMENT_SIZE], max_age[MOMENT_SIZE];
+    duration_format(environment->rotate_every_sec, every);
+    duration_format(environment->jwks_max_age_sec, max_age);
+    if (environment->rotate_every_sec) print_field("rotates", "every %s", every);
+    print_moment("next rotation", environment->rotate_at);
+    if (environment->jwks_max_age_sec) print_field("JWKS", "readers may keep it for %s", max_age);
+    const jwkd_operation *pending = environment->pending;
+    if (!pending) return;
+    char progress[OPERATION_TEXT_SIZE];
+    operation_format_progress(pending, progress);
+    print_field("pending", "%s becomes primary: %s", pending->kid, progress);
+    print_field("operation", "%s", pending->id);
 }
 
 jwkd_status print_environment(bool json, const jwkd_environment *environment, jwkd_error *error)
@@ -86,6 +108,7 @@ jwkd_status print_environment(bool json, const jwkd_environment *environment, jw
     print_field("tokens live", "%s, at most %s; leeway %s", ttl, most, leeway);
     print_field("mode", "%s%s", mode_name(environment->mode),
         environment->show_once ? ", public keys are shown once" : "");
+    print_rotation(environment);
     print_field("revision", "%" PRIu64, environment->revision);
     print_moment("created", environment->created_at);
     return JWKD_OK;

@@ -4,6 +4,8 @@
 
 #include "cli/output.h"
 
+#define VERB_FORMAT "  %-15s %s\n"
+
 static const struct verb_option GLOBAL[] = {
     {OPTION_URL, "the service ($JWKD_URL, $XDG_RUNTIME_DIR/jwkd/rpc.sock, /run/jwkd/rpc.sock)"},
     {OPTION_JSON, "print JSON, failures too"},
@@ -38,8 +40,9 @@ void help_overall(FILE *stream)
           "Manages and uses the keys of a jwkd service.\n\nverbs:\n",
         stream);
     for (const struct verb *const *verb = VERBS; *verb; verb++)
-        fprintf(stream, "  %-12s %s\n", (*verb)->name, (*verb)->summary);
-    fputs("  help VERB    explain a verb\n\noptions, anywhere:\n", stream);
+        fprintf(stream, VERB_FORMAT, (*verb)->name, (*verb)->summary);
+    fprintf(stream, VERB_FORMAT, "help VERB", "explain a verb");
+    fputs("\noptions, anywhere:\n", stream);
     print_options(stream, GLOBAL);
     fputs("\nExit status: 0 done; 1 failed, or a token refused; 2 wrong command line; 3 service not "
           "reachable.\n",
@@ -82,16 +85,12 @@ static json_t *table_json(void)
 }
 
 /* Verbs of two words whose first is this, for `help env`. */
-static bool help_group(const char *word)
+static void help_group(const char *word)
 {
     size_t length = strlen(word);
-    bool any = false;
-    for (const struct verb *const *verb = VERBS; *verb; verb++) {
-        if (strncmp((*verb)->name, word, length) != 0 || (*verb)->name[length] != ' ') continue;
-        printf("  %-12s %s\n", (*verb)->name, (*verb)->summary);
-        any = true;
-    }
-    return any;
+    for (const struct verb *const *verb = VERBS; *verb; verb++)
+        if (strncmp((*verb)->name, word, length) == 0 && (*verb)->name[length] == ' ')
+            printf(VERB_FORMAT, (*verb)->name, (*verb)->summary);
 }
 
 jwkd_status help(struct cli *cli, const char *const *words, size_t count, jwkd_error *error)
@@ -103,7 +102,9 @@ jwkd_status help(struct cli *cli, const char *const *words, size_t count, jwkd_e
         help_overall(stdout);
     } else if (verb) {
         help_verb(verb);
-    } else if (!help_group(words[0])) {
+    } else if (verb_is_group(words[0])) {
+        help_group(words[0]);
+    } else {
         return usage_error(cli, error, "there is no verb '%s'", words[0]);
     }
     return JWKD_OK;

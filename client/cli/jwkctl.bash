@@ -1,20 +1,24 @@
 # Completion of jwkctl for bash: verbs, options, and what the service has of environments and keys.
 
-_jwkctl_verbs="env generate import list show set-primary deactivate destroy sign verify inspect jwks watch status
-    ping help"
+_jwkctl_verbs="env generate rotate import list show set-primary retire deactivate destroy operation subscribers
+    sign verify inspect jwks watch status ping help"
 _jwkctl_global_options="--url --json --help --version"
 
 # The options of a verb.
 _jwkctl_options() {
     case $1 in
-    'env create') echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once ;;
+    'env create')
+        echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once --rotate-every --jwks-max-age
+        ;;
     'env update')
-        echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once --no-show-once
+        echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once --no-show-once \
+            --rotate-every --jwks-max-age
         ;;
     'env delete') echo --force ;;
-    generate) echo --algorithm --bits --hold --invalidate --no-wait ;;
-    import) echo --algorithm --hold --invalidate ;;
-    deactivate) echo --allow-none ;;
+    generate) echo --algorithm --bits --hold --now --wait --timeout --invalidate --no-wait ;;
+    rotate) echo --algorithm --bits --now --wait --timeout --abort ;;
+    import) echo --algorithm --hold --now --wait --timeout --invalidate ;;
+    deactivate) echo --allow-none --yes --no-wait ;;
     sign) echo --claims --sub --aud --ttl --type --payload ;;
     verify) echo --aud --iss --type --local --jwks --signature-only ;;
     jwks) echo --pem ;;
@@ -24,8 +28,8 @@ _jwkctl_options() {
 # Whether an option is followed by its value.
 _jwkctl_takes_value() {
     case $1 in
-    --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --leeway | --max-ttl | --mode | \
-        --payload | --sub | --ttl | --type | --url) return 0 ;;
+    --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --jwks-max-age | --leeway | \
+        --max-ttl | --mode | --payload | --rotate-every | --sub | --timeout | --ttl | --type | --url) return 0 ;;
     *) return 1 ;;
     esac
 }
@@ -61,11 +65,18 @@ _jwkctl_words() {
     case $verb:$# in
     :0) echo "$_jwkctl_verbs" ;;
     env:0) echo create update list show delete ;;
+    operation:0) echo show ;;
+    'operation show:0') _jwkctl_ask id env list ;; # those that wait
     help:0) echo "$_jwkctl_verbs" ;;
-    help:1) [[ $1 != env ]] || echo create update list show delete ;;
-    'env list:'* | 'env create:'* | status:* | ping:* | inspect:*) ;;
+    help:1)
+        case $1 in
+        env) echo create update list show delete ;;
+        operation) echo show ;;
+        esac
+        ;;
+    'env list:'* | 'env create:'* | status:* | ping:* | inspect:* | 'operation show:'*) ;;
     *:0) _jwkctl_environments ;;
-    show:1 | set-primary:1 | deactivate:1 | destroy:1) _jwkctl_kids "$1" ;;
+    show:1 | set-primary:1 | retire:1 | deactivate:1 | destroy:1) _jwkctl_kids "$1" ;;
     esac
 }
 
@@ -92,8 +103,8 @@ _jwkctl() {
 
     verb=${words[0]-}
     words=("${words[@]:1}")
-    if [[ $verb == env && ${#words[@]} -gt 0 ]]; then
-        verb="env ${words[0]}"
+    if [[ ($verb == env || $verb == operation) && ${#words[@]} -gt 0 ]]; then
+        verb="$verb ${words[0]}"
         words=("${words[@]:1}")
     fi
 

@@ -10,11 +10,18 @@ static jwkd_status print_list_json(const char *environment, const jwkd_key_list 
 {
     CLEANUP(json_decref_at) json_t *keys = json_array();
     for (size_t i = 0; keys && i < list->count; i++)
-        if (json_array_append_new(keys, key_json(&list->keys[i])) != 0)
+        if (json_array_append_new(keys, key_with_use_json(&list->keys[i])) != 0)
             return fail(error, JWKD_NO_MEMORY, "memory is short");
     json_t *state = json_pack("{s:s, s:I, s:o}", "name", environment, "revision", (json_int_t)list->revision,
         "primary_kid", json_text_or_null(list->primary_kid));
     return print_json(json_pack("{s:O, s:o}", "keys", keys, "environment", state), error);
+}
+
+static void add_age(struct table *table, int64_t at, int64_t now)
+{
+    char age[MOMENT_SIZE] = "-";
+    if (at) moment_format_age(at, now, age);
+    table_add(table, "%s", age);
 }
 
 static jwkd_status print_list(const char *environment, const jwkd_key_list *list, jwkd_error *error)
@@ -23,22 +30,25 @@ static jwkd_status print_list(const char *environment, const jwkd_key_list *list
         fprintf(stderr, "jwkctl: no key yet; 'jwkctl generate %s' makes one\n", environment);
         return JWKD_OK;
     }
-    CLEANUP(table_clear) struct table table = {.columns = 5};
-    table_add(&table, "KID");
-    table_add(&table, "STATE");
-    table_add(&table, "ALGORITHM");
-    table_add(&table, "CREATED");
-    table_add(&table, "REVISION");
+    static const char *const HEADINGS[] = {
+        "KID", "STATE", "ALGORITHM", "CREATED", "IN USE UNTIL", "SIGNED", "LAST USED", "REVISION"};
+    enum { COLUMNS = sizeof HEADINGS / sizeof *HEADINGS };
+    CLEANUP(table_clear) struct table table = {.columns = COLUMNS};
+    for (size_t i = 0; i < COLUMNS; i++)
+        table_add(&table, "%s", HEADINGS[i]);
     int64_t now = clock_wall_sec();
     for (size_t i = 0; i < list->count; i++) {
         const jwkd_key *key = &list->keys[i];
-        char type[MOMENT_SIZE], age[MOMENT_SIZE];
+        char type[MOMENT_SIZE];
         key_type_format(key->algorithm, key->bits, type);
-        moment_format_age(key->created_at, now, age);
         table_add(&table, "%s", key->kid);
         table_add(&table, key->held ? "%s, held" : "%s", jwkd_key_state_name(key));
         table_add(&table, "%s", type);
-        table_add(&table, "%s", age);
+        add_age(&table, key->created_at, now);
+        /* Of a key that is refused no token is in use, whatever its exp. */
+        add_age(&table, key->state == JWKD_KEY_ACTIVE ? key->last_expiry : 0, now);
+        table_add(&table, "%" PRIu64, key->tokens_signed);
+        add_age(&table, key->last_used_at, now);
         table_add(&table, "%" PRIu64, key->revision);
     }
     return table_print(&table, error);
@@ -59,6 +69,8 @@ const struct verb VERB_LIST = {
     .least_words = 1,
     .most_words = 1,
     .summary = "list an environment's keys, newest first",
-    .details = "",
+    .details =
+        "A key is in use until the last token that it signed expires. What it signed, and when it was last\n"
+        "used, is counted from the start of the service.",
     .run = list,
 };

@@ -13,11 +13,12 @@ static jwkd_status unknown_verb(struct cli *cli, jwkd_error *error)
 {
     const struct arguments *arguments = &cli->arguments;
     if (arguments->word_count == 0) return usage_error(cli, error, "what shall be done? name a verb");
-    bool env = strcmp(arguments->words[0], "env") == 0;
-    if (env && arguments->word_count == 1)
-        return usage_error(cli, error, "env needs one of create, update, list, show and delete");
-    return usage_error(cli, error, "there is no verb '%s%s%s'", arguments->words[0], env ? " " : "",
-        env ? arguments->words[1] : "");
+    bool group = verb_is_group(arguments->words[0]);
+    if (group && arguments->word_count == 1)
+        return usage_error(cli, error, "%s is the first word of verbs: see 'jwkctl help %s'",
+            arguments->words[0], arguments->words[0]);
+    return usage_error(cli, error, "there is no verb '%s%s%s'", arguments->words[0], group ? " " : "",
+        group ? arguments->words[1] : "");
 }
 
 /* Whether the command line fits the verb. */

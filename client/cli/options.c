@@ -5,6 +5,7 @@
 static const struct option_row {
     const char *name, *value_name;
 } OPTIONS[] = {
+    [OPTION_ABORT] = {"abort", NULL},
     [OPTION_ALGORITHM] = {"algorithm", "ALG"},
     [OPTION_ALLOW_NONE] = {"allow-none", NULL},
     [OPTION_AUD] = {"aud", "AUDIENCE"},
@@ -18,21 +19,27 @@ static const struct option_row {
     [OPTION_ISSUER] = {"issuer", "ISSUER"},
     [OPTION_JSON] = {"json", NULL},
     [OPTION_JWKS] = {"jwks", "FILE"},
+    [OPTION_JWKS_MAX_AGE] = {"jwks-max-age", "TIME"},
     [OPTION_LEEWAY] = {"leeway", "TIME"},
     [OPTION_LOCAL] = {"local", NULL},
     [OPTION_MAX_TTL] = {"max-ttl", "TIME"},
     [OPTION_MODE] = {"mode", "MODE"},
     [OPTION_NO_SHOW_ONCE] = {"no-show-once", NULL},
     [OPTION_NO_WAIT] = {"no-wait", NULL},
+    [OPTION_NOW] = {"now", NULL},
     [OPTION_PAYLOAD] = {"payload", "FILE"},
     [OPTION_PEM] = {"pem", NULL},
+    [OPTION_ROTATE_EVERY] = {"rotate-every", "TIME"},
     [OPTION_SHOW_ONCE] = {"show-once", NULL},
     [OPTION_SIGNATURE_ONLY] = {"signature-only", NULL},
     [OPTION_SUB] = {"sub", "SUBJECT"},
+    [OPTION_TIMEOUT] = {"timeout", "TIME"},
     [OPTION_TTL] = {"ttl", "TIME"},
     [OPTION_TYPE] = {"type", "TYPE"},
     [OPTION_URL] = {"url", "URL"},
     [OPTION_VERSION] = {"version", NULL},
+    [OPTION_WAIT] = {"wait", NULL},
+    [OPTION_YES] = {"yes", NULL},
 };
 _Static_assert(sizeof OPTIONS / sizeof *OPTIONS == OPTION_COUNT, "a row for every option");
 

@@ -10,6 +10,7 @@
 
 /* Every option of every verb, in the order of their names. */
 enum option {
+    OPTION_ABORT,
     OPTION_ALGORITHM,
     OPTION_ALLOW_NONE,
     OPTION_AUD,
@@ -23,21 +24,27 @@ enum option {
     OPTION_ISSUER,
     OPTION_JSON,
     OPTION_JWKS,
+    OPTION_JWKS_MAX_AGE,
     OPTION_LEEWAY,
     OPTION_LOCAL,
     OPTION_MAX_TTL,
     OPTION_MODE,
     OPTION_NO_SHOW_ONCE,
     OPTION_NO_WAIT,
+    OPTION_NOW,
     OPTION_PAYLOAD,
     OPTION_PEM,
+    OPTION_ROTATE_EVERY,
     OPTION_SHOW_ONCE,
     OPTION_SIGNATURE_ONLY,
     OPTION_SUB,
+    OPTION_TIMEOUT,
     OPTION_TTL,
     OPTION_TYPE,
     OPTION_URL,
     OPTION_VERSION,
+    OPTION_WAIT,
+    OPTION_YES,
     OPTION_COUNT
 };
 

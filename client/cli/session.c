@@ -47,6 +47,8 @@ void session_hint(const struct cli *cli, jwkd_status status, char *out, size_t s
 {
     if (cli->usage_error) {
         snprintf(out, size, "see 'jwkctl --help' and 'jwkctl help VERB'");
+    } else if (cli->hint[0]) {
+        snprintf(out, size, "%s", cli->hint);
     } else if (status == JWKD_UNREACHABLE) {
         char url[512];
         session_url(cli, url, sizeof url);

@@ -10,12 +10,16 @@ const struct verb *const VERBS[] = {
     &VERB_ENV_SHOW,
     &VERB_ENV_DELETE,
     &VERB_GENERATE,
+    &VERB_ROTATE,
     &VERB_IMPORT,
     &VERB_LIST,
     &VERB_SHOW,
     &VERB_SET_PRIMARY,
+    &VERB_RETIRE,
     &VERB_DEACTIVATE,
     &VERB_DESTROY,
+    &VERB_OPERATION_SHOW,
+    &VERB_SUBSCRIBERS,
     &VERB_SIGN,
     &VERB_VERIFY,
     &VERB_INSPECT,
@@ -47,4 +51,12 @@ const struct verb *verb_find(const char *const *words, size_t count, size_t *out
         }
     }
     return NULL;
+}
+
+bool verb_is_group(const char *word)
+{
+    size_t length = strlen(word);
+    for (const struct verb *const *verb = VERBS; *verb; verb++)
+        if (strncmp((*verb)->name, word, length) == 0 && (*verb)->name[length] == ' ') return true;
+    return false;
 }

@@ -11,6 +11,7 @@ enum {
     LONGEST_PAUSE_MS = 200,
     PATIENCE_MS = 1500,        /* without an answer, then twice as long: is the connection still one? */
     MOST_SILENCES = 5,
+    UNSENT_MS = 1000,          /* without a connection: is the dialer still at it? */
     HELLO_MS = 1000,           /* a service answers a hello at once, or the connection is none */
     DEADLINE_MARGIN_MS = 1000, /* deadlines stay this far below the cap: the clocks' estimate is not exact */
 };
@@ -115,7 +116,7 @@ static void call_send(struct call *call)
     }
     call->phase = CALL_SENDING;
     call->sent_ns = now_ns;
-    nng_aio_set_timeout(call->aio, left_ms);
+    nng_aio_set_timeout(call->aio, left_ms < UNSENT_MS ? left_ms : UNSENT_MS);
     nng_aio_set_msg(call->aio, message);
     nng_ctx_send(call->context, call->aio);
 }
@@ -157,6 +158,17 @@ static void call_unanswered(struct call *call)
         call_expire(call);
 }
 
+/* There was no connection to send it on. */
+static void call_unsent(struct call *call)
+{
+    if (time_left_ms(call, clock_elapsed_ns()) == 0) {
+        call_expire(call);
+        return;
+    }
+    client_redial(call->client);
+    call_send(call);
+}
+
 static void call_broken(struct call *call, int result)
 {
     if (is_closing(call->client))
@@ -164,7 +176,7 @@ static void call_broken(struct call *call, int result)
     else if (result == NNG_ETIMEDOUT && call->phase == CALL_RECEIVING)
         call_unanswered(call);
     else if (result == NNG_ETIMEDOUT)
-        call_expire(call);
+        call_unsent(call);
     else if (result == NNG_EPERM)
         call_fail(call, JWKD_DENIED,
             "the other end of the socket belongs neither to root nor to the owner "

@@ -14,6 +14,7 @@
 enum {
     DEFAULT_TIMEOUT_MS = 5000,
     LONGEST_TIMEOUT_MS = LIMIT_DEADLINE_SEC * 1000,
+    REDIAL_MS = 1000,
     RECONNECT_MIN_MS = 10,
     RECONNECT_MAX_MS = 250,
     OFFERED_URLS = 16,
@@ -128,6 +129,21 @@ void client_drop_pipe(jwkd_client *client, nng_pipe pipe)
     if (nng_pipe_id(pipe) > 0 && nng_pipe_id(pipe) == nng_pipe_id(now)) nng_pipe_close(pipe);
 }
 
+void client_redial(jwkd_client *client)
+{
+    uint64_t now_ns = clock_elapsed_ns();
+    pthread_mutex_lock(&client->lock);
+    bool due = !client->closing && now_ns >= client->dialled_ns + REDIAL_MS * NS_PER_MS;
+    if (due) client->dialled_ns = now_ns;
+    nng_dialer old = client->dialer, fresh;
+    pthread_mutex_unlock(&client->lock);
+    if (!due || nng_dial(client->socket, client->url.text, &fresh, NNG_FLAG_NONBLOCK) != 0) return;
+    nng_dialer_close(old);
+    pthread_mutex_lock(&client->lock);
+    client->dialer = fresh;
+    pthread_mutex_unlock(&client->lock);
+}
+
 static jwkd_status client_dial(jwkd_client *client, jwkd_error *error)
 {
     nng_socket socket;
@@ -142,7 +158,8 @@ static jwkd_status client_dial(jwkd_client *client, jwkd_error *error)
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, on_pipe, client);
     if (result != 0) return fail(error, JWKD_INTERNAL, "no socket: %s", nng_strerror(result));
     if (!client->background) TRY(probe(client->url.text, client->timeout_ms, error));
-    result = nng_dial(socket, client->url.text, NULL, NNG_FLAG_NONBLOCK);
+    client->dialled_ns = clock_elapsed_ns();
+    result = nng_dial(socket, client->url.text, &client->dialer, NNG_FLAG_NONBLOCK);
     if (result != 0)
         return fail(error, JWKD_UNREACHABLE, "cannot dial %s: %s", client->url.text, nng_strerror(result));
     return client->background ? JWKD_OK : client_hello(client, client->timeout_ms, error);

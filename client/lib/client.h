@@ -39,6 +39,8 @@ struct jwkd_client {
     pthread_cond_t calls_ended;
     bool closing;
     struct session session;
+    nng_dialer dialer;
+    uint64_t dialled_ns; /* when it began to dial */
     nng_pipe pipe; /* the connection, where there is one */
     struct call *active, *idle[CALL_WAYS];
     struct lane *lanes[CLIENT_LANES];
@@ -56,6 +58,9 @@ void client_forget_session(jwkd_client *client, const uint8_t boot_id[16]);
  * it was asked. */
 void client_drop_pipe(jwkd_client *client, nng_pipe pipe);
 nng_pipe client_pipe(jwkd_client *client);
+/* Dials anew, where there has been no connection for a while: a dialer of nng 1.5.2 gives up for good when
+ * the other end dies in the middle of a greeting (it takes EPIPE for its own end). */
+void client_redial(jwkd_client *client);
 /* Takes over a hello. MALFORMED, UNSUPPORTED. */
 jwkd_status client_learn(
     jwkd_client *client, const Jwkd__V1__HelloReply *hello, jwkd_error *error) MUST_CHECK;

@@ -74,6 +74,7 @@ struct follow {
     uint64_t wakes_ns;      /* when the worker looks again; 0: it is at work */
     /* the connection */
     nng_dialer dialer;
+    uint64_t dialled_ns; /* when it began to dial, or the connection was lost */
     char url[URL_SIZE]; /* what is dialled; "": nothing yet */
     nng_pipe pipe;
     bool connected, connected_before;

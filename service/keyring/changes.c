@@ -173,13 +173,15 @@ static enum promote choose_promotion(struct edit *edit, const struct publication
     return operation_nobody_waits(edit) ? PROMOTE_NOW : PROMOTE_LATER;
 }
 
-static jwkd_status answer_operation(struct edit *edit, struct bytes id, bool done, const char *reason, struct reply *reply)
+static jwkd_status answer_operation(struct edit *edit, struct bytes id, bool rotation, bool done, const char *reason,
+    struct reply *reply)
 {
     Jwkd__V1__Operation *operation = reply_alloc(reply, sizeof *operation);
     Jwkd__V1__KeyReply *answer = reply->message.key;
     if (!operation) return JWKD_NO_MEMORY;
     if (done) {
         *operation = (Jwkd__V1__Operation)JWKD__V1__OPERATION__INIT;
+        operation->kind = rotation ? JWKD__V1__OPERATION__KIND__ROTATE : JWKD__V1__OPERATION__KIND__PROMOTE;
         operation->kid = answer->key->kid;
         operation->environment = wire_text(edit->after->settings.name);
         operation->revision = edit->after->revision;
@@ -229,7 +231,7 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct
     }
     TRY(edit_finish(edit, error));
     TRY(answer_key(edit, index, true, reply));
-    return terms->hold ? JWKD_OK : answer_operation(edit, id, promote == PROMOTE_NOW, reason, reply);
+    return terms->hold ? JWKD_OK : answer_operation(edit, id, terms->rotation, promote == PROMOTE_NOW, reason, reply);
 }
 
 /* From the reserve to an environment. CORRUPT: the key does not open and never will. */

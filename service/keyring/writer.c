@@ -376,7 +376,7 @@ static bool expire(struct keyring *keyring, struct round *round)
 /* What has fallen due. */
 static void run_agenda(struct keyring *keyring, struct round *round)
 {
-    struct moment now = moment_now();
+    struct moment now = moment_now(); /* one instant: what is due then is not later than it */
     if (keyring->agenda_failed_ns && now.elapsed_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC) return;
     if (agenda_next_ns(keyring, now) > now.elapsed_ns) return;
     if (begin_round(round, keyring) != JWKD_OK) return;

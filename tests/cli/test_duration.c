@@ -66,6 +66,22 @@ static void duration_format__writes_what_duration_parse_reads(void **state)
     }
 }
 
+static void elapsed_format__has_two_digits_or_three(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t us;
+        const char *text;
+    } ROWS[] = {{0, "0.0 ms"}, {99, "0.0 ms"}, {850, "0.8 ms"}, {9999, "9.9 ms"}, {10000, "10 ms"},
+        {999999, "999 ms"}, {1000000, "1.0 s"}, {9950000, "9.9 s"}, {10000000, "10 s"},
+        {UINT64_MAX, "18446744073709 s"}};
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char text[MOMENT_SIZE];
+        elapsed_format(ROWS[i].us, text);
+        assert_string_equal(text, ROWS[i].text);
+    }
+}
+
 static void moment_format__writes_rfc_3339_or_the_number(void **state)
 {
     (void)state;
@@ -106,6 +122,7 @@ int main(void)
         cmocka_unit_test(duration_parse__refuses_everything_else),
         cmocka_unit_test(number_parse__takes_digits_only),
         cmocka_unit_test(duration_format__writes_what_duration_parse_reads),
+        cmocka_unit_test(elapsed_format__has_two_digits_or_three),
         cmocka_unit_test(moment_format__writes_rfc_3339_or_the_number),
         cmocka_unit_test(moment_format_age__tells_past_and_future),
     };

@@ -11,28 +11,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset JWKD_URL
 export XDG_RUNTIME_DIR=$work
-failures=0
-
-failed() {
-    failures=$((failures + 1))
-    printf 'FAILED: %s\n' "$@"
-}
-
-equal() { # what, expected, got
-    [[ $2 == "$3" ]] || failed "$1" "  expected: $2" "  got:      $3"
-}
-
-contains() { # what, part, text
-    [[ $3 == *"$2"* ]] || failed "$1" "  expected a part: $2" "  got: $3"
-}
-
-# Runs jwkctl: $out, $err and $code are what came of it.
-run() {
-    timeout 60 "$jwkctl" "$@" >"$work/out" 2>"$work/err" </dev/null
-    code=$?
-    out=$(<"$work/out")
-    err=$(<"$work/err")
-}
+# shellcheck source=tests/cli/checks.sh
+source "$source_dir/tests/cli/checks.sh"
 
 # Runs jwkctl with the first argument on its standard input.
 run_with() {
@@ -61,7 +41,7 @@ mapfile -t verbs < <("$jwkctl" --json help | sed 's/"options":\[[^]]*\]//g' | na
 
 # ---- Help and version: on standard output, with success
 
-equal 'verbs in the table' 19 "${#verbs[@]}"
+equal 'verbs in the table' 23 "${#verbs[@]}"
 for arguments in --help -h help; do
     run "$arguments"
     equal "$arguments: exit code" 0 "$code"
@@ -99,6 +79,12 @@ usage
 usage bogus
 usage env
 usage env bogus
+usage operation
+usage operation list
+usage operation show
+usage retire a
+usage subscribers a b
+usage deactivate a b --force
 usage help bogus
 usage list
 usage list a b
@@ -111,6 +97,17 @@ usage list a --url
 usage jwks a --pem=1
 usage generate a --bits large
 usage generate a --bits -1
+usage generate a --hold --now
+usage generate a --hold --wait
+usage generate a --wait --no-wait
+usage generate a --timeout 5s
+usage generate a --wait --timeout soon
+usage rotate a --hold
+usage rotate a --abort --now
+usage rotate a --abort --timeout 1s
+usage rotate a --timeout 1s
+usage import a f --hold --now
+usage import a f --timeout 5s
 usage sign a --ttl soon
 usage sign a --ttl 5x
 usage sign a --claims '{}' --sub b
@@ -280,7 +277,7 @@ for verb in "${verbs[@]}"; do
 done
 while read -r verb; do
     printf '%s\n' "${verbs[@]}" help | grep -qx -- "$verb" || failed "the manual has a verb $verb"
-done < <(grep -oE '^\.It Cm (env )?[a-z-]+' "$manual" | cut -c8-)
+done < <(grep -oE '^\.It Cm (env |operation )?[a-z-]+' "$manual" | cut -c8-)
 "$jwkctl" --json help | sed 's/{"name":"[^"]*","words"//g' | names | sort -u >"$work/options"
 grep -oE 'Fl -[a-z-]+' "$manual" | cut -c5- | sort -u >"$work/documented"
 equal 'options of the manual' "$(<"$work/options")" "$(<"$work/documented")"
@@ -309,6 +306,7 @@ for verb in "${verbs[@]}"; do
         "$(offered "$jwkctl" $verb --)"
 done
 equal 'verbs completed' "$(printf '%s\n' "${verbs[@]%% *}" help | sort -u)" "$(offered "$jwkctl" '')"
+equal 'operation verbs completed' show "$(offered "$jwkctl" operation '')"
 equal 'env verbs completed' "$(printf '%s\n' "${verbs[@]}" | sed -n 's/^env //p' | sort)" "$(offered "$jwkctl" env '')"
 for option in $(<"$work/options"); do
     "$jwkctl" list prod --url "$work/none.sock" "--$option" >/dev/null 2>"$work/err"
@@ -320,7 +318,7 @@ done
 cat >"$work/jwkctl" <<'PROGRAM'
 #!/usr/bin/env bash
 case $* in
-'--url ipc:///here --json env list') echo '{"environments":[{"name":"prod"},{"name":"test"}]}' ;;
+'--url ipc:///here --json env list') echo '{"environments":[{"name":"prod","operation":{"id":"0a1b","kid":"xyz"}},{"name":"test"}]}' ;;
 '--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","public_jwk":{"kid":"abc"}},{"kid":"xyz"},{"kid":"-Aa4"}],"environment":{"name":"prod"}}' ;;
 *) exit 3 ;;
 esac
@@ -330,6 +328,8 @@ equal 'environments completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc
 equal 'an environment completed' test "$(offered "$work/jwkctl" env delete --url = ipc:///here t)"
 equal 'kids completed' $'-Aa4\nabc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
 equal 'a kid with a dash completed' -Aa4 "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -A)"
+equal 'kids to retire completed' abc "$(offered "$work/jwkctl" --url ipc:///here retire prod a)"
+equal 'operations that wait completed' 0a1b "$(offered "$work/jwkctl" --url ipc:///here operation show '')"
 equal 'a kid completed as a value' xyz "$(offered "$work/jwkctl" --url ipc:///here generate prod --invalidate x)"
 equal 'modes completed' exclusive "$(offered "$work/jwkctl" env create prod --mode = e)"
 equal 'nothing completed without a service' '' "$(offered "$work/jwkctl" list '')"

@@ -144,6 +144,33 @@ static void environment__has_the_leeway_that_is_asked_for(void **state)
     }
 }
 
+/* Turning something off is an update too. */
+static void environment__rotation_can_be_turned_off(void **state)
+{
+    (void)state;
+    struct {
+        char line[48];
+        unsigned fields;
+        uint32_t rotate_every_sec, jwks_max_age_sec;
+    } rows[] = {
+        {"a", 0, 0, 0},
+        {"a --rotate-every 30d --jwks-max-age 5m", JWKD_SET_ROTATE_EVERY | JWKD_SET_JWKS_MAX_AGE, 2592000,
+            300},
+        {"a --rotate-every 0", JWKD_SET_ROTATE_EVERY, 0, 0},
+        {"a --jwks-max-age 0", JWKD_SET_JWKS_MAX_AGE, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cli cli = {.words = cli.arguments.words};
+        jwkd_environment wanted;
+        unsigned fields = 1;
+        assert_int_equal(parse(rows[i].line, &cli.arguments, NULL), JWKD_OK);
+        assert_int_equal(environment_options(&cli, &wanted, &fields, NULL), JWKD_OK);
+        assert_int_equal(fields, rows[i].fields);
+        assert_int_equal(wanted.rotate_every_sec, rows[i].rotate_every_sec);
+        assert_int_equal(wanted.jwks_max_age_sec, rows[i].jwks_max_age_sec);
+    }
+}
+
 static void verbs__are_found_by_one_word_or_two(void **state)
 {
     (void)state;
@@ -187,6 +214,7 @@ int main(void)
         cmocka_unit_test(arguments__aud_is_repeatable_up_to_a_limit),
         cmocka_unit_test(arguments__slips_are_named),
         cmocka_unit_test(environment__has_the_leeway_that_is_asked_for),
+        cmocka_unit_test(environment__rotation_can_be_turned_off),
         cmocka_unit_test(verbs__are_found_by_one_word_or_two),
         cmocka_unit_test(verbs__tables_are_consistent),
     };

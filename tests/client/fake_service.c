@@ -73,6 +73,7 @@ struct fake {
     struct fake_instance instances[FAKE_INSTANCES];
     struct fake_wish wish;
     unsigned counts[64];
+    struct buffer said[64]; /* packed results, by operation */
     uint8_t last_id[16];
     unsigned last_times;
 };
@@ -683,6 +684,23 @@ static void answer_generate(struct fake *fake, Jwkd__V1__Reply *reply, struct bu
     pack(reply, out);
 }
 
+void fake_say(struct fake *fake, Jwkd__V1__Request__OperationCase operation, const Jwkd__V1__Reply *result)
+{
+    struct buffer packed = {0};
+    MUST(wire_pack(&result->base, &packed) == JWKD_OK);
+    pthread_mutex_lock(&fake->lock);
+    buffer_clear(&fake->said[operation & 63]);
+    fake->said[operation & 63] = packed;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+/* Two messages one behind the other are one with the members of both. */
+static void answer_as_told(const struct buffer *said, Jwkd__V1__Reply *reply, struct buffer *out)
+{
+    pack(reply, out);
+    MUST(buffer_append_bytes(out, buffer_bytes(said)) == JWKD_OK);
+}
+
 static void answer(struct fake *fake, const Jwkd__V1__Request *request, bool too_few, Jwkd__V1__Reply *reply,
     struct buffer *out)
 {
@@ -690,6 +708,8 @@ static void answer(struct fake *fake, const Jwkd__V1__Request *request, bool too
         answer_hello(fake, request->hello, reply, out);
     else if (request->deadline_ns && !bytes_equal(wire_view(request->boot_id), bytes_of(fake->boot_id, 16)))
         answer_status(reply, JWKD__V1__STATUS__WRONG_BOOT, out);
+    else if (fake->said[request->operation_case & 63].size)
+        answer_as_told(&fake->said[request->operation_case & 63], reply, out);
     else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_GET_JWKS)
         answer_jwks(fake, request->get_jwks, reply, out);
     else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RENEW)
@@ -948,6 +968,8 @@ void fake_stop(struct fake *fake)
         for (size_t r = 0; r < FAKE_LOG; r++)
             buffer_clear(&e->log[r]);
     }
+    for (size_t i = 0; i < sizeof fake->said / sizeof *fake->said; i++)
+        buffer_clear(&fake->said[i]);
     remove_directory();
     pthread_cond_destroy(&fake->changed);
     pthread_mutex_destroy(&fake->lock);

@@ -47,6 +47,9 @@ void fake_ignore_hellos(struct fake *fake, unsigned times);
 /* What hello offers instead of the truth; NULL: the truth. */
 void fake_offer(struct fake *fake, const char *events_url);
 void fake_speak_version(struct fake *fake, uint32_t version);
+/* From now on requests of this kind are answered with this result, whatever the fake service would say by
+ * itself. */
+void fake_say(struct fake *fake, Jwkd__V1__Request__OperationCase operation, const Jwkd__V1__Reply *result);
 /* While muted, events are made but not sent. */
 void fake_mute(struct fake *fake, bool mute);
 /* Forgets the log, so that GetChanges answers COMPACTED. */

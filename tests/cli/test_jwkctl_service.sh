@@ -1,0 +1,232 @@
+#!/usr/bin/env bash
+# jwkctl before a real daemon: rotation, retirement, revocation.
+#   test_jwkctl_service.sh JWKCTL JWKD SOURCE_DIR
+set -u
+
+jwkctl=$1
+jwkd=$2
+source_dir=$3
+work=$(mktemp -d /tmp/jwkctl-XXXXXX) # a socket's path is short
+daemon=
+# shellcheck disable=SC2317 # called at the end
+leave() {
+    [[ -z $daemon ]] || { kill "$daemon" && wait "$daemon"; } 2>/dev/null
+    rm -rf "$work"
+}
+trap leave EXIT
+export JWKD_URL=$work/run/rpc.sock
+# shellcheck source=tests/cli/checks.sh
+source "$source_dir/tests/cli/checks.sh"
+
+# await WHAT COMMAND...: until the command succeeds.
+await() {
+    local until=$((SECONDS + 60)) what=$1
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if ((SECONDS >= until)); then
+            failed "$what did not happen in time"
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+ok() { # what succeeds
+    run "$@"
+    equal "'$*': exit code ($err)" 0 "$code"
+}
+
+fails() { # with which message, what fails
+    run "${@:2}"
+    equal "'${*:2}': exit code" 1 "$code"
+    contains "'${*:2}'" "$1" "$err"
+}
+
+# A member of the JSON in $out, or in the second argument: the first of its name.
+member() { grep -oE "\"$1\":(\"[^\"]*\"|[^,}]*)" <<<"${2-$out}" | head -n 1 | cut -d: -f2- | tr -d '"'; }
+# Where there are two of a name, the operation's.
+of_operation() { member "$1" "${out#*'"operation":'}"; }
+primary() { member primary_kid "$("$jwkctl" --json env show "$1")"; }
+key_state() { member state "$("$jwkctl" --json show "$1" -- "$2")"; }
+has_state() { [[ $(key_state "$1" "$2") == "$3" ]]; }
+generate() { member kid "$("$jwkctl" --json generate "$@")"; }
+
+"$jwkd" --data "$work/data" --socket-dir "$work/run" 2>"$work/log" &
+daemon=$!
+await 'the start of the daemon' "$jwkctl" ping || exit 1
+
+# ---- generate: at once where nobody waits, and by --now and --hold
+
+ok env create plain --algorithm ES256
+ok generate plain
+[[ $out =~ ^made\ [^\ ]+\ \(ES256\):\ primary\;\ plain\ is\ at\ revision\ 2 ]] || failed "generate printed: $out"
+contains 'the reason' 'it signs already (nobody follows the environment)' "$out"
+first=$(primary plain)
+ok generate plain --hold
+contains 'generate --hold' ': active; plain is at revision 3' "$out"
+equal 'generate --hold: lines' 1 "$(wc -l <"$work/out")"
+equal 'the primary key after --hold' "$first" "$(primary plain)"
+ok --json generate plain --hold
+equal '--json generate --hold: held' true "$(member held)"
+[[ $out != *'"operation"'* ]] || failed "a held key has an operation: $out"
+ok --json generate plain --now
+equal '--json generate --now: state' primary "$(member state)"
+equal '--json generate --now: phase' 'done' "$(of_operation phase)"
+equal '--json generate --now: kind' promotion "$(of_operation kind)"
+contains '--json generate --now' 'as was asked' "$(of_operation reason)"
+
+# ---- a promotion that waits: readers of the JWKS are given the time to fetch it
+
+ok env create slow --algorithm ES256 --jwks-max-age 1h
+ok generate slow
+first=$(primary slow)
+ok generate slow
+contains 'a promotion that waits' "published; becomes primary when its subscribers have it: 'jwkctl operation show " "$out"
+id=$(grep -oE '[0-9a-f]{32}' <<<"$out" | head -n 1)
+second=$(cut -d' ' -f2 <<<"${out%%$'\n'*}")
+equal 'the primary key meanwhile' "$first" "$(primary slow)"
+ok operation show "$id"
+contains 'operation show' 'phase          waiting' "$out"
+contains 'operation show' "key            $second" "$out"
+contains 'operation show' ' s more' "$out"
+ok --json operation show "$id"
+equal 'operation show --json' "$id promotion waiting slow $second" \
+    "$(member id) $(member kind) $(member phase) $(member environment) $(member kid)"
+(($(member at_most_ms) > 0)) || failed "at_most_ms: $out"
+equal 'operation show --json: ended_at' '' "$(member ended_at)"
+ok env show slow
+contains 'env show' "pending        $second becomes primary: " "$out"
+contains 'env show' "operation      $id" "$out"
+contains 'env show' 'JWKS           readers may keep it for 1h' "$out"
+ok --json env show slow
+equal 'env show --json' "$id waiting" "$(of_operation id) $(of_operation phase)"
+equal 'env show --json: jwks_max_age_sec' 3600 "$(member jwks_max_age_sec)"
+
+fails 'is published and not primary yet' generate slow --wait --timeout 0
+contains 'a wait that is over' "jwkctl operation show " "$err"
+ok --json operation show "$id"
+equal 'a promotion after another one began' "cancelled" "$(member phase)"
+contains 'a promotion after another one began' 'later key' "$(member reason)"
+
+# Somebody waits, somebody else decides.
+"$jwkctl" generate slow --wait >"$work/waiting" 2>"$work/told" &
+waiting=$!
+await 'what will be' grep -q ^made "$work/waiting"
+ok set-primary slow -- "$first"
+wait "$waiting"
+equal 'a promotion that set-primary cancels: exit code' 1 $?
+contains 'a promotion that set-primary cancels' 'does not become primary: another key was set primary' "$(<"$work/told")"
+equal 'the primary key after the cancelling' "$first" "$(primary slow)"
+ok --json env show slow
+equal 'nothing waits then' null "$(member operation)"
+
+ok --json generate slow
+id=$(of_operation id)
+third=$(member kid)
+ok set-primary slow -- "$third"
+ok --json operation show "$id"
+equal 'a promotion by hand' 'done it was set primary by hand' "$(member phase) $(member reason)"
+
+fails 'no operation of this id' operation show 00000000000000000000000000000000
+fails '32 hexadecimal digits' operation show 12
+
+# ---- rotate
+
+ok env create shop --algorithm ES256 --jwks-max-age 1h --leeway 0
+ok generate shop
+old=$(primary shop)
+ok sign shop --sub a --ttl 1h
+ok --json rotate shop
+new=$(member kid)
+equal 'a rotation that waits' 'rotation waiting' "$(of_operation kind) $(of_operation phase)"
+equal 'a rotation that waits: primary_kid' "$old" "$(member primary_kid)"
+fails 'is waiting to become primary already' rotate shop
+ok rotate shop --abort
+contains 'abort before the promotion' "took back $new (ES256): active;" "$out"
+contains 'abort before the promotion' "shop signs with $old" "$out"
+equal 'the key of an aborted rotation' 'active true' "$(key_state shop "$new") $(member held "$("$jwkctl" --json show shop -- "$new")")"
+
+ok env update shop --jwks-max-age 1s
+ok --json rotate shop --wait
+new=$(member kid)
+equal 'rotate --wait' 'primary rotation done' "$(member state) $(of_operation kind) $(of_operation phase)"
+equal 'rotate --wait: primary_kid' "$new" "$(member primary_kid)"
+equal 'the key that was replaced' retiring "$(key_state shop "$old")"
+ok list shop
+contains 'list' 'IN USE UNTIL' "$out"
+[[ $out =~ $old\ +retiring\ +ES256\ .*\ in\ [0-9]+m\ +1\  ]] || failed "list of a retiring key: $out"
+ok --json list shop
+equal 'list --json: tokens_signed' $'0\n0\n1' "$(grep -o '"tokens_signed":[0-9]*' <<<"$out" | cut -d: -f2)"
+ok show shop -- "$old"
+contains 'show' 'signed         1 tokens since the service was started' "$out"
+for field in 'retiring since' 'in use until' 'last used'; do contains 'show' "$field " "$out"; done
+ok --json show shop -- "$old"
+for field in retiring_since last_expiry last_used_at; do (($(member "$field") > 1700000000)) || failed "show --json: $field: $out"; done
+equal 'show --json: tokens_signed' 1 "$(member tokens_signed)"
+ok rotate shop --abort
+contains 'abort after the promotion' "shop signs with $old" "$out"
+equal 'the old key after the abort' primary "$(key_state shop "$old")"
+ok --json rotate shop --now
+equal 'rotate --now' 'primary rotation done' "$(member state) $(of_operation kind) $(of_operation phase)"
+ok env create single --algorithm ES256 --mode exclusive
+ok generate single
+fails 'exclusive mode does not rotate' rotate single
+
+# ---- by schedule
+
+ok --json env create often --algorithm ES256 --rotate-every 1s
+equal 'env create --rotate-every' 1 "$(member rotate_every_sec)"
+before=$(generate often)
+rotated() { [[ $(primary often) != "$before" ]]; }
+await 'a rotation by schedule' rotated
+ok env show often
+contains 'env show of a schedule' 'rotates        every 1s' "$out"
+ok --json env update often --rotate-every 0
+equal 'env update --rotate-every 0' '0 null' "$(member rotate_every_sec) $(member rotate_at)"
+
+# ---- retire
+
+ok env create brief --algorithm ES256 --leeway 0 --max-ttl 5s
+old=$(generate brief)
+ok sign brief --sub a --ttl 1s
+fails 'is the primary key' retire brief -- "$old"
+ok generate brief
+ok retire brief -- "$old"
+contains 'retire' "$old (ES256) retires; brief is at revision " "$out"
+contains 'retire' 'once its last token has expired, 20' "$out"
+await 'the deactivation of a key that retires' has_state brief "$old" deactivated
+idle=$(generate brief --hold)
+ok retire brief -- "$idle"
+contains 'retire of a key that signed nothing' 'it signed nothing' "$out"
+await 'the deactivation of a key that signed nothing' has_state brief "$idle" deactivated
+fails 'no key with the kid' retire brief none
+back=$(generate brief --hold)
+ok env update brief --leeway 10m
+ok set-primary brief -- "$back"
+ok sign brief --sub a
+ok generate brief
+ok --json retire brief -- "$back"
+equal 'retire --json' retiring "$(member state)"
+ok set-primary brief -- "$back"
+equal 'a retirement taken back' primary "$(key_state brief "$back")"
+
+# ---- deactivate: whatever can be told of subscribers, it succeeds
+
+ok env create gone --algorithm ES256
+old=$(generate gone)
+token=$("$jwkctl" sign gone --sub a)
+new=$(generate gone)
+ok deactivate gone --yes -- "$old"
+contains 'deactivate' "stopped $old (ES256): deactivated; gone is at revision 4" "$out"
+contains 'deactivate' "gone signs with $new" "$out"
+run verify gone "$token"
+equal 'a token of the deactivated key' KEY_DEACTIVATED "${out%% *}"
+ok --json deactivate gone --no-wait -- "$old"
+contains 'deactivate --json' '"receipt":' "$out"
+fails 'last active key' deactivate gone --yes -- "$new"
+ok deactivate gone --yes --allow-none -- "$new"
+contains 'deactivate --allow-none' 'gone has no key to sign with' "$out"
+fails 'no key with the kid' deactivate gone --yes none
+
+((failures == 0)) || echo "$failures failed"
+exit $((failures > 0))
