@@ -140,16 +140,14 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         follow->denied = true;
     } else if (event == NNG_PIPE_EV_ADD_POST) {
         follow->pipe = pipe;
-        follow->connected = true;
         follow->denied = false;
         tell_all(follow, JWKD_EVENT_CONNECTED);
         lease_connected(&follow->lease, now_ns);
         forget_failures(follow);
         if (follow->connected_before) resync_watches(follow); /* what was published meanwhile is lost */
         follow->connected_before = true;
-    } else if (event == NNG_PIPE_EV_REM_POST && follow->connected &&
+    } else if (event == NNG_PIPE_EV_REM_POST && follow->lease.connected &&
                nng_pipe_id(pipe) == nng_pipe_id(follow->pipe)) {
-        follow->connected = false;
         follow->dialled_ns = clock_elapsed_ns();
         lease_disconnected(&follow->lease);
         tell_all(follow, JWKD_EVENT_DISCONNECTED);
@@ -339,7 +337,7 @@ enum lease_freshness follower_await_snapshot(struct follower *follower, uint64_t
     for (;;) {
         uint64_t now_ns = clock_elapsed_ns();
         freshness = lease_freshness(&follow->lease, &follower->part, now_ns);
-        if (freshness != LEASE_BEHIND || !follow->connected || now_ns >= until_ns) break;
+        if (freshness != LEASE_BEHIND || !follow->lease.connected || now_ns >= until_ns) break;
         follow_wait(follow, until_ns);
     }
     pthread_mutex_unlock(&follow->lock);
@@ -411,7 +409,7 @@ static jwkd_status tell_failure(const struct follow *follow, jwkd_error *error)
             follow->url);
     if (!follow->url[0])
         return fail(error, JWKD_UNREACHABLE, "no connection to %s", follow->client->url.text);
-    if (!follow->connected)
+    if (!follow->lease.connected)
         return fail(error, JWKD_UNREACHABLE, "no connection to the event socket %s", follow->url);
     return fail(error, JWKD_TIMED_OUT, "no heartbeat from %s vouched for the keys in time", follow->url);
 }

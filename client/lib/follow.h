@@ -77,7 +77,7 @@ struct follow {
     uint64_t dialled_ns; /* when it began to dial, or the connection was lost */
     char url[URL_SIZE]; /* what is dialled; "": nothing yet */
     nng_pipe pipe;
-    bool connected, connected_before;
+    bool connected_before; /* whether it is now stands in the lease */
     bool denied;
     uint8_t boot_id[16];
     uint64_t service_revision; /* as last heard */

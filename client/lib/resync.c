@@ -16,7 +16,7 @@ enum {
 static bool dials_in_vain(struct follow *follow, uint64_t now_ns)
 {
     pthread_mutex_lock(&follow->lock);
-    bool in_vain = !follow->connected && now_ns >= follow->dialled_ns + REDIAL_MS * NS_PER_MS;
+    bool in_vain = !follow->lease.connected && now_ns >= follow->dialled_ns + REDIAL_MS * NS_PER_MS;
     pthread_mutex_unlock(&follow->lock);
     return in_vain;
 }
@@ -62,7 +62,7 @@ static jwkd_status reach(struct follow *follow, jwkd_error *error)
 /* Nothing is asked before the event stream is up: what changes after the answer must not be missed. */
 static bool wants_reaching(const struct follow *follow, uint64_t now_ns)
 {
-    if (!follow->followers || follow->connected) return false;
+    if (!follow->followers || follow->lease.connected) return false;
     struct session session = client_session(follow->client);
     if (now_ns >= follow->dialled_ns + REDIAL_MS * NS_PER_MS) return true;
     return !session.known || !follow->url[0] || strcmp(follow->url, session.events_url) != 0;
@@ -124,13 +124,13 @@ static struct job next_job(struct follow *follow, uint64_t now_ns)
 {
     struct job job = {.lease = lease_next(&follow->lease, now_ns)};
     job.at_ns = job.lease.at_ns;
-    if (follow->followers && !follow->connected && job.at_ns > now_ns + LOOK_AGAIN_MS * NS_PER_MS)
+    if (follow->followers && !follow->lease.connected && job.at_ns > now_ns + LOOK_AGAIN_MS * NS_PER_MS)
         job.at_ns = now_ns + LOOK_AGAIN_MS * NS_PER_MS;
     if (wants_reaching(follow, now_ns)) {
         uint64_t at_ns = somebody_opens(follow) ? 0 : follow->pace.at_ns;
         if (at_ns < job.at_ns) job = (struct job){.at_ns = at_ns, .reach = true};
     }
-    for (struct follower *f = follow->followers; f && follow->connected; f = f->next) {
+    for (struct follower *f = follow->followers; f && follow->lease.connected; f = f->next) {
         uint64_t at_ns = f->tried ? f->pace.at_ns : 0;
         if (f->needs_sync && !f->closing && at_ns < job.at_ns) job = (struct job){.at_ns = at_ns, .watch = f};
     }

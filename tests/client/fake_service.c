@@ -290,6 +290,13 @@ void fake_deactivate(struct fake *fake, const char *name, unsigned key)
     pthread_mutex_unlock(&fake->lock);
 }
 
+void fake_change_key(struct fake *fake, const char *name, unsigned key)
+{
+    pthread_mutex_lock(&fake->lock);
+    commit(fake, find(fake, name), JWKD__V1__CHANGE__KIND__KEY_CHANGED, key);
+    pthread_mutex_unlock(&fake->lock);
+}
+
 const char *fake_kid(struct fake *fake, const char *name, unsigned key)
 {
     pthread_mutex_lock(&fake->lock);
@@ -1014,6 +1021,12 @@ SETTER(void fake_hold_snapshots(struct fake *fake, bool hold), fake->hold_snapsh
 SETTER(void fake_compact(struct fake *fake),
     for (size_t i = 0; i < FAKE_ENVIRONMENTS; i++) fake->environments[i].log_from =
         fake->environments[i].revision)
+
+void fake_hush(struct fake *fake)
+{
+    fake_mute(fake, true);
+    nanosleep(&(struct timespec){.tv_nsec = 2 * 1000 * 1000}, NULL);
+}
 
 unsigned fake_count(struct fake *fake, Jwkd__V1__Request__OperationCase operation)
 {

@@ -67,6 +67,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    fake_hush(fake);
     jwkd_verifier_close(verifier);
     jwkd_close(client);
     fake_stop(fake);
@@ -220,6 +221,21 @@ static void register__begins_again_when_it_was_forgotten(void **state)
     fake_await_confirmed(fake, ENV, 4);
     await_state(JWKD_FRESH);
     assert_int_equal(fake_subscribers(fake), 1);
+}
+
+static void register__forgotten_is_not_taken_for_a_deleted_environment(void **state)
+{
+    (void)state;
+    open_verifier((jwkd_verifier_options){0});
+    fake_await_confirmed(fake, ENV, 3);
+    fake_forget_subscribers(fake);
+    fake_mute(fake, true);
+    fake_generate(fake, ENV);
+    fake_mute(fake, false);
+    fake_set_issuer(fake, ENV, "https://shop.example"); /* a gap: the snapshot is refused with NOT_FOUND */
+    fake_await_confirmed(fake, ENV, 5);
+    assert_verdict(VALID, tokens[0]);
+    assert_int_equal(journal_count(&journal, JWKD_EVENT_ENVIRONMENT_DELETED), 0);
 }
 
 static void register__begins_again_with_another_boot(void **state)
@@ -437,6 +453,20 @@ static void behind__an_unknown_kid_does_not_wait_for_ever(void **state)
     await_verdict(JWKD_VERDICT_VALID, tokens[2]);
 }
 
+static void behind__nobody_waits_for_a_snapshot_that_cannot_come(void **state)
+{
+    (void)state;
+    open_verifier((jwkd_verifier_options){.unknown_kid_wait_ms = NEVER_MS});
+    fall_behind();
+    fake_down(fake);
+    journal_await(&journal, JWKD_EVENT_DISCONNECTED, 0, 1);
+    assert_verdict(KEYS_TOO_OLD, tokens[2]);
+    assert_verdict(VALID, tokens[0]);
+    fake_hold_snapshots(fake, false);
+    fake_up(fake);
+    await_verdict(JWKD_VERDICT_VALID, tokens[2]);
+}
+
 static void behind__one_request_in_flight_whatever_is_asked(void **state)
 {
     (void)state;
@@ -473,6 +503,7 @@ int main(void)
         CASE(confirm__every_revision_by_event),
         CASE(confirm__many_revisions_together),
         CASE(register__begins_again_when_it_was_forgotten),
+        CASE(register__forgotten_is_not_taken_for_a_deleted_environment),
         CASE(register__begins_again_with_another_boot),
         CASE(register__begins_again_after_a_restart),
         CASE(stale__when_heartbeats_stop),
@@ -485,6 +516,7 @@ int main(void)
         CASE(behind__an_unknown_kid_waits_for_the_one_snapshot),
         CASE(behind__an_unknown_kid_is_unknown_by_the_snapshot),
         CASE(behind__an_unknown_kid_does_not_wait_for_ever),
+        CASE(behind__nobody_waits_for_a_snapshot_that_cannot_come),
         CASE(behind__one_request_in_flight_whatever_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    fake_hush(fake);
     jwkd_watch_close(watch);
     jwkd_close(client);
     fake_stop(fake);
