@@ -784,8 +784,9 @@ static bool respond(
         answer(fake, request, mood == FAKE_TOO_FEW, &reply, out);
     if (mood == FAKE_GARBAGE) memset(out->data, 0xff, out->size);
     pthread_cond_broadcast(&fake->changed); /* somebody may wait for what the answer tells */
+    bool up = fake->up;
     pthread_mutex_unlock(&fake->lock);
-    return mood != FAKE_SILENT && mood != FAKE_HANGS_UP;
+    return up && mood != FAKE_SILENT && mood != FAKE_HANGS_UP;
 }
 
 static void serve(struct fake *fake, nng_ctx context, nng_aio *aio, nng_msg *message)
