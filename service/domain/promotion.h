@@ -8,7 +8,7 @@
 /* Instants and durations of the running-time clock, in ns. */
 struct promotion {
     uint64_t published_ns;     /* at the latest: when the key was in the snapshot */
-    uint64_t horizon_ns;       /* the longest lease and its drift */
+    uint64_t horizon_ns;       /* until the last lease has ended that may not know of it */
     uint64_t jwks_max_age_ns;  /* readers over HTTP cannot confirm; 0: there are none */
     bool all_known;            /* whoever can be fresh is registered */
     uint32_t subscribers, confirmed;

@@ -152,7 +152,7 @@ static jwkd_status copy_receipt(const struct registry *registry, const struct re
     memcpy(lines, receipt->lines, receipt->count * sizeof *lines);
     *out = (struct registry_receipt){.revision = receipt->revision,
         .swapped_ns = receipt->swapped_ns,
-        .effective_ns = receipt->swapped_ns + registry_horizon_ns(registry),
+        .effective_ns = registry_effective_ns(registry, receipt->swapped_ns),
         .complete = registry_knows_all(registry, now_ns),
         .lines = lines,
         .count = receipt->count};

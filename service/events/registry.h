@@ -35,9 +35,18 @@ struct registry_options {
 jwkd_status registry_new(const struct registry_options *options, struct registry **out) MUST_CHECK;
 void registry_free(struct registry *registry); /* NULL is fine */
 uint32_t registry_max_lease_ms(const struct registry *registry);
+/* Before anybody registers: what the run before granted at most, and what this one grants, where it is less
+ * than was wanted. Leases of the run before go on until they end: they have no way to hear of less. */
+void registry_set_leases(struct registry *registry, uint32_t earlier_ms, uint32_t granted_ms);
+/* The longest lease that somebody may hold at this instant: what the next run has to know. */
+uint32_t registry_longest_lease_ms(const struct registry *registry, uint64_t now_ns);
 /* How long after a swap the last lease that may not know of it has run out: max_lease, and 1000 ppm. */
 uint64_t registry_horizon_ns(const struct registry *registry);
-/* From when on everybody who can be fresh is registered: a horizon after the start; 0 with a new store. */
+/* When the last lease ends that may not know of a swap: a horizon after it, and not before those of the run
+ * before have ended. */
+uint64_t registry_effective_ns(const struct registry *registry, uint64_t swapped_ns);
+/* From when on everybody who can be fresh is registered: a horizon after the start, by the longer of both
+ * leases; 0 with a new store. */
 uint64_t registry_knows_all_from_ns(const struct registry *registry);
 bool registry_knows_all(const struct registry *registry, uint64_t now_ns);
 

@@ -62,6 +62,7 @@ enum { REGISTRY_CLOSED = 64 };
 
 struct registry {
     struct registry_options options;
+    uint32_t earlier_lease_ms; /* of the run before; set once, before anybody registers */
     pthread_mutex_t lock;                    /* guards all below; innermost */
     void *subscribers, *groups, *principals; /* trees */
     size_t subscriber_count, member_count;

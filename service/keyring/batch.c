@@ -176,6 +176,8 @@ static jwkd_status put_service_row(struct batch *batch)
     row.next_environment_id = batch->next_environment_id;
     row.revision = batch->service_revision;
     row.wall_high = batch->now > batch->keyring->wall_high ? batch->now : batch->keyring->wall_high;
+    if (batch->keyring->options.registry)
+        row.max_lease_ms = registry_longest_lease_ms(batch->keyring->options.registry, clock_elapsed_ns());
     return batch_put_message(batch, "meta/service", &row.base, batch->keyring->service_row_revision);
 }
 

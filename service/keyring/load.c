@@ -185,6 +185,16 @@ static jwkd_status load_all(struct loader *loader, jwkd_error *error)
     return finish(loader, error);
 }
 
+static jwkd_status put_service_row(
+    struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t expected, jwkd_error *error)
+{
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    TRY(wire_pack(&row->base, &packed));
+    struct store_write write = {
+        .key = bytes_of_text("meta/service"), .value = buffer_bytes(&packed), .expected = expected};
+    return store_commit(keyring->options.store, &write, 1, false, &keyring->service_row_revision, error);
+}
+
 static jwkd_status make_service_row(struct keyring *keyring, jwkd_error *error)
 {
     if (RAND_bytes(keyring->epoch, sizeof keyring->epoch) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
@@ -192,11 +202,25 @@ static jwkd_status make_service_row(struct keyring *keyring, jwkd_error *error)
     Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
     row.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
     row.next_environment_id = keyring->next_environment_id;
-    CLEANUP(buffer_clear) struct buffer packed = {0};
-    TRY(wire_pack(&row.base, &packed));
-    struct store_write write = {.key = bytes_of_text("meta/service"), .value = buffer_bytes(&packed),
-        .expected = STORE_ABSENT};
-    return store_commit(keyring->options.store, &write, 1, false, &keyring->service_row_revision, error);
+    if (keyring->options.registry) row.max_lease_ms = registry_max_lease_ms(keyring->options.registry);
+    return put_service_row(keyring, &row, STORE_ABSENT, error);
+}
+
+/* Leases of the run before last as long as they were granted; longer ones than the store knows of are granted only once it
+ * does. Rows without one are of a version without leases. */
+static void settle_leases(struct keyring *keyring, const Jwkd__Row__Service *row)
+{
+    struct registry *registry = keyring->options.registry;
+    if (!registry) return;
+    jwkd_error error = {0};
+    Jwkd__Row__Service raised = *row;
+    uint32_t wanted_ms = raised.max_lease_ms = registry_max_lease_ms(registry), earlier_ms = row->max_lease_ms;
+    bool known = wanted_ms <= earlier_ms ||
+        put_service_row(keyring, &raised, keyring->service_row_revision, &error) == JWKD_OK;
+    registry_set_leases(registry, earlier_ms, known || earlier_ms == 0 ? wanted_ms : earlier_ms);
+    if (!known)
+        keyring->options.on_trouble(keyring->options.context, error.status,
+            "a longer lease than before could not be noted: it is granted after the next start");
 }
 
 static jwkd_status load_service_row(struct keyring *keyring, jwkd_error *error)
@@ -216,6 +240,7 @@ static jwkd_status load_service_row(struct keyring *keyring, jwkd_error *error)
     keyring->next_environment_id = row->next_environment_id;
     keyring->service_revision = row->revision;
     keyring->wall_high = row->wall_high;
+    settle_leases(keyring, row);
     return JWKD_OK;
 }
 

@@ -34,7 +34,7 @@ struct promotion operation_standing(struct keyring *keyring, const struct ring_e
         .jwks_max_age_ns = environment->settings.jwks_max_age_sec * NS_PER_SEC};
     if (!registry) return promotion;
     struct registry_count count = registry_count(registry, environment->id, environment->promotion.revision, now_ns);
-    promotion.horizon_ns = registry_horizon_ns(registry);
+    promotion.horizon_ns = registry_effective_ns(registry, published_ns) - published_ns;
     promotion.all_known = registry_knows_all(registry, now_ns);
     promotion.subscribers = count.subscribers;
     promotion.confirmed = count.confirmed;

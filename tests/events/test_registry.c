@@ -332,6 +332,28 @@ static void registry__knows_all_a_horizon_after_the_start_only(void **state)
     registry_free(registry);
 }
 
+/* A lease of the run before outlives the start by what it was, not by what is granted now. */
+static void registry__waits_for_leases_of_the_run_before(void **state)
+{
+    (void)state;
+    const uint64_t started = 1000 * NS_PER_SEC, own = 3003 * NS_PER_MS, earlier = 30030 * NS_PER_MS;
+    const struct registry_options options = {.max_lease_ms = 3000, .started_ns = started};
+    struct registry *registry;
+    assert_ok(registry_new(&options, &registry));
+    registry_set_leases(registry, 30000, 3000);
+    assert_int_equal(registry_horizon_ns(registry), own);
+    assert_false(registry_knows_all(registry, started + earlier - 1));
+    assert_true(registry_knows_all(registry, started + earlier));
+    assert_int_equal(registry_effective_ns(registry, started), started + earlier);
+    assert_int_equal(registry_effective_ns(registry, started + earlier), started + earlier + own);
+    assert_int_equal(registry_longest_lease_ms(registry, started), 30000);
+    assert_int_equal(registry_longest_lease_ms(registry, started + earlier), 3000);
+    registry_set_leases(registry, 1000, 3000);
+    assert_true(registry_knows_all(registry, started + own));
+    assert_int_equal(registry_longest_lease_ms(registry, started), 3000);
+    registry_free(registry);
+}
+
 /* ---- listing ---- */
 
 static void list__pages_in_a_stable_order(void **state)
@@ -529,6 +551,7 @@ int main(void)
         CASE(follow__of_a_new_environment_of_the_name_replaces_the_old),
         CASE(registration__ends_without_renewal),
         CASE(registry__knows_all_a_horizon_after_the_start_only),
+        CASE(registry__waits_for_leases_of_the_run_before),
         CASE(list__pages_in_a_stable_order),
         CASE(table__always_has_a_place_for_the_others),
         CASE(subscriber__follows_a_bounded_number_of_environments),

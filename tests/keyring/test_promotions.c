@@ -220,6 +220,32 @@ static void retirement__ends_at_once_where_nothing_was_signed(void **state)
     AWAIT(ring_key_state(ring, "shop", idle.kid) == JWKD__V1__KEY_STATE__DEACTIVATED);
 }
 
+/* The store knows how long leases of the run before may last. */
+static void lease__of_the_run_before_is_remembered(void **state)
+{
+    struct ring *ring = *state;
+    const uint32_t before_ms = registry_max_lease_ms(ring->registry);
+    const struct registry_options shorter = {.max_lease_ms = 1000, .started_ns = clock_elapsed_ns()};
+    ring_create(ring, "shop");
+    for (int restarts = 0; restarts < 2; restarts++) { /* the second start knows it from the first one's commits */
+        ring_stop(ring);
+        registry_free(ring->registry);
+        assert_int_equal(registry_new(&shorter, &ring->registry), JWKD_OK);
+        ring_start(ring);
+        assert_int_equal(registry_max_lease_ms(ring->registry), 1000);
+        assert_int_equal(registry_longest_lease_ms(ring->registry, clock_elapsed_ns()), before_ms);
+        ring_create(ring, restarts ? "third" : "second");
+    }
+    const struct registry_options longer = {.max_lease_ms = 2 * before_ms, .started_ns = clock_elapsed_ns()};
+    for (int restarts = 0; restarts < 2; restarts++) { /* noted by the first start, without any change */
+        ring_stop(ring);
+        registry_free(ring->registry);
+        assert_int_equal(registry_new(restarts ? &shorter : &longer, &ring->registry), JWKD_OK);
+        ring_start(ring);
+        assert_int_equal(registry_longest_lease_ms(ring->registry, clock_elapsed_ns()), 2 * before_ms);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup_counting, ring_teardown)
 
 int main(void)
@@ -232,6 +258,7 @@ int main(void)
         CASE(promotion__is_cancelled_by_what_is_decided_later),
         CASE(rotation__lets_the_old_key_retire),
         CASE(retirement__ends_at_once_where_nothing_was_signed),
+        CASE(lease__of_the_run_before_is_remembered),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
