@@ -6,7 +6,7 @@
 static const struct {
     const char *name;
     fault_case *run;
-} CASES[] = {{"crash", fault_crash}, {"rotation", fault_rotation}};
+} CASES[] = {{"crash", fault_crash}, {"rotation", fault_rotation}, {"partition", fault_partition}};
 
 jwkd_status make_token(jwkd_client *client, const char *environment, char **out, jwkd_error *error)
 {

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -172,14 +171,8 @@ int judge_serve(int count, char **arguments)
 {
     if (count != 3) return 2;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    long netns = strtol(arguments[2], NULL, 10);
-    if (netns > 0) {
-        char path[64];
-        snprintf(path, sizeof path, "/proc/%ld/ns/net", netns);
-        int file = open(path, O_RDONLY | O_CLOEXEC);
-        if (file < 0 || setns(file, CLONE_NEWNET) != 0) return 1;
-        close(file);
-    }
+    int netns = (int)strtol(arguments[2], NULL, 10);
+    if (netns > 0 && !enter_netns(netns)) return 1;
     const jwkd_client_options options = {.name = "jwkd-bench judge", .background = true};
     jwkd_client *client = NULL;
     jwkd_verifier *verifier = NULL;
