@@ -6,7 +6,8 @@
 static const struct {
     const char *name;
     fault_case *run;
-} CASES[] = {{"crash", fault_crash}, {"rotation", fault_rotation}, {"partition", fault_partition}};
+} CASES[] = {{"crash", fault_crash}, {"rotation", fault_rotation}, {"partition", fault_partition},
+    {"pause", fault_pause}, {"herd", fault_herd}};
 
 jwkd_status make_token(jwkd_client *client, const char *environment, char **out, jwkd_error *error)
 {
