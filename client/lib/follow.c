@@ -150,6 +150,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
     } else if (event == NNG_PIPE_EV_REM_POST && follow->connected &&
                nng_pipe_id(pipe) == nng_pipe_id(follow->pipe)) {
         follow->connected = false;
+        follow->trying_ns = now_ns;
         lease_disconnected(&follow->lease);
         tell_all(follow, JWKD_EVENT_DISCONNECTED);
     }

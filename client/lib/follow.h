@@ -77,6 +77,7 @@ struct follow {
     char url[URL_SIZE]; /* what is dialled; "": nothing yet */
     nng_pipe pipe;
     bool connected, connected_before;
+    uint64_t trying_ns; /* since when the dialer tries to connect, when there is no connection */
     bool denied;
     uint8_t boot_id[16];
     uint64_t service_revision; /* as last heard */

@@ -10,13 +10,23 @@ enum {
 
 /* ---- reaching the service */
 
+/* See client_redial(). */
+static bool has_dead_dialer(const struct follow *follow)
+{
+    return follow->url[0] && !follow->connected &&
+           clock_elapsed_ns() - follow->trying_ns > CLIENT_DIALER_DEAD_MS * NS_PER_MS;
+}
+
 /* Dials what the present session says, unless that is dialled already. */
 static jwkd_status dial_events(struct follow *follow, const struct session *session, jwkd_error *error)
 {
     if (!session->events_url[0])
         return fail(
             error, JWKD_DENIED, "the service offers no event socket of the same transport in the same place");
-    if (strcmp(follow->url, session->events_url) == 0) return JWKD_OK; /* only this thread writes it */
+    pthread_mutex_lock(&follow->lock);
+    bool dead = has_dead_dialer(follow);
+    pthread_mutex_unlock(&follow->lock);
+    if (!dead && strcmp(follow->url, session->events_url) == 0) return JWKD_OK; /* only this thread writes it */
     if (follow->url[0]) nng_dialer_close(follow->dialer);
     nng_dialer dialer;
     int result = nng_dial(follow->socket, session->events_url, &dialer, NNG_FLAG_NONBLOCK);
@@ -24,6 +34,7 @@ static jwkd_status dial_events(struct follow *follow, const struct session *sess
     follow->url[0] = '\0';
     if (result == 0) {
         follow->dialer = dialer;
+        follow->trying_ns = clock_elapsed_ns();
         memcpy(follow->url, session->events_url, sizeof follow->url);
         memcpy(follow->boot_id, session->boot_id, sizeof follow->boot_id);
         if (follow->service_revision == 0) follow->service_revision = session->service_revision;
@@ -51,7 +62,7 @@ static bool wants_reaching(const struct follow *follow)
 {
     if (!follow->followers || follow->connected) return false;
     struct session session = client_session(follow->client);
-    return !session.known || !follow->url[0] || strcmp(follow->url, session.events_url) != 0;
+    return !session.known || !follow->url[0] || strcmp(follow->url, session.events_url) != 0 || has_dead_dialer(follow);
 }
 
 static void do_reach(struct follow *follow)
