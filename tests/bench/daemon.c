@@ -184,7 +184,11 @@ jwkd_status daemon_resident(const struct daemon *daemon, double *out_mib, jwkd_e
 jwkd_status connect_to(const struct daemon *daemon, jwkd_client **out, jwkd_error *error)
 {
     const jwkd_client_options options = {.name = "jwkd-bench", .timeout_ms = 30000};
-    return jwkd_open(daemon->url, &options, out, error);
+    jwkd_status status = jwkd_open(daemon->url, &options, out, error);
+    siginfo_t ended = {0};
+    if (status != JWKD_OK && waitid(P_PID, (id_t)daemon->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0)
+        return fail(error, status, "the daemon has ended: %s %d", ended.si_code == CLD_EXITED ? "exit status" : "signal", ended.si_status);
+    return status;
 }
 
 jwkd_status make_environment(

@@ -200,9 +200,9 @@ static jwkd_status hold_once(struct partition *partition, struct proxy *events, 
     TRY(begin_round(partition, error));
     proxy_hold(events, true);
     uint64_t cut_ns = clock_elapsed_ns();
-    pause_ms(LEASE_MS / 2);
+    pause_ms((unsigned)rand_r(&partition->seed) % 600); /* these heartbeats vouch for the key, if they are young enough */
     TRY(deactivate(partition, &revision, error));
-    pause_ms(LEASE_MS / 2 + MARGIN_MS);
+    pause_ms(LEASE_MS + MARGIN_MS);
     TRY(check(partition, what, cut_ns, false, error));
     proxy_hold(events, false);
     TRY(check_healed(partition, what, revision, error));

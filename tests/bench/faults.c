@@ -7,7 +7,7 @@ static const struct {
     const char *name;
     fault_case *run;
 } CASES[] = {{"crash", fault_crash}, {"rotation", fault_rotation}, {"partition", fault_partition},
-    {"pause", fault_pause}, {"herd", fault_herd}};
+    {"pause", fault_pause}, {"loss", fault_loss}, {"herd", fault_herd}};
 
 jwkd_status make_token(jwkd_client *client, const char *environment, char **out, jwkd_error *error)
 {

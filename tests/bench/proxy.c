@@ -36,9 +36,9 @@ struct proxy {
     int listener;
     pthread_t thread;
     bool running;
-    atomic_bool stop, hold;
+    atomic_bool stop, hold, refuse;
     atomic_uint delay_ms;
-    atomic_ulong passed, overtaken;
+    atomic_ulong overtaken;
     unsigned seed;
     struct connection connections[CONNECTIONS];
 };
@@ -82,7 +82,7 @@ static void take_in(struct proxy *proxy)
 {
     int client = accept4(proxy->listener, NULL, NULL, SOCK_CLOEXEC);
     if (client < 0) return;
-    for (size_t i = 0; i < CONNECTIONS; i++) {
+    for (size_t i = 0; i < CONNECTIONS && !proxy->refuse; i++) {
         if (proxy->connections[i].client >= 0) continue;
         int service = dial(proxy->behind);
         if (service < 0) break;
@@ -159,7 +159,6 @@ static bool deliver(struct proxy *proxy, struct connection *connection)
         bool sent = send_all(connection->client, frame->bytes, frame->size);
         free(frame);
         if (!sent) return false;
-        proxy->passed++;
     }
     return true;
 }
@@ -177,7 +176,7 @@ static void *run(void *context)
         for (size_t i = 0; i < CONNECTIONS; i++) {
             struct connection *connection = &proxy->connections[i];
             if (connection->client < 0) continue;
-            bool alive = (ready[1 + 2 * i].revents == 0 || pass_client(connection)) &&
+            bool alive = !proxy->refuse && (ready[1 + 2 * i].revents == 0 || pass_client(connection)) &&
                          (ready[2 + 2 * i].revents == 0 || hear_service(proxy, connection)) && deliver(proxy, connection);
             if (!alive) hang_up(connection);
         }
@@ -229,9 +228,9 @@ void proxy_hold(struct proxy *proxy, bool hold)
     proxy->hold = hold;
 }
 
-unsigned long proxy_passed(const struct proxy *proxy)
+void proxy_refuse(struct proxy *proxy, bool refuse)
 {
-    return proxy->passed;
+    proxy->refuse = refuse;
 }
 
 unsigned long proxy_overtaken(const struct proxy *proxy)

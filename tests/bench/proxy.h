@@ -15,7 +15,8 @@ DEFINE_CLEANUP(struct proxy *, proxy_stop)
 void proxy_delay(struct proxy *proxy, unsigned most_ms);
 /* Nothing that the service says passes until it is let go: then all of it does, late. */
 void proxy_hold(struct proxy *proxy, bool hold);
-unsigned long proxy_passed(const struct proxy *proxy); /* messages of the service */
-unsigned long proxy_overtaken(const struct proxy *proxy);
+/* Hangs up, and upon whoever calls, too. */
+void proxy_refuse(struct proxy *proxy, bool refuse);
+unsigned long proxy_overtaken(const struct proxy *proxy); /* messages that others have overtaken */
 
 #endif
