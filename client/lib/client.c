@@ -14,7 +14,6 @@
 enum {
     DEFAULT_TIMEOUT_MS = 5000,
     LONGEST_TIMEOUT_MS = LIMIT_DEADLINE_SEC * 1000,
-    REDIAL_MS = 1000,
     RECONNECT_MIN_MS = 10,
     RECONNECT_MAX_MS = 250,
     OFFERED_URLS = 16,
@@ -103,14 +102,23 @@ bool client_admit(jwkd_client *client, nng_pipe pipe)
 /* A new connection begins with a hello: it may lead to another run of the service, or nowhere. */
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
-    (void)event;
     jwkd_client *client = argument;
+    if (event == NNG_PIPE_EV_REM_POST) {
+        pthread_mutex_lock(&client->lock);
+        if (nng_pipe_id(pipe) == nng_pipe_id(client->pipe)) {
+            client->connected = false;
+            client->trying_ns = clock_elapsed_ns();
+        }
+        pthread_mutex_unlock(&client->lock);
+        return;
+    }
     if (!client_admit(client, pipe)) {
         call_deny_all(client);
         return;
     }
     pthread_mutex_lock(&client->lock);
     client->pipe = pipe;
+    client->connected = true;
     client->session.known = false;
     pthread_mutex_unlock(&client->lock);
 }
@@ -133,14 +141,16 @@ void client_redial(jwkd_client *client)
 {
     uint64_t now_ns = clock_elapsed_ns();
     pthread_mutex_lock(&client->lock);
-    bool due = !client->closing && now_ns >= client->dialled_ns + REDIAL_MS * NS_PER_MS;
-    if (due) client->dialled_ns = now_ns;
-    nng_dialer old = client->dialer, fresh;
+    bool dead = !client->connected && !client->closing && client->trying_ns != 0 &&
+                now_ns - client->trying_ns > CLIENT_DIALER_DEAD_MS * NS_PER_MS;
+    nng_dialer dialer = client->dialer;
+    if (dead) client->trying_ns = now_ns; /* one thread alone */
     pthread_mutex_unlock(&client->lock);
-    if (!due || nng_dial(client->socket, client->url.text, &fresh, NNG_FLAG_NONBLOCK) != 0) return;
-    nng_dialer_close(old);
+    if (!dead) return;
+    nng_dialer_close(dialer);
+    if (nng_dial(client->socket, client->url.text, &dialer, NNG_FLAG_NONBLOCK) != 0) return; /* another time */
     pthread_mutex_lock(&client->lock);
-    client->dialer = fresh;
+    client->dialer = dialer;
     pthread_mutex_unlock(&client->lock);
 }
 
@@ -156,9 +166,10 @@ static jwkd_status client_dial(jwkd_client *client, jwkd_error *error)
     if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
     if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, on_pipe, client);
+    if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, on_pipe, client);
     if (result != 0) return fail(error, JWKD_INTERNAL, "no socket: %s", nng_strerror(result));
     if (!client->background) TRY(probe(client->url.text, client->timeout_ms, error));
-    client->dialled_ns = clock_elapsed_ns();
+    client->trying_ns = clock_elapsed_ns(); /* nobody else knows the client yet */
     result = nng_dial(socket, client->url.text, &client->dialer, NNG_FLAG_NONBLOCK);
     if (result != 0)
         return fail(error, JWKD_UNREACHABLE, "cannot dial %s: %s", client->url.text, nng_strerror(result));
@@ -215,6 +226,7 @@ void jwkd_close(jwkd_client *client)
     call_free_idle(client);
     if (nng_socket_id(client->socket) > 0) {
         nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, NULL, NULL);
+        nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, NULL, NULL);
         nng_close(client->socket);
     }
     pthread_cond_destroy(&client->calls_ended);

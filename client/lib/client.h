@@ -39,9 +39,10 @@ struct jwkd_client {
     pthread_cond_t calls_ended;
     bool closing;
     struct session session;
-    nng_dialer dialer;
-    uint64_t dialled_ns; /* when it began to dial */
     nng_pipe pipe; /* the connection, where there is one */
+    bool connected;
+    nng_dialer dialer;
+    uint64_t trying_ns; /* since when the dialer tries to connect, when there is no connection */
     struct call *active, *idle[CALL_WAYS];
     struct lane *lanes[CLIENT_LANES];
     size_t waiting;        /* sign items in all lanes' queues */
@@ -58,8 +59,10 @@ void client_forget_session(jwkd_client *client, const uint8_t boot_id[16]);
  * it was asked. */
 void client_drop_pipe(jwkd_client *client, nng_pipe pipe);
 nng_pipe client_pipe(jwkd_client *client);
-/* Dials anew, where there has been no connection for a while: a dialer of nng 1.5.2 gives up for good when
- * the other end dies in the middle of a greeting (it takes EPIPE for its own end). */
+/* A dialer of nng 1.5.2 gives up for good, without a word, when the other end closes a new connection before the greeting is
+ * written: the system says EPIPE, nng makes "closed" of it, and takes that for its own end. One that has had no connection for so long
+ * is replaced; it tries some four times a second otherwise. */
+enum { CLIENT_DIALER_DEAD_MS = 3000 };
 void client_redial(jwkd_client *client);
 /* Takes over a hello. MALFORMED, UNSUPPORTED. */
 jwkd_status client_learn(

@@ -54,6 +54,9 @@ void samples_add(struct samples *samples, double value); /* dropped when there i
 /* `part` from 0 to 1; sorts. 0 when there are no samples. */
 double samples_quantile(struct samples *samples, double part);
 
+/* The calling process, which has no other thread, moves into the network namespace of process `pid`. */
+bool enter_netns(int pid);
+
 double now_sec(void); /* CLOCK_MONOTONIC: one clock for everything measured */
 
 /* ---- Callers
@@ -75,12 +78,16 @@ struct daemon {
     char url[300];      /* of its requests */
     double started_sec; /* from before the fork to the first answer */
     unsigned max_lease_sec; /* 0: the daemon's own default */
+    int netns;              /* the process in whose network namespace it lives; 0: ours */
+    const char *listen, *listen_events; /* besides its sockets; NULL: nowhere */
 };
 /* `reserve` 0: the daemon's own default. A daemon that was stopped starts again over the same directory. */
 jwkd_status daemon_start(
     struct daemon *daemon, const struct bench *bench, unsigned reserve, jwkd_error *error) MUST_CHECK;
 void daemon_stop(struct daemon *daemon);
 void daemon_kill(struct daemon *daemon); /* SIGKILL, at once */
+void daemon_pause(const struct daemon *daemon); /* returns when it stands still */
+void daemon_resume(const struct daemon *daemon);
 void daemon_clear(struct daemon *daemon);
 jwkd_status daemon_resident(const struct daemon *daemon, double *out_mib, jwkd_error *error) MUST_CHECK;
 

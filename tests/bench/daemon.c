@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <libgen.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,17 @@ static bool daemon_path(char *out, size_t size)
     return (size_t)snprintf(out, size, "%s/jwkd", dirname(self)) < size && access(out, X_OK) == 0;
 }
 
+bool enter_netns(int pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    bool entered = setns(file, CLONE_NEWNET) == 0;
+    close(file);
+    return entered;
+}
+
 static void run_daemon(const char *path, const struct daemon *daemon, unsigned reserve)
 {
     char data[300], sockets[300], count[16], lease[16];
@@ -40,6 +53,15 @@ static void run_daemon(const char *path, const struct daemon *daemon, unsigned r
         arguments[given++] = "--max-lease";
         arguments[given++] = lease;
     }
+    if (daemon->listen) {
+        arguments[given++] = "--listen";
+        arguments[given++] = daemon->listen;
+    }
+    if (daemon->listen_events) {
+        arguments[given++] = "--listen-events";
+        arguments[given++] = daemon->listen_events;
+    }
+    if (daemon->netns && !enter_netns(daemon->netns)) _exit(126);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     execv(path, (char *const *)(uintptr_t)arguments);
     _exit(127);
@@ -104,6 +126,7 @@ static void end(struct daemon *daemon, int signal_number)
 {
     if (daemon->pid == 0) return;
     kill(daemon->pid, signal_number);
+    kill(daemon->pid, SIGCONT); /* it may stand still */
     waitpid(daemon->pid, NULL, 0);
     daemon->pid = 0;
 }
@@ -116,6 +139,17 @@ void daemon_stop(struct daemon *daemon)
 void daemon_kill(struct daemon *daemon)
 {
     end(daemon, SIGKILL);
+}
+
+void daemon_pause(const struct daemon *daemon)
+{
+    kill(daemon->pid, SIGSTOP);
+    waitpid(daemon->pid, NULL, WUNTRACED);
+}
+
+void daemon_resume(const struct daemon *daemon)
+{
+    kill(daemon->pid, SIGCONT);
 }
 
 static int remove_one(const char *path, const struct stat *information, int kind, struct FTW *place)
@@ -150,7 +184,11 @@ jwkd_status daemon_resident(const struct daemon *daemon, double *out_mib, jwkd_e
 jwkd_status connect_to(const struct daemon *daemon, jwkd_client **out, jwkd_error *error)
 {
     const jwkd_client_options options = {.name = "jwkd-bench", .timeout_ms = 30000};
-    return jwkd_open(daemon->url, &options, out, error);
+    jwkd_status status = jwkd_open(daemon->url, &options, out, error);
+    siginfo_t ended = {0};
+    if (status != JWKD_OK && waitid(P_PID, (id_t)daemon->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0)
+        return fail(error, status, "the daemon has ended: %s %d", ended.si_code == CLD_EXITED ? "exit status" : "signal", ended.si_status);
+    return status;
 }
 
 jwkd_status make_environment(

@@ -1,11 +1,24 @@
 #include "bench/faults.h"
 
 #include <stdio.h>
+#include <time.h>
 
 static const struct {
     const char *name;
     fault_case *run;
-} CASES[] = {{"crash", fault_crash}};
+} CASES[] = {{"crash", fault_crash}, {"rotation", fault_rotation}, {"partition", fault_partition},
+    {"pause", fault_pause}, {"loss", fault_loss}, {"herd", fault_herd}};
+
+jwkd_status make_token(jwkd_client *client, const char *environment, char **out, jwkd_error *error)
+{
+    const jwkd_sign_item item = {.claims = {"{}", 2}};
+    return jwkd_sign(client, environment, &item, out, error);
+}
+
+void pause_ms(unsigned ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+}
 
 void finding_set(struct finding *finding, const char *fault, const char *format, ...)
 {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "bench/bare.h"
+#include "bench/judge.h"
 
 static const struct {
     const char *name;
@@ -103,6 +104,8 @@ int main(int argc, char **argv)
 {
     /* This program as the other end of the bare nng floors; see bare.h. */
     if (argc == 3 && strcmp(argv[1], "bare-serve") == 0) return bare_serve(argv[2]);
+    /* And as a verifier; see judge.h. */
+    if (argc > 1 && strcmp(argv[1], "judge") == 0) return judge_serve(argc - 2, argv + 2);
 
     const char *temporary = getenv("TMPDIR");
     struct bench bench = {.data = BENCH_DATA, .scratch = temporary && *temporary ? temporary : "/var/tmp", .seed = (unsigned)time(NULL)};
