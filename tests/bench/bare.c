@@ -18,6 +18,16 @@
 
 enum { ASK = 'a', ANNOUNCE = 'e', MESSAGE_SIZE = 512 }; /* about the size of a request or an event of ours */
 
+/* `place` is a directory, or "tcp://host:port" whose next port is free, too. */
+static void url_of(const char *place, bool pub, char *out, size_t size)
+{
+    const char *colon = strrchr(place, ':');
+    if (strncmp(place, "tcp://", 6) == 0 && colon)
+        snprintf(out, size, "%.*s:%ld", (int)(colon - place), place, strtol(colon + 1, NULL, 10) + (pub ? 1 : 0));
+    else
+        snprintf(out, size, "ipc://%s/bare-%s.sock", place, pub ? "pub" : "rep");
+}
+
 static bool serve_one(nng_socket rep, nng_socket pub)
 {
     nng_msg *request, *event = NULL;
@@ -29,15 +39,15 @@ static bool serve_one(nng_socket rep, nng_socket pub)
     return nng_sendmsg(rep, request, 0) == 0;
 }
 
-int bare_serve(const char *directory)
+int bare_serve(const char *place)
 {
     char url[300];
     nng_socket rep, pub;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (nng_rep0_open(&rep) != 0 || nng_pub0_open(&pub) != 0) return 1;
-    snprintf(url, sizeof url, "ipc://%s/bare-pub.sock", directory);
+    url_of(place, true, url, sizeof url);
     if (nng_listen(pub, url, NULL, 0) != 0) return 1;
-    snprintf(url, sizeof url, "ipc://%s/bare-rep.sock", directory);
+    url_of(place, false, url, sizeof url);
     if (nng_listen(rep, url, NULL, 0) != 0) return 1;
     while (serve_one(rep, pub)) {
     }
@@ -155,22 +165,22 @@ jwkd_status bare_announce(struct bare *bare, double *out_sec, jwkd_error *error)
     return JWKD_OK;
 }
 
-static jwkd_status spawn(struct bare *bare, const char *directory, jwkd_error *error)
+static jwkd_status spawn(struct bare *bare, const char *place, jwkd_error *error)
 {
     bare->pid = fork();
     if (bare->pid < 0) return fail(error, JWKD_UNAVAILABLE, "fork: %s", strerror(errno));
     if (bare->pid > 0) return JWKD_OK;
-    execl("/proc/self/exe", "jwkd-bench", "bare-serve", directory, (char *)NULL);
+    execl("/proc/self/exe", "jwkd-bench", "bare-serve", place, (char *)NULL);
     _exit(127);
 }
 
-static jwkd_status attach(struct bare *bare, const char *directory, size_t subscribers, jwkd_error *error)
+static jwkd_status attach(struct bare *bare, const char *place, size_t subscribers, jwkd_error *error)
 {
     char url[300];
-    snprintf(url, sizeof url, "ipc://%s/bare-rep.sock", directory);
+    url_of(place, false, url, sizeof url);
     if (nng_socket_set_ms(bare->req, NNG_OPT_RECVTIMEO, 5000) != 0) return JWKD_INTERNAL;
     TRY(dial(bare->req, url, error));
-    snprintf(url, sizeof url, "ipc://%s/bare-pub.sock", directory);
+    url_of(place, true, url, sizeof url);
     for (size_t i = 0; i < subscribers; i++)
         TRY(subscribe(bare, url, error));
     /* A dial ends before the publisher has taken the pipe up: announce until all hear one. */
@@ -183,21 +193,26 @@ static jwkd_status attach(struct bare *bare, const char *directory, size_t subsc
     return JWKD_OK;
 }
 
-jwkd_status bare_start(const char *directory, size_t subscribers, struct bare **out, jwkd_error *error)
+jwkd_status bare_start(const char *place, size_t subscribers, struct bare **out, jwkd_error *error)
 {
     struct bare *bare = calloc(1, sizeof *bare + subscribers * sizeof bare->subscribers[0]);
     if (!bare) return JWKD_NO_MEMORY;
     pthread_mutex_init(&bare->lock, NULL);
     pthread_cond_init(&bare->complete, NULL);
     jwkd_status status = nng_req0_open(&bare->req) == 0 ? JWKD_OK : JWKD_NO_MEMORY;
-    if (status == JWKD_OK) status = spawn(bare, directory, error);
-    if (status == JWKD_OK) status = attach(bare, directory, subscribers, error);
+    if (status == JWKD_OK) status = spawn(bare, place, error);
+    if (status == JWKD_OK) status = attach(bare, place, subscribers, error);
     if (status != JWKD_OK) {
         bare_stop(bare);
         return status;
     }
     *out = bare;
     return JWKD_OK;
+}
+
+int bare_pid(const struct bare *bare)
+{
+    return bare->pid;
 }
 
 void bare_stop(struct bare *bare)

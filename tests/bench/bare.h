@@ -5,14 +5,16 @@
 
 #include "bench/bench.h"
 
-/* The child: `directory` is where its two sockets stand. Never returns to the benchmarks. */
-int bare_serve(const char *directory);
+/* The child: `place` is the directory where its two sockets stand, or "tcp://host:port", with the next port for events. Never returns
+ * to the benchmarks. */
+int bare_serve(const char *place);
 
 struct bare;
 /* Starts the child and connects one requester and `subscribers` subscribers, all of them attached on return.
  */
 jwkd_status bare_start(
-    const char *directory, size_t subscribers, struct bare **out, jwkd_error *error) MUST_CHECK;
+    const char *place, size_t subscribers, struct bare **out, jwkd_error *error) MUST_CHECK;
+int bare_pid(const struct bare *bare);
 void bare_stop(struct bare *bare); /* NULL is fine */
 DEFINE_CLEANUP(struct bare *, bare_stop)
 

@@ -22,7 +22,7 @@ bool bench_wants(const struct bench *bench, const char *name);
 
 /* One benchmark: prints its figures by report_figure(). */
 typedef jwkd_status bench_run(const struct bench *bench, jwkd_error *error);
-bench_run bench_verify, bench_sign, bench_generate, bench_fanout, bench_store, bench_faults;
+bench_run bench_verify, bench_sign, bench_generate, bench_fanout, bench_store, bench_lease, bench_faults;
 
 /* ---- Figures
  * ----------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,9 @@ for case in \
     verify:RS256-2048 verify:RS256-4096 verify:PS256-2048 verify:ES256 verify:Ed25519 \
     sign:RSA-2048 sign:RSA-2048-batch16 sign:ES256 sign:ES256-batch16 sign:Ed25519 sign:Ed25519-batch16 \
     sign:lone-ES256 generate:ES256 generate:RSA-2048 fanout:subscribers-1 fanout:subscribers-100 \
-    store:start store:resident store:resident-signing store:sign
+    store:start store:resident store:resident-signing store:sign \
+    lease:ipc-1 lease:ipc-100 lease:ipc-1000 lease:tcp-1 lease:tcp-100 lease:tcp-1000 lease:promote-100 \
+    lease:heartbeat-cpu lease:sign-tracking lease:verify-reread
 do
     pattern="^{\"bench\":\"${case%%:*}\",\"case\":\"${case#*:}\",.*\"unit\":\"[a-zA-Z/]*\",\"floor\":[0-9.e+-]*,\"ratio\":"
     if [ "$(printf '%s\n' "$out" | grep -c "$pattern")" != 1 ]; then

@@ -1,0 +1,294 @@
+/* What registered verifiers cost: from sending a deactivation to the last acceptance, over both transports; from generate to the
+ * promotion; heartbeats; and what looking after the lease adds to signing and verifying. */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/bare.h"
+#include "bench/crowd.h"
+#include "bench/material.h"
+
+enum { RESERVE = 20, FEW = 12 };
+
+/* Three files a verifier: ours, and two at the service; and as many for the bare ones. */
+static void allow_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Two ports in a row that nobody uses just now. */
+static unsigned free_ports(void)
+{
+    for (int tries = 0; tries < 50; tries++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof address;
+        int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), two = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool free = one >= 0 && two >= 0 && bind(one, (struct sockaddr *)&address, size) == 0 &&
+                    getsockname(one, (struct sockaddr *)&address, &size) == 0;
+        unsigned port = ntohs(address.sin_port);
+        address.sin_port = htons((uint16_t)(port + 1));
+        free = free && port < 65535 && bind(two, (struct sockaddr *)&address, size) == 0;
+        if (one >= 0) close(one);
+        if (two >= 0) close(two);
+        if (free) return port;
+    }
+    return 0;
+}
+
+/* ---- deactivation */
+
+static jwkd_status measure_fanout(const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
+{
+    static const struct {
+        const char *name;
+        bool tcp;
+        size_t size;
+    } cases[] = {{"ipc-1", false, 1}, {"ipc-100", false, 100}, {"ipc-1000", false, 1000}, {"tcp-1", true, 1}, {"tcp-100", true, 100},
+        {"tcp-1000", true, 1000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!bench_wants(bench, cases[i].name)) continue;
+        char place[64];
+        snprintf(place, sizeof place, "tcp://127.0.0.1:%u", free_ports());
+        const struct fanout fanout = {.url = cases[i].tcp ? daemon->listen : daemon->url,
+            .place = cases[i].tcp ? place : daemon->dir,
+            .size = bench->quick && cases[i].size > 20 ? 20 : cases[i].size,
+            .batches = bench->quick ? 1 : cases[i].size > 100 ? 4 : FEW};
+        struct figure figure = {.bench = "lease", .name = cases[i].name, .goal = GOAL_RATIO_AT_MOST, .limit = 2};
+        TRY(fanout_measure(bench, client, &fanout, &figure, error));
+    }
+    return JWKD_OK;
+}
+
+/* ---- promotion */
+
+static jwkd_status promote_once(jwkd_client *client, const char *environment, double *out_sec, jwkd_error *error)
+{
+    CLEANUP(block_free_at) jwkd_key_answer *made = NULL;
+    CLEANUP(block_free_at) jwkd_operation *operation = NULL;
+    const jwkd_generate_options options = {.wait_ms = 20000};
+    double begin = now_sec();
+    TRY(jwkd_generate(client, environment, &options, &made, error));
+    if (made->operation) TRY(jwkd_await_operation(client, made->operation->id, 60000, NULL, NULL, &operation, error));
+    *out_sec = now_sec() - begin;
+    return JWKD_OK;
+}
+
+static jwkd_status measure_promotion(const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
+{
+    static const char name[] = "promote-100";
+    const size_t size = bench->quick ? 20 : 100, rounds = bench->quick ? 3 : 60;
+    CLEANUP(crowd_free_at) struct crowd *crowd = NULL;
+    CLEANUP(bare_stop_at) struct bare *bare = NULL;
+    CLEANUP(samples_clear) struct samples ours = {0}, floor = {0};
+    double seconds;
+    uint32_t ready;
+    if (!bench_wants(bench, name)) return JWKD_OK;
+    TRY(samples_new(rounds, &ours));
+    TRY(samples_new(rounds, &floor));
+    TRY(make_environment(client, name, "ES256", 0, error));
+    TRY(promote_once(client, name, &seconds, error)); /* the first key waits for nobody */
+    TRY(crowd_new(daemon->url, name, size, &crowd, error));
+    TRY(bare_start(daemon->dir, size, &bare, error));
+    for (size_t i = 0; i < rounds; i++) {
+        TRY(await_reserve(client, "P-256", bench->quick ? 0.5 : 30, &ready, error));
+        TRY(bare_announce(bare, &seconds, error));
+        samples_add(&floor, seconds * 1e3);
+        TRY(promote_once(client, name, &seconds, error));
+        samples_add(&ours, seconds * 1e3);
+    }
+    struct figure figure = {.bench = "lease",
+        .name = name,
+        .unit = "ms",
+        .latency = true,
+        .p50 = samples_quantile(&ours, 0.5),
+        .p99 = samples_quantile(&ours, 0.99),
+        .floor = samples_quantile(&floor, 0.5)};
+    figure.ratio = figure.p50 / figure.floor;
+    report_figure(bench, &figure);
+    return JWKD_OK;
+}
+
+/* ---- heartbeats */
+
+/* Processor seconds that a process has used. */
+static double used_sec(int pid)
+{
+    char path[64], line[1024] = "";
+    unsigned long user = 0, kernel = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    if (fgets(line, sizeof line, file) && strrchr(line, ')'))
+        if (sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2) user = kernel = 0;
+    fclose(file);
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* The floor: a bare publisher that sends as many messages to as many. */
+static jwkd_status measure_heartbeats(const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
+{
+    static const char name[] = "heartbeat-cpu";
+    const size_t size = bench->quick ? 20 : 1000;
+    const unsigned beats = bench->quick ? 2 : 40;
+    const struct timespec between = {.tv_nsec = 250 * 1000 * 1000};
+    const double tick = 1.0 / (double)sysconf(_SC_CLK_TCK); /* less cannot be told */
+    CLEANUP(crowd_free_at) struct crowd *crowd = NULL;
+    CLEANUP(bare_stop_at) struct bare *bare = NULL;
+    if (!bench_wants(bench, name)) return JWKD_OK;
+    TRY(make_environment(client, name, "ES256", 0, error));
+    TRY(crowd_new(daemon->url, name, size, &crowd, error));
+    nanosleep(&(struct timespec){.tv_sec = bench->quick ? 0 : 2}, NULL);
+    double used = used_sec(daemon->pid), begin = now_sec();
+    for (unsigned i = 0; i < beats; i++)
+        nanosleep(&between, NULL);
+    used = used_sec(daemon->pid) - used;
+    double seconds = now_sec() - begin;
+    TRY(bare_start(daemon->dir, size, &bare, error));
+    double bare_used = used_sec(bare_pid(bare)), ignored;
+    begin = now_sec();
+    for (unsigned i = 0; i < beats; i++) {
+        TRY(bare_announce(bare, &ignored, error));
+        nanosleep(&between, NULL);
+    }
+    bare_used = used_sec(bare_pid(bare)) - bare_used;
+    double bare_seconds = now_sec() - begin, thousands = (double)size / 1000;
+    struct figure figure = {.bench = "lease",
+        .name = name,
+        .unit = "percent",
+        .value = (used > tick ? used : tick) / seconds * 100 / thousands,
+        .floor = (bare_used > tick ? bare_used : tick) / bare_seconds * 100 / thousands};
+    figure.ratio = figure.value / figure.floor;
+    report_figure(bench, &figure);
+    return JWKD_OK;
+}
+
+/* ---- what it adds to signing and to verifying */
+
+struct pair {
+    const char *environment;
+    jwkd_client *client;
+    jwkd_verifier *followed, *plain;
+    char *token;
+};
+
+static jwkd_status sign_tracked(struct pair *pair, jwkd_error *error)
+{
+    const jwkd_sign_item item = {.claims = {BENCH_BARE_CLAIMS, sizeof BENCH_BARE_CLAIMS - 1}};
+    CLEANUP(block_free_at) char *token = NULL;
+    return jwkd_sign(pair->client, pair->environment, &item, &token, error);
+}
+
+/* A raw payload has no expiry; nor are claims added: the ratio is an upper bound of what the tracking costs. */
+static jwkd_status sign_untracked(struct pair *pair, jwkd_error *error)
+{
+    static const char payload[] = "x" BENCH_BARE_CLAIMS;
+    CLEANUP(block_free_at) char *token = NULL;
+    return jwkd_sign_raw(pair->client, pair->environment, "bench", (jwkd_bytes){payload, sizeof payload - 1}, &token, error);
+}
+
+static jwkd_status verify_by(jwkd_verifier *verifier, const struct pair *pair, jwkd_error *error)
+{
+    static const char *const audiences[] = {BENCH_AUDIENCE};
+    const jwkd_expectation expected = {
+        .issuer = BENCH_ISSUER, .audiences = audiences, .audience_count = 1, .type = "at+jwt", .leeway_sec = 30};
+    return jwkd_verify(verifier, pair->token, strlen(pair->token), &expected, NULL, error) == JWKD_VERDICT_VALID ? JWKD_OK
+                                                                                                             : JWKD_REFUSED;
+}
+
+static jwkd_status verify_followed(struct pair *pair, jwkd_error *error)
+{
+    return verify_by(pair->followed, pair, error);
+}
+
+/* The same keys, which nobody vouches for: neither clock nor lease is looked at. */
+static jwkd_status verify_plain(struct pair *pair, jwkd_error *error)
+{
+    return verify_by(pair->plain, pair, error);
+}
+
+typedef jwkd_status pair_step(struct pair *pair, jwkd_error *error);
+
+static jwkd_status slice(struct pair *pair, pair_step *step, double seconds, double *out_us, jwkd_error *error)
+{
+    size_t done = 0;
+    double begin = now_sec(), end;
+    do {
+        for (size_t i = 0; i < 16; i++, done++)
+            TRY(step(pair, error));
+        end = now_sec();
+    } while (end - begin < seconds);
+    *out_us = (end - begin) / (double)done * 1e6;
+    return JWKD_OK;
+}
+
+static jwkd_status compare(
+    const struct bench *bench, const char *name, struct pair *pair, pair_step *with, pair_step *without, jwkd_error *error)
+{
+    const size_t rounds = bench->quick ? 3 : 41;
+    CLEANUP(samples_clear) struct samples ours = {0}, floor = {0}, ratios = {0};
+    if (!bench_wants(bench, name)) return JWKD_OK;
+    TRY(samples_new(rounds, &ours));
+    TRY(samples_new(rounds, &floor));
+    TRY(samples_new(rounds, &ratios));
+    for (size_t i = 0; i < rounds; i++) {
+        double a, b;
+        TRY(slice(pair, without, bench->quick ? 0.002 : 0.05, &b, error));
+        TRY(slice(pair, with, bench->quick ? 0.002 : 0.05, &a, error));
+        samples_add(&ours, a);
+        samples_add(&floor, b);
+        samples_add(&ratios, a / b);
+    }
+    const struct figure figure = {.bench = "lease",
+        .name = name,
+        .unit = "us",
+        .value = samples_quantile(&ours, 0.5),
+        .floor = samples_quantile(&floor, 0.5),
+        .ratio = samples_quantile(&ratios, 0.5)};
+    report_figure(bench, &figure);
+    return JWKD_OK;
+}
+
+static jwkd_status measure_pairs(const struct bench *bench, jwkd_client *client, jwkd_error *error)
+{
+    CLEANUP(jwkd_verifier_close_at) jwkd_verifier *followed = NULL;
+    CLEANUP(jwkd_verifier_close_at) jwkd_verifier *plain = NULL;
+    CLEANUP(block_free_at) char *token = NULL;
+    CLEANUP(block_free_at) char *jwks = NULL;
+    static const char environment[] = "pairs";
+    const jwkd_sign_item item = {.claims = {BENCH_BARE_CLAIMS, sizeof BENCH_BARE_CLAIMS - 1}};
+    double ignored;
+    TRY(make_environment(client, environment, "ES256", 0, error));
+    TRY(promote_once(client, environment, &ignored, error));
+    TRY(jwkd_sign(client, environment, &item, &token, error));
+    TRY(jwkd_get_jwks(client, environment, &jwks, error));
+    TRY(jwkd_verifier_open(client, environment, NULL, &followed, error));
+    TRY(jwkd_verifier_from_jwks((jwkd_bytes){jwks, strlen(jwks)}, &plain, error));
+    struct pair pair = {.environment = environment, .client = client, .followed = followed, .plain = plain, .token = token};
+    TRY(compare(bench, "sign-tracking", &pair, sign_tracked, sign_untracked, error));
+    return compare(bench, "verify-reread", &pair, verify_followed, verify_plain, error);
+}
+
+jwkd_status bench_lease(const struct bench *bench, jwkd_error *error)
+{
+    char requests[64], events[64];
+    unsigned port = free_ports();
+    CLEANUP(daemon_clear) struct daemon daemon = {.listen = requests, .listen_events = events};
+    CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
+    snprintf(requests, sizeof requests, "tcp://127.0.0.1:%u", port);
+    snprintf(events, sizeof events, "tcp://127.0.0.1:%u", port + 1);
+    allow_files();
+    TRY(daemon_start(&daemon, bench, RESERVE, error));
+    TRY(connect_to(&daemon, &client, error));
+    TRY(measure_pairs(bench, client, error));
+    TRY(measure_promotion(bench, &daemon, client, error));
+    TRY(measure_heartbeats(bench, &daemon, client, error));
+    return measure_fanout(bench, &daemon, client, error);
+}
