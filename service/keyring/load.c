@@ -122,7 +122,9 @@ static jwkd_status read_work(const struct store_row *row, struct pending **out)
     const Jwkd__Row__Work *work = (const Jwkd__Row__Work *)message;
     TRY(wire_unpack(&jwkd__v1__request__descriptor, wire_view(work->request), &inner, &message));
     const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
-    if (request->operation_case != JWKD__V1__REQUEST__OPERATION_GENERATE) return JWKD_CORRUPT;
+    if (request->operation_case != JWKD__V1__REQUEST__OPERATION_GENERATE &&
+        request->operation_case != JWKD__V1__REQUEST__OPERATION_ROTATE)
+        return JWKD_CORRUPT;
     uint8_t digest[OPERATION_DIGEST_SIZE];
     if (work->digest.len == sizeof digest) memcpy(digest, work->digest.data, sizeof digest);
     else TRY(operation_digest(request, digest)); /* of a version that did not keep it */
