@@ -69,8 +69,9 @@ static jwkd_status deactivate(struct partition *partition, uint64_t *out_revisio
     return JWKD_OK;
 }
 
-/* Nothing was valid in a look that began a lease after `since_ns`; `gone`: and nothing after it was refused once. */
-static jwkd_status check(struct partition *partition, const char *what, uint64_t since_ns, bool gone, jwkd_error *error)
+/* Nothing was valid in a look that began a lease after `since_ns`, healed or not, and nothing after it was once known to be
+ * deactivated. (One that starves may be refused for a moment before that.) */
+static jwkd_status check(struct partition *partition, const char *what, uint64_t since_ns, jwkd_error *error)
 {
     for (size_t i = 0; i < JUDGES; i++) {
         struct judge_tally tally;
@@ -88,8 +89,8 @@ static jwkd_status check(struct partition *partition, const char *what, uint64_t
                 (double)(tally.last_valid_ns - since_ns) / 1e6, LEASE_MS);
         else if (tally.valid_while_stale)
             snprintf(fault, room, "%s: VALID although stale", what);
-        else if (gone && tally.valid_again)
-            snprintf(fault, room, "%s: VALID after it was refused, deactivated meanwhile", what);
+        else if (tally.valid_again)
+            snprintf(fault, room, "%s: VALID after KEY_DEACTIVATED", what);
     }
     return JWKD_OK;
 }
@@ -142,7 +143,7 @@ static jwkd_status stop_once(struct partition *partition, jwkd_error *error)
     uint64_t cut_ns = clock_elapsed_ns();
     if (pthread_create(&thread, NULL, ask_to_deactivate, &asked) != 0) return JWKD_NO_MEMORY;
     pause_ms(LEASE_MS + MARGIN_MS);
-    jwkd_status status = check(partition, what, cut_ns, false, error);
+    jwkd_status status = check(partition, what, cut_ns, error);
     daemon_resume(&partition->daemon);
     pthread_join(thread, NULL);
     TRY(status);
@@ -165,10 +166,10 @@ static jwkd_status cut_once(struct partition *partition, jwkd_error *error)
     pause_ms((unsigned)rand_r(&partition->seed) % 300);
     TRY(deactivate(partition, &revision, error));
     pause_ms(LEASE_MS + MARGIN_MS);
-    TRY(check(partition, what, cut_ns, false, error));
+    TRY(check(partition, what, cut_ns, error));
     if (!link_set(&partition->link, true)) return fail(error, JWKD_INTERNAL, "the link cannot be healed");
     TRY(check_healed(partition, what, revision, error));
-    return check(partition, what, cut_ns, true, error);
+    return check(partition, what, cut_ns, error);
 }
 
 /* ---- late, and in another order */
@@ -185,11 +186,11 @@ static jwkd_status delay_once(struct partition *partition, struct proxy *events,
     TRY(deactivate(partition, &revision, error));
     uint64_t deactivated_ns = clock_elapsed_ns();
     pause_ms(LEASE_MS + MARGIN_MS);
-    TRY(check(partition, what, deactivated_ns, false, error));
+    TRY(check(partition, what, deactivated_ns, error));
     proxy_delay(events, 0);
     proxy_delay(requests, 0);
     TRY(check_healed(partition, what, revision, error));
-    return check(partition, what, deactivated_ns, false, error);
+    return check(partition, what, deactivated_ns, error);
 }
 
 /* Heartbeats that wait are let go at once after the lease: they are as old as they are. */
@@ -203,10 +204,10 @@ static jwkd_status hold_once(struct partition *partition, struct proxy *events, 
     pause_ms((unsigned)rand_r(&partition->seed) % 600); /* these heartbeats vouch for the key, if they are young enough */
     TRY(deactivate(partition, &revision, error));
     pause_ms(LEASE_MS + MARGIN_MS);
-    TRY(check(partition, what, cut_ns, false, error));
+    TRY(check(partition, what, cut_ns, error));
     proxy_hold(events, false);
     TRY(check_healed(partition, what, revision, error));
-    return check(partition, what, cut_ns, true, error);
+    return check(partition, what, cut_ns, error);
 }
 
 /* ---- all of it */

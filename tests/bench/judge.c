@@ -54,12 +54,12 @@ static void count_sample(struct judge_tally *tally, const struct judgement *made
     tally->samples++;
     tally->last_ns = made->begin_ns;
     if (made->verdict != JWKD_VERDICT_VALID) {
-        if (tally->first_refused_ns == 0) tally->first_refused_ns = made->begin_ns;
+        if (made->verdict == JWKD_VERDICT_KEY_DEACTIVATED && tally->deactivated_ns == 0) tally->deactivated_ns = made->begin_ns;
         return;
     }
     tally->valid++;
     tally->last_valid_ns = made->begin_ns;
-    if (tally->first_refused_ns != 0) tally->valid_again++;
+    if (tally->deactivated_ns != 0) tally->valid_again++;
     /* It could have become fresh and stale again only in a longer time. */
     if (made->before == JWKD_STALE && made->after == JWKD_STALE && end_ns - made->begin_ns < MOMENT_NS)
         tally->valid_while_stale++;
@@ -142,7 +142,7 @@ static void obey(struct sampler *sampler, const char *verb, const char *rest)
         struct judge_tally tally = sampler->tally;
         pthread_mutex_unlock(&sampler->lock);
         printf("%lu %lu %lu %lu %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %lu %lu %lu %d\n", tally.samples, tally.valid,
-            tally.valid_again, tally.valid_while_stale, tally.first_refused_ns, tally.last_valid_ns, tally.last_ns, tally.gap_ns,
+            tally.valid_again, tally.valid_while_stale, tally.deactivated_ns, tally.last_valid_ns, tally.last_ns, tally.gap_ns,
             tally.rushed, tally.not_fresh, tally.wrong, tally.wrong_verdict);
     }
     fflush(stdout);
@@ -332,7 +332,7 @@ jwkd_status judge_tally(struct judge *judge, struct judge_tally *out, jwkd_error
     struct judge_tally tally;
     TRY(ask(judge, "tally", "", 60000, answer, sizeof answer, error));
     if (sscanf(answer, "%lu %lu %lu %lu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %lu %lu %lu %d", &tally.samples, &tally.valid,
-            &tally.valid_again, &tally.valid_while_stale, &tally.first_refused_ns, &tally.last_valid_ns, &tally.last_ns,
+            &tally.valid_again, &tally.valid_while_stale, &tally.deactivated_ns, &tally.last_valid_ns, &tally.last_ns,
             &tally.gap_ns, &tally.rushed, &tally.not_fresh, &tally.wrong, &tally.wrong_verdict) != 12)
         return fail(error, JWKD_MALFORMED, "a verifier's process talks nonsense");
     *out = tally;

@@ -47,9 +47,9 @@ jwkd_status judge_sample(struct judge *judge, const char *token, jwkd_error *err
 struct judge_tally {
     /* of samples */
     unsigned long samples, valid;
-    unsigned long valid_again;       /* after one that was not */
+    unsigned long valid_again;       /* after one that was KEY_DEACTIVATED: that is final */
     unsigned long valid_while_stale; /* by its own word */
-    uint64_t first_refused_ns;       /* when the first began that was not valid; 0: none was */
+    uint64_t deactivated_ns;         /* when the first began that was KEY_DEACTIVATED; 0: none was */
     uint64_t last_valid_ns;          /* when the last began that was valid */
     uint64_t last_ns;                /* when the last of all began */
     uint64_t gap_ns;                 /* the longest time from one to the next: nothing happened within */

@@ -110,6 +110,24 @@ static void repetition__with_unknown_fields_outlives_a_restart(void **state)
     assert_int_not_equal(ring_status(ring, &request), JWKD_CONFLICT);
 }
 
+/* A rotation waits for its key as a generation does. */
+static void repetition__of_a_rotation_outlives_a_restart(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16];
+    char kid[LIMIT_KID + 1];
+    Jwkd__V1__RotateRequest rotation = JWKD__V1__ROTATE_REQUEST__INIT;
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_ROTATE);
+    rotation.environment = wire_text("shop");
+    rotation.algorithm = wire_text("RS256"); /* takes a while */
+    request.rotate = &rotation;
+    assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS);
+    ring_restart(ring);
+    assert_int_not_equal(ring_status(ring, &request), JWKD_CONFLICT);
+}
+
 /* Even when it could not be carried out any more: here the environment is gone. */
 static void repetition__of_an_import_gets_its_answer(void **state)
 {
@@ -143,6 +161,7 @@ int main(void)
         CASE(repetition__of_what_changed_nothing_gets_its_answer),
         CASE(repetition__with_unknown_fields_collects_its_key),
         CASE(repetition__with_unknown_fields_outlives_a_restart),
+        CASE(repetition__of_a_rotation_outlives_a_restart),
         CASE(repetition__of_an_import_gets_its_answer),
         CASE(answer__that_cannot_be_kept_is_not_given),
     };
