@@ -280,6 +280,16 @@ static void call_received(struct call *call)
         call_fail(call, status, "the service's answer is not an answer to the request");
 }
 
+/* What takes long and is done anew by each repetition is waited for: asking again would be more of the same to
+ * a service that has too much to do. */
+static bool may_be_repeated(const struct call *call)
+{
+    if (call->hello) return true;
+    Jwkd__V1__Request__OperationCase operation = call->order.request->operation_case;
+    return operation != JWKD__V1__REQUEST__OPERATION_SIGN && operation != JWKD__V1__REQUEST__OPERATION_SIGN_RAW &&
+           operation != JWKD__V1__REQUEST__OPERATION_VERIFY;
+}
+
 void call_step(void *argument)
 {
     struct call *call = argument;
@@ -295,8 +305,8 @@ void call_step(void *argument)
         call->phase = CALL_RECEIVING;
         call->pipe = client_pipe(call->client);
         nng_duration left_ms = time_left_ms(call, clock_elapsed_ns());
-        nng_duration patience_ms = call->hello ? HELLO_MS : PATIENCE_MS << call->silences;
-        if (left_ms > patience_ms) left_ms = patience_ms;
+        nng_duration patience_ms = (call->hello ? HELLO_MS : PATIENCE_MS) << call->silences;
+        if (may_be_repeated(call) && left_ms > patience_ms) left_ms = patience_ms;
         nng_aio_set_timeout(call->aio, left_ms > 0 ? left_ms : 1);
         nng_ctx_recv(call->context, call->aio);
         return;

@@ -105,15 +105,12 @@ jwkd_status plan_retire(const struct plan_view *view, const char *kid, struct pl
     return JWKD_OK;
 }
 
-/* The youngest that retires: only a replaced primary key or one that somebody let retire does. */
-static int find_retiring(const struct plan_view *view)
+/* The key that a rotation replaced by this one: it began to retire in the same revision. */
+static int find_replaced(const struct plan_view *view, uint64_t revision)
 {
-    int found = -1;
     for (size_t i = 0; i < view->count; i++)
-        if (view->keys[i].state == KEY_ACTIVE && view->keys[i].retiring &&
-            (found < 0 || view->keys[i].born > view->keys[found].born))
-            found = (int)i;
-    return found;
+        if (view->keys[i].state == KEY_ACTIVE && view->keys[i].retiring && view->keys[i].revision == revision) return (int)i;
+    return -1;
 }
 
 jwkd_status plan_abort_rotation(const struct plan_view *view, const char *new_kid, struct plan *out, jwkd_error *error)
@@ -122,10 +119,10 @@ jwkd_status plan_abort_rotation(const struct plan_view *view, const char *new_ki
     struct plan plan = {.count = 0};
     TRY(require_key(view, new_kid, &key, error));
     if (view->keys[key].state == KEY_PRIMARY) {
-        int old = find_retiring(view);
+        int old = find_replaced(view, view->keys[key].revision);
         if (old < 0)
             return fail(error, JWKD_FAILED_PRECONDITION,
-                "the rotation is done and the old key is gone: there is nothing to go back to");
+                "there is no rotation to go back on, or the old key is gone");
         add_step(&plan, KEY_DEMOTE, key);
         add_step(&plan, KEY_PROMOTE, old);
     } else if (view->keys[key].state != KEY_ACTIVE) {

@@ -9,6 +9,7 @@ struct plan_key {
     const char *kid;
     enum key_state state;
     uint64_t born;  /* the revision that published it: later ones are younger */
+    uint64_t revision; /* that changed it last */
     bool held;      /* not to be promoted by itself */
     bool retiring;  /* to be deactivated by itself */
     bool confirmed; /* every subscriber holds it: worth knowing when a successor is sought */
@@ -50,8 +51,8 @@ jwkd_status plan_promote(const struct plan_view *view, const char *kid, bool ret
     MUST_CHECK;
 /* An active key is to be deactivated by itself. */
 jwkd_status plan_retire(const struct plan_view *view, const char *kid, struct plan *out, jwkd_error *error) MUST_CHECK;
-/* A rotation is taken back: `new_kid` is held, and, where it is primary, the key that retires since was primary before
- * it and becomes so again. FAILED_PRECONDITION: there is none left. */
+/* A rotation is taken back: `new_kid` is held, and, where it is primary, the key that began to retire in the revision that made it
+ * so becomes primary again. FAILED_PRECONDITION: there is no such key, or none any more. */
 jwkd_status plan_abort_rotation(const struct plan_view *view, const char *new_kid, struct plan *out, jwkd_error *error) MUST_CHECK;
 /* A deactivated primary is succeeded by the youngest active key; one that is confirmed goes before one that is not, and held
  * or retiring ones come last. */

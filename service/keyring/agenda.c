@@ -7,6 +7,8 @@
 #include "keyring/changes.h"
 #include "keyring/promotion.h"
 
+enum { MOST_ROWS = 4096 }; /* in one round; the rest is due in the next */
+
 /* An environment of which something is expected. */
 struct agenda_entry {
     uint64_t environment_id;
@@ -71,6 +73,14 @@ static jwkd_status add_entry(struct keyring *keyring, size_t index, const struct
     return JWKD_OK;
 }
 
+/* An environment of this name that is gone is no longer expected anything of. */
+static void drop_namesakes(struct keyring *keyring, const char *name, uint64_t environment_id)
+{
+    for (size_t i = keyring->agenda_count; i-- > 0;)
+        if (keyring->agenda[i].environment_id != environment_id && strcmp(keyring->agenda[i].name, name) == 0)
+            remove_entry(keyring, i);
+}
+
 /* Keys that retire now know since when; those that no longer do forget it. */
 static bool note_retiring(const struct ring_environment *environment, struct moment now)
 {
@@ -124,6 +134,11 @@ static void count_waiting(struct keyring *keyring)
 void agenda_note(struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns)
 {
     struct moment now = {.elapsed_ns = now_ns, .wall_sec = clock_wall_sec()};
+    for (size_t i = 0; i < count; i++) {
+        const struct ring_environment *environment = touched[i].environment;
+        if (!environment || environment->revision == 1)
+            drop_namesakes(keyring, touched[i].name, environment ? environment->id : 0);
+    }
     for (size_t i = 0; i < count; i++)
         if (touched[i].environment && note(keyring, touched[i].environment, now) != JWKD_OK)
             keyring->options.on_trouble(keyring->options.context, JWKD_NO_MEMORY,
@@ -160,6 +175,7 @@ static const struct ring_environment *environment_of(const struct batch *batch, 
 static uint64_t retires_in_ns(const struct ring_environment *environment, const struct ring_key *key, struct moment now)
 {
     const struct key_usage *usage = key->usage;
+    if (usage->retires_from_ns == 0) return UINT64_MAX; /* nobody sees yet that it retires: it may be signing */
     struct moment from = {.elapsed_ns = usage->retires_from_ns, .wall_sec = usage->retires_from_wall};
     int64_t last_expiry = atomic_load(&usage->last_expiry);
     /* Nothing was signed: nothing to wait for. One second more, for exp is a second and the clock is between two. */
@@ -297,15 +313,21 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
     return JWKD_OK;
 }
 
-void agenda_run(struct batch *batch, struct moment now, bool *out_broken)
+void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *out_failed)
 {
     struct keyring *keyring = batch->keyring;
-    for (size_t i = 0; i < keyring->agenda_count && !*out_broken; i++) {
+    for (size_t i = 0; i < keyring->agenda_count && !*out_broken && batch->write_count < MOST_ROWS; i++) {
         struct agenda_entry *entry = &keyring->agenda[i];
         jwkd_status status = run_entry(batch, entry, now, out_broken);
-        if (status != JWKD_OK)
-            keyring->options.on_trouble(keyring->options.context, status, "what was due could not be done; it is tried again");
+        if (status == JWKD_OK) continue;
+        *out_failed = true;
+        keyring->options.on_trouble(keyring->options.context, status, "what was due could not be done; it is tried again");
     }
+}
+
+void agenda_key_made(struct keyring *keyring)
+{
+    for (size_t i = 0; i < keyring->agenda_count; i++) keyring->agenda[i].lacks = NULL;
 }
 
 void agenda_demand(struct keyring *keyring)

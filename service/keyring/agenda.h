@@ -22,12 +22,14 @@ void agenda_note(struct keyring *keyring, const struct snapshot_change *touched,
 jwkd_status agenda_load(struct keyring *keyring) MUST_CHECK;
 void agenda_clear(struct keyring *keyring);
 
-/* Carries out in the batch what is due; *out_broken: the batch must be given up. */
-void agenda_run(struct batch *batch, struct moment now, bool *out_broken);
+/* Carries out in the batch what is due; *out_broken: the batch must be given up; *out_failed: something has to be tried again. */
+void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *out_failed);
 /* When there will be something to do, as far as is known now. UINT64_MAX: nothing. */
 uint64_t agenda_next_ns(struct keyring *keyring, struct moment now);
 /* Whether anything that confirmations can bring forward is waiting; any thread. */
 bool agenda_awaits_confirmation(struct keyring *keyring);
+/* There are new keys in the reserve: rotations that lacked one are due again. */
+void agenda_key_made(struct keyring *keyring);
 /* The types of key that a due rotation lacks are demanded from the reserve. */
 void agenda_demand(struct keyring *keyring);
 

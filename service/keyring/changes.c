@@ -5,6 +5,8 @@
 #include "keyring/promotion.h"
 #include "keyring/rows.h"
 
+enum { IMPORTED_LIFETIME_SEC = 24 * 3600 }; /* of tokens that an imported key signed elsewhere, at least */
+
 /* From here on the batch is being written to: a failure spoils it. */
 #define SPOILS(broken) (*(broken) = true)
 
@@ -197,6 +199,15 @@ static jwkd_status answer_operation(struct edit *edit, struct bytes id, bool rot
     return JWKD_OK;
 }
 
+/* An imported key may have signed elsewhere, and nobody knows until when. */
+static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
+{
+    int64_t lifetime_sec = edit->after->settings.max_token_lifetime_sec;
+    if (lifetime_sec < IMPORTED_LIFETIME_SEC) lifetime_sec = IMPORTED_LIFETIME_SEC;
+    key_usage_raise(&key->usage->last_expiry, edit->batch->now + lifetime_sec);
+    return batch_raise(edit->batch, edit->after->owner, key, edit->batch->now + lifetime_sec);
+}
+
 /* Publishes a key whose sealed form and JWK are at hand. */
 static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct publication_terms *terms, struct bytes id,
     bool *broken, struct reply *reply, jwkd_error *error)
@@ -224,6 +235,7 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct
     int index = (int)environment->count - 1;
     TRY(edit_carry_out(edit, &plan, index, error));
     TRY(rows_put_tombstone(edit->batch, environment, key->jwk));
+    if (key->imported) TRY(cover_earlier_use(edit, key));
     if (!terms->hold) {
         TRY(operation_end(edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "a later key was generated or imported"));
         TRY(operation_begin(edit, id, terms->rotation, index, promote == PROMOTE_NOW, reason));

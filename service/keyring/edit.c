@@ -39,6 +39,7 @@ struct plan_view edit_view(const struct edit *edit, struct plan_key *keys)
         keys[i] = (struct plan_key){.kid = jwk_kid(environment->keys[i]->jwk),
             .state = ring_environment_state(environment, i),
             .born = environment->keys[i]->born,
+            .revision = environment->keys[i]->revision,
             .held = environment->keys[i]->held,
             .retiring = environment->keys[i]->retiring_since != 0,
             .confirmed = environment->keys[i]->state == KEY_ACTIVE && (int)i != environment->primary &&

@@ -85,6 +85,10 @@ jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *o
     char name[ROW_KEY_SIZE];
     operation_row_name(wire_view(operation->id), name);
     TRY(batch_put_message(batch, name, &operation->base, STORE_ANY));
+    if (operation->ended_at && operation->ended_at != operation->begun_at) { /* counted from its end */
+        answered_name(operation->begun_at, wire_view(operation->id), OPERATION_PRINCIPAL, name);
+        TRY(batch_erase(batch, name));
+    }
     answered_name(batch->now, wire_view(operation->id), OPERATION_PRINCIPAL, name); /* expires with the answers */
     return batch_put(batch, name, (struct bytes){0}, STORE_ANY);
 }

@@ -351,6 +351,7 @@ static void accept_keys(struct keyring *keyring, struct round *round, struct rea
         if (begin_round(round, keyring) != JWKD_OK) return;
         accept_made(round, made);
         finish_round(round);
+        agenda_key_made(keyring);
     }
     if (!keyring->pending) return;
     if (begin_round(round, keyring) != JWKD_OK) return;
@@ -380,8 +381,9 @@ static void run_agenda(struct keyring *keyring, struct round *round)
     if (keyring->agenda_failed_ns && now.elapsed_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC) return;
     if (agenda_next_ns(keyring, now) > now.elapsed_ns) return;
     if (begin_round(round, keyring) != JWKD_OK) return;
-    agenda_run(&round->batch, now, &round->spoiled);
-    keyring->agenda_failed_ns = finish_round(round) == JWKD_OK ? 0 : clock_elapsed_ns();
+    bool failed = false;
+    agenda_run(&round->batch, now, &round->spoiled, &failed);
+    keyring->agenda_failed_ns = finish_round(round) == JWKD_OK && !failed ? 0 : clock_elapsed_ns();
 }
 
 static void raise_ceilings(struct keyring *keyring, struct round *round, struct ceiling_wish *wishes)

@@ -892,15 +892,17 @@ void fake_down(struct fake *fake)
     pthread_cond_broadcast(&fake->changed);
     pthread_mutex_unlock(&fake->lock);
     if (!was_up) return;
+    /* What has arrived is taken first, and not answered: nng 1.5.2 can wait for ever when it closes a socket with a request that
+     * nobody has taken. */
+    nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
     /* Workers first: nng 1.5.2 panics when a context is used while its socket is being closed. */
     for (size_t i = 0; i < WORKERS; i++)
         nng_aio_stop(fake->workers[i].aio);
     for (size_t i = 0; i < WORKERS; i++) {
         pthread_join(fake->workers[i].thread, NULL);
         nng_aio_free(fake->workers[i].aio);
-        nng_ctx_close(fake->workers[i].context);
     }
-    nng_close(fake->rep);
+    nng_close(fake->rep); /* and the contexts with it */
     nng_close(fake->pub);
 }
 

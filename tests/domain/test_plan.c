@@ -75,9 +75,9 @@ static void abort_rotation__goes_back_to_the_old_key(void **state)
     (void)state;
     struct plan plan;
     const struct plan_key done[] = {
-        {.kid = "elder", .state = KEY_ACTIVE, .born = 1, .retiring = true},
-        {.kid = "old", .state = KEY_ACTIVE, .born = 2, .retiring = true},
-        {.kid = "new", .state = KEY_PRIMARY, .born = 3},
+        {.kid = "by hand", .state = KEY_ACTIVE, .born = 2, .retiring = true, .revision = 8},
+        {.kid = "old", .state = KEY_ACTIVE, .born = 1, .retiring = true, .revision = 9},
+        {.kid = "new", .state = KEY_PRIMARY, .born = 3, .revision = 9},
     };
     const struct plan_view view = {.mode = MODE_OVERLAP, .keys = done, .count = 3};
     assert_int_equal(plan_abort_rotation(&view, "new", &plan, NULL), JWKD_OK);
@@ -87,6 +87,9 @@ static void abort_rotation__goes_back_to_the_old_key(void **state)
     assert_step(plan, 2, KEY_HOLD, 2);
     const struct plan_view alone = {.mode = MODE_OVERLAP, .keys = done + 2, .count = 1};
     assert_int_equal(plan_abort_rotation(&alone, "new", &plan, NULL), JWKD_FAILED_PRECONDITION);
+    const struct plan_key by_hand[] = {done[0], done[2]};
+    const struct plan_view no_rotation = {.mode = MODE_OVERLAP, .keys = by_hand, .count = 2};
+    assert_int_equal(plan_abort_rotation(&no_rotation, "new", &plan, NULL), JWKD_FAILED_PRECONDITION);
     assert_int_equal(plan_abort_rotation(&OVERLAP, "younger", &plan, NULL), JWKD_OK); /* not promoted yet */
     assert_int_equal(plan.count, 1);
     assert_step(plan, 0, KEY_HOLD, 3);
