@@ -481,9 +481,9 @@ static void *write_changes(void *argument)
     do {
         accept_keys(keyring, round, work.made);
         raise_ceilings(keyring, round, work.wishes);
-        demand_keys(keyring);
         watch_clocks(keyring);
         run_agenda(keyring, round);
+        demand_keys(keyring); /* what the agenda lacks, too */
         bool more = expire(keyring, round);
         if (!wait_for_work(keyring, more ? 0 : next_look_ns(keyring), &work)) break;
         while (work.commands) work.commands = run_commands(keyring, round, work.commands);

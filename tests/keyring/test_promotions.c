@@ -220,6 +220,57 @@ static void retirement__ends_at_once_where_nothing_was_signed(void **state)
     AWAIT(ring_key_state(ring, "shop", idle.kid) == JWKD__V1__KEY_STATE__DEACTIVATED);
 }
 
+static uint64_t key_revision(struct ring *ring, const char *name, const char *kid)
+{
+    uint8_t id[16];
+    Jwkd__V1__GetKeyRequest get = JWKD__V1__GET_KEY_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GET_KEY);
+    get.environment = wire_text(name);
+    get.kid = wire_text(kid);
+    request.get_key = &get;
+    struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    assert_int_equal(keyring_get_key(ring->keyring, &request, &reply, &error), JWKD_OK);
+    uint64_t revision = reply.message.key->key->revision;
+    reply_clear(&reply);
+    return revision;
+}
+
+/* While the commit that replaces it is under way, a key still signs. */
+static void retirement__never_ends_in_the_revision_that_begins_it(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    struct made first = make(ring, "shop", false, false);
+    struct follower follower = follow(ring, "shop");
+    struct made second = make(ring, "shop", true, false);
+    confirm(ring, &follower, second.revision);
+    AWAIT(ring_key_state(ring, "shop", first.kid) == JWKD__V1__KEY_STATE__DEACTIVATED);
+    assert_true(key_revision(ring, "shop", first.kid) > key_revision(ring, "shop", second.kid));
+}
+
+/* The reserve is empty each time: the key has to be made first. */
+static void rotation__by_schedule_waits_for_its_key(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16];
+    char fields[] = "rotate_every_sec", *names[] = {fields};
+    ring_create(ring, "shop");
+    struct made first = make(ring, "shop", false, false);
+    Jwkd__V1__Environment settings = JWKD__V1__ENVIRONMENT__INIT;
+    Jwkd__V1__UpdateEnvironmentRequest update = JWKD__V1__UPDATE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT);
+    settings.name = wire_text("shop");
+    settings.rotate_every_sec = 1;
+    update.environment = &settings;
+    update.fields = names;
+    update.n_fields = 1;
+    request.update_environment = &update;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    AWAIT(!ring_is_primary(ring, "shop", first.kid));
+}
+
 /* The store knows how long leases of the run before may last. */
 static void lease__of_the_run_before_is_remembered(void **state)
 {
@@ -258,6 +309,8 @@ int main(void)
         CASE(promotion__is_cancelled_by_what_is_decided_later),
         CASE(rotation__lets_the_old_key_retire),
         CASE(retirement__ends_at_once_where_nothing_was_signed),
+        CASE(retirement__never_ends_in_the_revision_that_begins_it),
+        CASE(rotation__by_schedule_waits_for_its_key),
         CASE(lease__of_the_run_before_is_remembered),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
