@@ -7,8 +7,8 @@ enum {
     DRIFT_PARTS = 1000, /* of a thousandth: 1000 ppm between the two clocks */
     FIRST_BACKOFF_MS = 50,
     LONGEST_BACKOFF_MS = 2000,
-    CONFIRM_SPREAD_MS = 4, /* many subscribers hear of a change at the same instant */
-    RENEW_SPREAD = 8, /* and register at the same, after a restart: an eighth of the time between renewals */
+    LONGEST_SPREAD_MS = 2000,
+    RENEW_SPREAD = 8, /* many register at the same instant, after a restart: an eighth of the time between renewals */
 };
 
 /* ---- the registration */
@@ -138,10 +138,18 @@ void lease_slow_down(struct lease *lease, struct lease_pace *pace, uint64_t now_
     pace->at_ns = now_ns + pace->backoff_ms * NS_PER_MS + spread(lease, pace->backoff_ms * NS_PER_MS / 2);
 }
 
+/* Many subscribers hear of a change at the same instant. The first quarter of the time is left to the event itself: where they share
+ * processors, early confirmations would hold up those who have yet to hear. */
 void lease_want_confirm(struct lease *lease, uint64_t now_ns)
 {
-    if (!lease->confirm) lease->confirm_at_ns = now_ns + spread(lease, CONFIRM_SPREAD_MS * NS_PER_MS);
+    uint64_t most_ns = lease->spread_ms * NS_PER_MS, least_ns = most_ns / 4;
+    if (!lease->confirm) lease->confirm_at_ns = now_ns + least_ns + spread(lease, most_ns - least_ns);
     lease->confirm = true;
+}
+
+static void take_spread(struct lease *lease, uint32_t spread_ms)
+{
+    lease->spread_ms = spread_ms < LONGEST_SPREAD_MS ? spread_ms : (uint32_t)LONGEST_SPREAD_MS;
 }
 
 /* ---- the clocks */
@@ -341,6 +349,7 @@ jwkd_status lease_welcomed(struct lease *lease, const Jwkd__V1__HelloReply *hell
     lease->lease_ms = hello->lease_ms;
     lease->renew_ms = hello->renew_ms;
     lease->registered_ms = hello->registered_ms;
+    take_spread(lease, hello->spread_ms);
     if (!goes_on) begin_registration(lease);
     if (afresh) lease->beaten = false; /* who was not believed is given another hearing */
     if (hello->service_revision > lease->service_revision) lease->service_revision = hello->service_revision;
@@ -350,10 +359,11 @@ jwkd_status lease_welcomed(struct lease *lease, const Jwkd__V1__HelloReply *hell
     return JWKD_OK;
 }
 
-void lease_renewed(struct lease *lease, uint64_t service_ns, uint64_t sent_ns, uint64_t now_ns)
+void lease_renewed(struct lease *lease, const Jwkd__V1__RenewReply *renewed, uint64_t sent_ns, uint64_t now_ns)
 {
     if (lease->state == LEASE_IN_ASKING) {
-        measure(lease, service_ns, sent_ns, false);
+        measure(lease, renewed->clock_ns, sent_ns, false);
+        take_spread(lease, renewed->spread_ms);
         renew(lease, sent_ns);
     }
     end(lease, LEASE_ANSWERED, now_ns);

@@ -75,6 +75,7 @@ struct lease {
     uint8_t boot_id[16], instance_id[16];
     bool has_instance;
     uint32_t lease_ms, renew_ms, registered_ms;
+    uint32_t spread_ms;    /* of confirmations: the service has many subscribers */
     uint32_t told_wish_ms; /* what the service was told of the parts, if anything */
     bool told, told_serves_stale;
     uint64_t renewed_ns; /* when the last answered hello or renewal was sent */
@@ -115,7 +116,7 @@ bool lease_serves_stale(const struct lease *lease);
 /* How the request in flight ended; `sent_ns` is at or before the instant at which it left. */
 jwkd_status lease_welcomed(struct lease *lease, const Jwkd__V1__HelloReply *hello, uint64_t sent_ns,
     uint64_t now_ns, jwkd_error *error) MUST_CHECK; /* MALFORMED, UNSUPPORTED: it is in flight still */
-void lease_renewed(struct lease *lease, uint64_t service_ns, uint64_t sent_ns, uint64_t now_ns);
+void lease_renewed(struct lease *lease, const Jwkd__V1__RenewReply *renewed, uint64_t sent_ns, uint64_t now_ns);
 void lease_taken(struct lease *lease, uint64_t now_ns);   /* after lease_hold() of each part that it is for */
 void lease_failed(struct lease *lease, uint64_t now_ns);  /* no answer, or none that helps */
 void lease_refused(struct lease *lease, uint64_t now_ns); /* the service does not know the registration */

@@ -151,7 +151,7 @@ static void do_renew(struct follow *follow)
     jwkd_status status = ask_renewal(follow, &reply);
     uint64_t now_ns = clock_elapsed_ns();
     if (status == JWKD_OK)
-        lease_renewed(&follow->lease, reply->message->renewed->clock_ns, reply->sent_ns, now_ns);
+        lease_renewed(&follow->lease, reply->message->renewed, reply->sent_ns, now_ns);
     else if (status == JWKD_NOT_FOUND)
         lease_refused(&follow->lease, now_ns);
     else

@@ -47,6 +47,15 @@ void registry_set_leases(struct registry *registry, uint32_t earlier_ms, uint32_
     registry->options.max_lease_ms = granted_ms;
 }
 
+uint32_t registry_spread_ms(struct registry *registry)
+{
+    enum { A_MS = 5, LONGEST_MS = 1000 };
+    pthread_mutex_lock(&registry->lock);
+    size_t spread_ms = registry->subscriber_count / A_MS;
+    pthread_mutex_unlock(&registry->lock);
+    return spread_ms < LONGEST_MS ? (uint32_t)spread_ms : LONGEST_MS;
+}
+
 /* A lease and 1000 ppm of drift. */
 static uint64_t horizon_ns(uint32_t lease_ms)
 {

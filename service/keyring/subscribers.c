@@ -37,6 +37,7 @@ jwkd_status keyring_renew(
         renewal->sequence, held, count, clock_elapsed_ns(), error));
     *answer = (Jwkd__V1__RenewReply)JWKD__V1__RENEW_REPLY__INIT;
     answer->clock_ns = clock_elapsed_ns();
+    answer->spread_ms = registry_spread_ms(keyring->options.registry);
     reply->message.result_case = JWKD__V1__REPLY__RESULT_RENEWED;
     reply->message.renewed = answer;
     return JWKD_OK;

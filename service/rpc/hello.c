@@ -42,6 +42,7 @@ static jwkd_status enlist(const struct rpc_options *options, const Jwkd__V1__Hel
     hello->instance_id = wire_bytes(bytes_of(id, REGISTRY_ID));
     hello->renew_ms = REGISTRY_RENEW_MS;
     hello->registered_ms = REGISTRY_REGISTERED_MS;
+    hello->spread_ms = registry_spread_ms(options->registry);
     return JWKD_OK;
 }
 

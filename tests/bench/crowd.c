@@ -16,9 +16,7 @@ static void on_event(void *context, const jwkd_event *event)
 {
     struct member *member = context;
     struct crowd *crowd = member->crowd;
-    pthread_mutex_lock(&crowd->lock);
     const char *token = event->kind == JWKD_EVENT_KEY_DEACTIVATED ? crowd->token : NULL;
-    pthread_mutex_unlock(&crowd->lock);
     bool refused = token && refuses(member, token);
     double now = now_sec();
     pthread_mutex_lock(&crowd->lock);

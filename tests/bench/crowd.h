@@ -17,9 +17,9 @@ struct member {
 /* What is waited for is counted as it comes, and the one who waits is woken once: a wake a member would be
  * measured as well. */
 struct crowd {
-    pthread_mutex_t lock; /* guards the next five, and every member's revision */
+    _Atomic(const char *) token; /* the one to be refused; NULL: members are to reach `revision` */
+    pthread_mutex_t lock; /* guards the next four, and every member's revision */
     pthread_cond_t complete;
-    const char *token; /* the one to be refused; NULL: members are to reach `revision` */
     uint64_t revision;
     size_t arrived; /* members that refused the token, or reached the revision */
     double last;    /* when the last of them did */

@@ -3,6 +3,7 @@
  * own. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench/bare.h"
 #include "bench/crowd.h"
@@ -26,6 +27,21 @@ static void targets_free(struct target *targets)
 }
 DEFINE_CLEANUP(struct target *, targets_free)
 
+/* The confirmations of one change are not to run into what is measured next. */
+static jwkd_status await_confirmed(jwkd_client *client, const char *environment, uint64_t revision, jwkd_error *error)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    double begin = now_sec();
+    for (bool all = false; !all; nanosleep(&pause, NULL)) {
+        CLEANUP(block_free_at) jwkd_subscriber_list *list = NULL;
+        TRY(jwkd_get_subscribers(client, environment, &list, error));
+        all = true;
+        for (size_t i = 0; i < list->count; i++) all = all && list->subscribers[i].revision >= revision;
+        if (now_sec() - begin > 60) return fail(error, JWKD_TIMED_OUT, "a subscriber did not confirm within a minute");
+    }
+    return JWKD_OK;
+}
+
 /* Keys come, sign, are known to all, and the service has nothing else left to do. */
 static jwkd_status make_targets(jwkd_client *client, struct crowd *crowd, double patience_sec,
     struct target **out, jwkd_error *error)
@@ -45,6 +61,7 @@ static jwkd_status make_targets(jwkd_client *client, struct crowd *crowd, double
     TRY(crowd_await(crowd, error));
     uint32_t ready;
     TRY(await_reserve(client, "P-256", patience_sec, &ready, error));
+    TRY(await_confirmed(client, crowd->environment, stays->revision, error));
     *out = TAKE(targets);
     return JWKD_OK;
 }
@@ -61,7 +78,7 @@ static jwkd_status deactivate(jwkd_client *client, struct crowd *crowd, const st
     TRY(jwkd_deactivate(client, crowd->environment, target->made->key.kid, false, &gone, error));
     TRY(crowd_await(crowd, error));
     *out_sec = crowd->last - begin;
-    return JWKD_OK;
+    return await_confirmed(client, crowd->environment, gone->revision, error);
 }
 
 jwkd_status fanout_measure(const struct bench *bench, jwkd_client *client, const struct fanout *fanout, struct figure *figure,

@@ -530,6 +530,7 @@ static void receive_welcome(struct world *world, size_t client, const struct wor
     hello.lease_ms = world->max_lease_ms;
     hello.renew_ms = RENEW_MS;
     hello.registered_ms = REGISTERED_MS;
+    hello.spread_ms = WORLD_SPREAD_MS;
     if (lease_welcomed(&c->lease, &hello, call->sent_ns, world_client_ns(world, client), NULL) != JWKD_OK)
         complain(world, "a hello was not understood");
 }
@@ -548,6 +549,14 @@ static void receive_snapshot(struct world *world, size_t client, const struct wo
     lease_taken(&c->lease, now_ns);
 }
 
+static void receive_renewal(struct world *world, size_t client, const struct world_call *call)
+{
+    Jwkd__V1__RenewReply renewed = JWKD__V1__RENEW_REPLY__INIT;
+    renewed.clock_ns = call->clock_ns;
+    renewed.spread_ms = WORLD_SPREAD_MS;
+    lease_renewed(&world->clients[client].lease, &renewed, call->sent_ns, world_client_ns(world, client));
+}
+
 void world_receive(struct world *world, size_t client)
 {
     struct world_client *c = &world->clients[client];
@@ -562,7 +571,7 @@ void world_receive(struct world *world, size_t client)
     else if (call.task == LEASE_TAKE)
         receive_snapshot(world, client, &call);
     else
-        lease_renewed(&c->lease, call.clock_ns, call.sent_ns, now_ns);
+        receive_renewal(world, client, &call);
     settle_step(world);
 }
 
