@@ -48,6 +48,12 @@ struct engine_ops {
     /* May. Without it the store is always STORE_READ_WRITE. Never blocks. */
     enum store_condition (*condition)(const void *engine);
 
+    /* May. A commit has come to this revision of the store, durably. Called as apply is; never fails. */
+    void (*came_to)(void *engine, uint64_t revision);
+
+    /* May. Whether what was opened is not what was last committed here, but was put back from a backup. */
+    bool (*went_back)(const void *engine);
+
     /* Must. Releases everything. */
     void (*close)(void *engine);
 };

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "store/lmdb_pages.h"
+#include "store/witness.h"
 
 #define DATA_FILE LMDB_DATA_FILE
 #define LOCK_TABLE_FILE "lock.mdb"
@@ -38,10 +39,12 @@ struct lmdb {
     MDB_env *env;          /* NULL: could not be opened anew */
     MDB_dbi rows;
     _Atomic enum store_condition condition;
+    bool went_back; /* as found at opening */
     /* The rest is the committing thread's. */
     bool writable;
     bool ballast_missing;
     uint64_t reopened_ns, ballast_ns; /* last tried */
+    int witness;                      /* -1: not open yet */
 };
 
 DEFINE_CLEANUP(MDB_txn *, mdb_txn_abort)
@@ -353,6 +356,18 @@ static enum store_condition lmdb_condition(const void *engine)
     return lmdb->condition;
 }
 
+static void lmdb_came_to(void *engine, uint64_t revision)
+{
+    struct lmdb *lmdb = engine;
+    witness_note(lmdb->directory.fd, &lmdb->witness, revision);
+}
+
+static bool lmdb_went_back(const void *engine)
+{
+    const struct lmdb *lmdb = engine;
+    return lmdb->went_back;
+}
+
 /* ---- making, opening and closing ---- */
 
 static int write_first(const char *path, size_t map_size, const struct engine_change *first, size_t count)
@@ -413,8 +428,9 @@ jwkd_status lmdb_open_to_read(struct lmdb *lmdb, bool shared, jwkd_error *error)
     return rc == 0 ? JWKD_OK : fail_to_open(lmdb, rc, error);
 }
 
-jwkd_status lmdb_open(struct lmdb *lmdb, jwkd_error *error)
+jwkd_status lmdb_open(struct lmdb *lmdb, uint64_t revision, jwkd_error *error)
 {
+    lmdb->went_back = !witness_agrees(lmdb->directory.fd, revision);
     int rc = lmdb->directory.lock >= 0 && can_write(lmdb) ? open_to_write(lmdb) : EROFS;
     if (rc == 0) {
         lmdb->condition = STORE_READ_WRITE;
@@ -438,6 +454,7 @@ jwkd_status lmdb_new(struct directory *directory, size_t map_size, size_t ballas
     lmdb->map_size = map_size ? map_size : MAP_SIZE_DEFAULT;
     lmdb->ballast_size = ballast_size ? ballast_size : BALLAST_SIZE_DEFAULT;
     lmdb->directory = *directory;
+    lmdb->witness = -1;
     *directory = (struct directory){0};
     *out = lmdb;
     return JWKD_OK;
@@ -454,6 +471,7 @@ void lmdb_close(void *engine)
     if (!lmdb) return;
     mdb_env_close(lmdb->env);
     pthread_rwlock_destroy(&lmdb->gate);
+    if (lmdb->witness >= 0) close(lmdb->witness);
     directory_close(&lmdb->directory);
     free(lmdb);
 }
@@ -464,5 +482,7 @@ const struct engine_ops LMDB_OPS = {
     .list = lmdb_list,
     .apply = lmdb_apply,
     .condition = lmdb_condition,
+    .came_to = lmdb_came_to,
+    .went_back = lmdb_went_back,
     .close = lmdb_close,
 };

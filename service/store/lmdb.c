@@ -174,7 +174,7 @@ jwkd_status store_lmdb_open(const struct store_lmdb_options *options, struct sto
     if (locked == JWKD_FAILED_PRECONDITION) return locked;
     struct check_report report = {0};
     TRY(find_store(lmdb, options, locked, &report, error));
-    TRY(lmdb_open(lmdb, error));
+    TRY(lmdb_open(lmdb, report.revision, error));
     jwkd_status status = store_over(&LMDB_OPS, TAKE(lmdb), options->mac_key, report.store_id, out);
     return status == JWKD_OK
                ? status

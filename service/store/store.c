@@ -55,6 +55,11 @@ struct bytes store_id(const struct store *store)
     return bytes_of(store->id, sizeof store->id);
 }
 
+bool store_went_back(const struct store *store)
+{
+    return store->ops->went_back && store->ops->went_back(store->engine);
+}
+
 static bool is_key(struct bytes key)
 {
     return key.size >= 1 && key.size <= LIMIT_STORE_KEY && key.data[0] != 0;
@@ -244,6 +249,7 @@ jwkd_status store_commit(struct store *store, const struct store_write *writes, 
     TRY(plan_writes(&plan, writes, count, error));
     pthread_mutex_lock(&store->committing);
     jwkd_status status = commit(&plan, count, urgent, error);
+    if (status == JWKD_OK && store->ops->came_to) store->ops->came_to(store->engine, plan.state.revision);
     pthread_mutex_unlock(&store->committing);
     if (status == JWKD_OK && out_revision) *out_revision = plan.state.revision;
     return status;

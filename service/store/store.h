@@ -59,6 +59,10 @@ enum store_condition store_condition(const struct store *store);
 /* The database's identity, minted when it was made: STORE_ID_SIZE bytes. */
 struct bytes store_id(const struct store *store);
 
+/* Whether what was opened may not be what was last committed here: it was put back from a backup, or copied. Stays as it was at
+ * opening; the next opening asks afresh once something was committed. */
+bool store_went_back(const struct store *store);
+
 /* NULL is fine. */
 void store_close(struct store *store);
 

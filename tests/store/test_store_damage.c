@@ -278,7 +278,7 @@ static struct lmdb *open_engine(void)
     assert_int_equal(directory_open(scratch.directory, false, &directory, NULL), JWKD_OK);
     assert_int_equal(directory_lock(&directory, NULL), JWKD_OK);
     assert_int_equal(lmdb_new(&directory, 0, 0, &lmdb), JWKD_OK);
-    assert_int_equal(lmdb_open(lmdb, NULL), JWKD_OK);
+    assert_int_equal(lmdb_open(lmdb, 0, NULL), JWKD_OK);
     return lmdb;
 }
 
@@ -342,7 +342,7 @@ static void damage__a_row_that_went_back_shows(void **state)
     assert_int_equal(directory_open(scratch.directory, false, &directory, NULL), JWKD_OK);
     assert_int_equal(directory_lock(&directory, NULL), JWKD_OK);
     assert_int_equal(lmdb_new(&directory, 0, 0, &lmdb), JWKD_OK);
-    assert_int_equal(lmdb_open(lmdb, NULL), JWKD_OK);
+    assert_int_equal(lmdb_open(lmdb, 0, NULL), JWKD_OK);
     change_behind_the_store(lmdb, bytes_of_text(key), buffer_bytes(&record));
     expect_corrupt();
 }
