@@ -81,19 +81,14 @@ static void drop_namesakes(struct keyring *keyring, const char *name, uint64_t e
             remove_entry(keyring, i);
 }
 
-/* Keys that retire now know since when; those that no longer do forget it. */
-static bool note_retiring(const struct ring_environment *environment, struct moment now)
+/* Everybody sees now which keys retire. */
+static bool note_retiring(const struct ring_environment *environment)
 {
     bool any = false;
     for (size_t i = 0; i < environment->count; i++) {
         struct key_usage *usage = environment->keys[i]->usage;
-        bool retires = environment->keys[i]->retiring_since != 0;
-        if (!retires) usage->retires_from_ns = 0;
-        else if (usage->retires_from_ns == 0) {
-            usage->retires_from_ns = now.elapsed_ns;
-            usage->retires_from_wall = now.wall_sec;
-        }
-        any |= retires;
+        usage->retires = environment->keys[i]->retiring_since != 0;
+        any |= usage->retires;
     }
     return any;
 }
@@ -101,7 +96,7 @@ static bool note_retiring(const struct ring_environment *environment, struct mom
 static jwkd_status note(struct keyring *keyring, const struct ring_environment *environment, struct moment now)
 {
     const struct ring_promotion *promotion = &environment->promotion;
-    bool expected = note_retiring(environment, now) || promotion->waiting || environment->rotate_at;
+    bool expected = note_retiring(environment) || promotion->waiting || environment->rotate_at;
     size_t index = place(keyring, environment->id);
     bool known = index < keyring->agenda_count && keyring->agenda[index].environment_id == environment->id;
     if (!expected) {
@@ -172,14 +167,20 @@ static const struct ring_environment *environment_of(const struct batch *batch, 
     return environment && environment->id == entry->environment_id ? environment : NULL;
 }
 
-static uint64_t retires_in_ns(const struct ring_environment *environment, const struct ring_key *key, struct moment now)
+/* The last token has expired by the wall clock, and has lived as long as it was given when it was made. */
+static uint64_t retires_in_ns(const struct keyring *keyring, const struct ring_environment *environment,
+    const struct ring_key *key, struct moment now)
 {
-    const struct key_usage *usage = key->usage;
-    if (usage->retires_from_ns == 0) return UINT64_MAX; /* nobody sees yet that it retires: it may be signing */
-    struct moment from = {.elapsed_ns = usage->retires_from_ns, .wall_sec = usage->retires_from_wall};
-    int64_t last_expiry = atomic_load(&usage->last_expiry);
-    /* Nothing was signed: nothing to wait for. One second more, for exp is a second and the clock is between two. */
-    return last_expiry == 0 ? 0 : left_ns(last_expiry + environment->settings.leeway_sec + 1, from, now);
+    if (!key->usage->retires) return UINT64_MAX; /* nobody sees yet that it retires: it may be signing */
+    struct reach last = reach_read(&key->usage->last);
+    if (last.expiry == 0) return 0; /* nothing was signed: nothing to wait for */
+    last = reach_further(last, environment->settings.leeway_sec);
+    /* One second more, for exp is a second and the clock is between two. */
+    int64_t by_wall = last.expiry + 1 - now.wall_sec;
+    uint64_t wall_ns = by_wall > 0 ? (uint64_t)by_wall * NS_PER_SEC : 0;
+    uint64_t until_ns = (uint64_t)last.age * NS_PER_SEC, present_ns = now.elapsed_ns + keyring->age_ahead_ns;
+    uint64_t age_ns = until_ns > present_ns ? until_ns - present_ns : 0;
+    return wall_ns > age_ns ? wall_ns : age_ns;
 }
 
 static uint64_t promoted_in_ns(struct keyring *keyring, const struct ring_environment *environment,
@@ -197,7 +198,7 @@ static uint64_t entry_in_ns(struct keyring *keyring, const struct ring_environme
     if (environment->promotion.waiting) least = promoted_in_ns(keyring, environment, entry, now);
     for (size_t i = 0; i < environment->count; i++) {
         if (!environment->keys[i]->retiring_since) continue;
-        uint64_t in_ns = retires_in_ns(environment, environment->keys[i], now);
+        uint64_t in_ns = retires_in_ns(keyring, environment, environment->keys[i], now);
         if (in_ns < least) least = in_ns;
     }
     if (entry->rotate_at && !entry->lacks) {
@@ -304,7 +305,7 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
         environment = environment_of(batch, entry);
     }
     for (size_t i = 0; environment && i < environment->count; i++) {
-        if (!environment->keys[i]->retiring_since || retires_in_ns(environment, environment->keys[i], now) != 0) continue;
+        if (!environment->keys[i]->retiring_since || retires_in_ns(keyring, environment, environment->keys[i], now) != 0) continue;
         TRY(deactivate(batch, entry->name, jwk_kid(environment->keys[i]->jwk), broken));
         environment = environment_of(batch, entry);
     }

@@ -11,13 +11,13 @@ struct ceiling_wish {
     struct ceiling_wish *next;
     char environment[LIMIT_ENVIRONMENT_NAME + 1], owner[17];
     struct ring_key *key;      /* a reference */
-    int64_t at;
+    struct reach at;
 };
 
-/* Before a token of this expiry is made: waits, where the disk must be asked first, which is so after a pause only; otherwise higher
+/* Before a token of this reach is made: waits, where the disk must be asked first, which is so after a pause only; otherwise higher
  * ceilings are asked for ahead of need. UNAVAILABLE: it cannot be written. Any thread but the writer's. */
 jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key,
-    int64_t expires_at, jwkd_error *error) MUST_CHECK;
+    struct reach reach, jwkd_error *error) MUST_CHECK;
 
 /* The writer: puts the wishes into the batch; once it is committed or not, ceiling_settle() wakes who waits and frees them. */
 jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes) MUST_CHECK;

@@ -5,8 +5,6 @@
 #include "keyring/promotion.h"
 #include "keyring/rows.h"
 
-enum { IMPORTED_LIFETIME_SEC = 24 * 3600 }; /* of tokens that an imported key signed elsewhere, at least */
-
 /* From here on the batch is being written to: a failure spoils it. */
 #define SPOILS(broken) (*(broken) = true)
 
@@ -202,10 +200,9 @@ static jwkd_status answer_operation(struct edit *edit, struct bytes id, bool rot
 /* An imported key may have signed elsewhere, and nobody knows until when. */
 static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
 {
-    int64_t lifetime_sec = edit->after->settings.max_token_lifetime_sec;
-    if (lifetime_sec < IMPORTED_LIFETIME_SEC) lifetime_sec = IMPORTED_LIFETIME_SEC;
-    key_usage_raise(&key->usage->last_expiry, edit->batch->now + lifetime_sec);
-    return batch_raise(edit->batch, edit->after->owner, key, edit->batch->now + lifetime_sec);
+    struct reach reach = batch_reach(edit->batch, ring_key_longest_lifetime(edit->after, key));
+    reach_raise(&key->usage->last, reach);
+    return batch_raise(edit->batch, edit->after->owner, key, reach);
 }
 
 /* Publishes a key whose sealed form and JWK are at hand. */

@@ -20,6 +20,7 @@ struct keyring {
     struct publisher *publisher;
     uint8_t epoch[16];
     uint64_t started_ns;
+    uint64_t age_ahead_ns;         /* of the running-time clock: the store's age (age.h) */
     void (*read_traffic)(void *context, struct keyring_traffic *out);
     void *traffic_context;
 

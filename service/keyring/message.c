@@ -144,7 +144,7 @@ void message_key(const struct ring_environment *environment, size_t index, bool 
 
 void message_usage(const struct ring_key *key, Jwkd__V1__Key *out)
 {
-    out->last_expiry = atomic_load(&key->usage->last_expiry);
+    out->last_expiry = atomic_load(&key->usage->last.expiry);
     out->last_used_at = atomic_load(&key->usage->last_used_at);
     out->tokens_signed = atomic_load(&key->usage->tokens);
 }

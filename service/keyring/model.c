@@ -105,12 +105,21 @@ jwkd_status ring_environment_copy(const struct ring_environment *environment, st
     return JWKD_OK;
 }
 
+enum { ELSEWHERE_SEC = 24 * 3600 }; /* nobody knows for how long a key signed before it was imported */
+
+int64_t ring_key_longest_lifetime(const struct ring_environment *environment, const struct ring_key *key)
+{
+    int64_t longest = environment->largest_lifetime_sec; /* 0 in older rows */
+    if (longest < environment->settings.max_token_lifetime_sec) longest = environment->settings.max_token_lifetime_sec;
+    return key->imported && longest < ELSEWHERE_SEC ? (int64_t)ELSEWHERE_SEC : longest;
+}
+
 bool ring_key_worth_naming(const struct ring_environment *environment, const struct ring_key *key, int64_t now)
 {
     /* No token outlives the largest lifetime that was ever allowed here; but a key may have signed elsewhere before it was
      * imported, so a day is always granted. */
     int64_t lifetime = environment->largest_lifetime_sec;
-    if (lifetime < 24 * 3600) lifetime = 24 * 3600;
+    if (lifetime < ELSEWHERE_SEC) lifetime = ELSEWHERE_SEC;
     return !key_state_live(key->state) && key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
 }
 

@@ -84,6 +84,8 @@ int ring_environment_find(const struct ring_environment *environment, const char
 enum key_state ring_environment_state(const struct ring_environment *environment, size_t index);
 const char *ring_environment_primary_kid(const struct ring_environment *environment); /* "" for none */
 size_t ring_environment_live(const struct ring_environment *environment);
+/* How long a token of the key may live, in seconds: of an imported one also those that it signed elsewhere. */
+int64_t ring_key_longest_lifetime(const struct ring_environment *environment, const struct ring_key *key);
 /* Whether tokens of a deactivated key could still be unexpired. */
 bool ring_key_worth_naming(const struct ring_environment *environment, const struct ring_key *key, int64_t now);
 

@@ -119,7 +119,7 @@ jwkd_status keyring_get_receipt(
     receipt->environment = environment->settings.name;
     receipt->kid = wire_text(jwk_kid(key->jwk));
     receipt->at = key->deactivated_at;
-    receipt->last_expiry = atomic_load(&key->usage->last_expiry);
+    receipt->last_expiry = atomic_load(&key->usage->last.expiry);
     receipt->jwks_max_age_sec = environment->settings.jwks_max_age_sec;
     jwkd_status status = tell(keyring, environment, key, reply, receipt);
     if (status != JWKD_OK) return fail(error, status, "out of memory for the answer");

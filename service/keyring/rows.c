@@ -55,21 +55,23 @@ static void ceiling_row_name(const char *owner, const char *kid, char name[ROW_K
     snprintf(name, ROW_KEY_SIZE, "ceiling/%s/%s", owner, kid);
 }
 
-jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, int64_t ceiling)
+jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, struct reach ceiling)
 {
     char name[ROW_KEY_SIZE];
     Jwkd__Row__Ceiling row = JWKD__ROW__CEILING__INIT;
-    row.at = ceiling;
+    row.at = ceiling.expiry;
+    row.age = ceiling.age;
     ceiling_row_name(owner, kid, name);
     return batch_put_message(batch, name, &row.base, STORE_ANY);
 }
 
-jwkd_status rows_read_ceiling(const struct store_row *row, int64_t *out)
+jwkd_status rows_read_ceiling(const struct store_row *row, struct reach *out)
 {
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
     if (wire_unpack(&jwkd__row__ceiling__descriptor, row->value, &arena, &message) != JWKD_OK) return JWKD_CORRUPT;
-    *out = ((const Jwkd__Row__Ceiling *)message)->at;
+    const Jwkd__Row__Ceiling *stored = (const Jwkd__Row__Ceiling *)message;
+    *out = (struct reach){.expiry = stored->at, .age = stored->age};
     return JWKD_OK;
 }
 

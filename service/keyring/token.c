@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "jose/base64url.h"
 #include "jose/jwt.h"
+#include "keyring/age.h"
 #include "keyring/ceiling.h"
 #include "keyring/internal.h"
 
@@ -100,8 +101,9 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
     if (RAND_bytes(random, sizeof random) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
     CLEANUP(buffer_clear) struct buffer claims = {0};
     TRY(jwt_prepare(&policy, &wish, random, &claims, out_expires_at, error));
-    TRY(ceiling_cover(keyring, signing->environment, signing->key, *out_expires_at, error));
-    key_usage_signed(signing->key->usage, *out_expires_at, policy.now);
+    const struct reach reach = {.expiry = *out_expires_at, .age = age_sec(keyring) + (*out_expires_at - policy.now)};
+    TRY(ceiling_cover(keyring, signing->environment, signing->key, reach, error));
+    key_usage_signed(signing->key->usage, reach, policy.now);
     jwkd_status status = make_token(keyring, signing, bytes_of_text(type), buffer_bytes(&claims), out);
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "signing failed: %s", jwkd_status_text(status));
 }

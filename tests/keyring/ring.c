@@ -28,7 +28,7 @@ static void check(jwkd_status status, const jwkd_error *error)
 
 void ring_open(struct ring *ring)
 {
-    *ring = (struct ring){.memory = memory_new()};
+    *ring = (struct ring){.memory = memory_new(), .machine_boot = "this run of the machine"};
     pthread_mutex_init(&ring->lock, NULL);
     fixture_open(&ring->signing, 0);
     ring->store = memory_open(ring->memory);
@@ -37,7 +37,7 @@ void ring_open(struct ring *ring)
 void ring_start(struct ring *ring)
 {
     struct keyring_options options = {.store = ring->store, .signer = ring->signing.signer, .version = "test",
-        .registry = ring->registry,
+        .registry = ring->registry, .machine_boot = ring->machine_boot,
         .on_trouble = on_trouble, .context = ring};
     jwkd_error error = {0};
     check(keyring_open(&options, &ring->keyring, &error), &error);

@@ -18,6 +18,7 @@ struct ring {
     struct store *store;
     struct registry *registry; /* NULL: nobody is counted */
     struct keyring *keyring;
+    const char *machine_boot; /* from the next start on */
     unsigned ids;            /* of requests, so far */
     pthread_mutex_t lock;    /* guards what follows */
     char trouble[256];       /* what was complained of last; "": nothing */
