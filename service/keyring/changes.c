@@ -81,12 +81,19 @@ static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__CreateE
     return answer_environment(edit, reply);
 }
 
+/* The age is lowered: a JWKS that somebody has by then may be kept as long as was said when it was got. */
+static void honour_jwks_age(struct edit *edit, uint32_t earlier_sec)
+{
+    int64_t until = edit->batch->age + earlier_sec + RING_COMMIT_SEC;
+    if (edit->after->jwks_kept_until < until) edit->after->jwks_kept_until = until;
+}
+
 static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateEnvironmentRequest *update, bool *broken,
     struct reply *reply, jwkd_error *error)
 {
     struct environment *settings = &edit->after->settings;
     if (update->n_fields == 0) return fail(error, JWKD_INVALID_ARGUMENT, "no field is named that is to be changed");
-    uint32_t rotated_every_sec = settings->rotate_every_sec;
+    uint32_t rotated_every_sec = settings->rotate_every_sec, jwks_max_age_sec = settings->jwks_max_age_sec;
     TRY(message_settings(update->environment, update->fields, update->n_fields, settings, error));
     if (settings->rotate_every_sec != rotated_every_sec) schedule_rotation(edit);
     if (alg_kty(settings->default_alg) == KTY_RSA && settings->default_bits == 0) settings->default_bits = 4096;
@@ -95,6 +102,7 @@ static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateE
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct plan_view view = edit_view(edit, keys);
     TRY(plan_mode(&view, settings->mode, error));
+    if (settings->jwks_max_age_sec < jwks_max_age_sec) honour_jwks_age(edit, jwks_max_age_sec);
     edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED, -1);
     SPOILS(broken);
     TRY(edit_finish(edit, error));

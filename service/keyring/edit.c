@@ -97,6 +97,7 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         key->state = KEY_DEACTIVATED;
         key->retiring_since = 0;
         key->deactivated_at = edit->batch->now;
+        key->jwks_wait_sec = ring_environment_jwks_wait(environment, edit->batch->age);
         edit->batch->urgent = true;
         TRY(batch_forget(edit->batch, environment->owner, jwk_kid(key->jwk)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED, index);

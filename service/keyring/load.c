@@ -164,10 +164,13 @@ static jwkd_status finish(struct loader *loader, jwkd_error *error)
     CLEANUP(free_at) struct snapshot_change *changes = calloc(loader->count + 1, sizeof *changes);
     if (!changes) return fail(error, JWKD_NO_MEMORY, "out of memory");
     int64_t now = clock_wall_sec();
+    /* Beyond it only where a version that did not keep the age forgot it. */
+    int64_t furthest = age_sec(keyring) + LIMIT_JWKS_MAX_AGE_SEC + RING_COMMIT_SEC;
     for (size_t i = 0; i < loader->count; i++) {
         struct ring_environment *environment = loader->environments[i];
         const struct key_type *type;
         sort_keys(environment);
+        if (environment->jwks_kept_until > furthest) environment->jwks_kept_until = furthest;
         environment->promotion.published_ns = clock_elapsed_ns();
         TRY(ring_environment_finish(environment, now, error));
         if (alg_key_type(environment->settings.default_alg, environment->settings.default_bits, &type) == JWKD_OK)

@@ -99,6 +99,7 @@ void message_environment(const struct ring_environment *environment, const uint8
     m->rotate_every_sec = s->rotate_every_sec;
     m->jwks_max_age_sec = s->jwks_max_age_sec;
     m->rotate_at = environment->rotate_at;
+    m->jwks_kept_until = environment->jwks_kept_until;
     if (environment->promotion.waiting) {
         message_promotion(environment, &out->pending);
         m->pending = &out->pending;
@@ -160,4 +161,5 @@ void message_promotion(const struct ring_environment *environment, Jwkd__V1__Ope
     out->kid = wire_text(promotion->kid);
     out->revision = promotion->revision;
     out->begun_at = promotion->begun_at;
+    out->jwks_wait_sec = promotion->jwks_wait_sec;
 }

@@ -120,7 +120,8 @@ jwkd_status keyring_get_receipt(
     receipt->kid = wire_text(jwk_kid(key->jwk));
     receipt->at = key->deactivated_at;
     receipt->last_expiry = atomic_load(&key->usage->last.expiry);
-    receipt->jwks_max_age_sec = environment->settings.jwks_max_age_sec;
+    receipt->jwks_max_age_sec = environment->settings.jwks_max_age_sec; /* all that older rows know of */
+    if (receipt->jwks_max_age_sec < key->jwks_wait_sec) receipt->jwks_max_age_sec = key->jwks_wait_sec;
     jwkd_status status = tell(keyring, environment, key, reply, receipt);
     if (status != JWKD_OK) return fail(error, status, "out of memory for the answer");
     *answer = (Jwkd__V1__ReceiptReply)JWKD__V1__RECEIPT_REPLY__INIT;

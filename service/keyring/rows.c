@@ -46,6 +46,7 @@ jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *env
     row.key = &key;
     row.sealed = wire_bytes(buffer_bytes(&environment->keys[index]->sealed));
     row.born = environment->keys[index]->born;
+    row.jwks_wait_sec = environment->keys[index]->jwks_wait_sec;
     key_row_name(environment, index, name);
     return batch_put_message(batch, name, &row.base, STORE_ANY); /* the environment's row guards its keys */
 }
@@ -269,7 +270,8 @@ static jwkd_status read_promotion(const Jwkd__V1__Operation *stored, struct ring
     *out = (struct ring_promotion){.waiting = true,
         .rotation = stored->kind == JWKD__V1__OPERATION__KIND__ROTATE,
         .revision = stored->revision,
-        .begun_at = stored->begun_at};
+        .begun_at = stored->begun_at,
+        .jwks_wait_sec = stored->jwks_wait_sec};
     memcpy(out->operation, stored->id.data, sizeof out->operation);
     memcpy(out->kid, stored->kid, strlen(stored->kid) + 1);
     return JWKD_OK;
@@ -291,6 +293,9 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
     environment->created_at = stored->created_at;
     environment->rotate_at = stored->rotate_at;
     TRY(read_promotion(stored->pending, &environment->promotion));
+    if (environment->promotion.jwks_wait_sec == 0) /* nobody was waited for, or nobody said so then */
+        environment->promotion.jwks_wait_sec = environment->settings.jwks_max_age_sec;
+    environment->jwks_kept_until = stored->jwks_kept_until;
     environment->largest_lifetime_sec = stored->largest_token_lifetime_sec; /* 0 in older rows */
     *out = TAKE(environment);
     return JWKD_OK;
@@ -327,6 +332,7 @@ jwkd_status rows_read_key(const struct store_row *row, struct ring_key **out, bo
     key->destroyed_at = stored->key->destroyed_at;
     key->revision = stored->key->revision;
     key->born = stored->born;
+    key->jwks_wait_sec = stored->jwks_wait_sec;
     key->imported = stored->key->imported;
     key->held = stored->key->held;
     key->retiring_since = stored->key->retiring_since;
