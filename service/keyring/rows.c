@@ -229,6 +229,19 @@ struct expiry {
     jwkd_status status;
 };
 
+/* Of a promotion that waits longer than answers are kept; its end gives it a new day. */
+static bool operation_waits(const struct keyring *keyring, const char *hex)
+{
+    char id[2 * LIMIT_REQUEST_ID + 1];
+    for (size_t i = 0; i < keyring->snapshot->count; i++) {
+        const struct ring_promotion *promotion = &keyring->snapshot->environments[i]->promotion;
+        if (!promotion->waiting) continue;
+        bytes_to_hex(bytes_of(promotion->operation, sizeof promotion->operation), id);
+        if (strncmp(id, hex, sizeof id - 1) == 0) return true;
+    }
+    return false;
+}
+
 /* answered/TIME/REQUEST-ID/PRINCIPAL */
 static bool expire_answer(void *context, const struct store_row *row)
 {
@@ -243,11 +256,13 @@ static bool expire_answer(void *context, const struct store_row *row)
     if (expiry->more) return false;
     expiry->left--;
     const char *principal = strchr(name + head, '/');
-    if (principal && strcmp(principal + 1, OPERATION_PRINCIPAL) == 0)
+    bool operation = principal && strcmp(principal + 1, OPERATION_PRINCIPAL) == 0;
+    if (operation)
         snprintf(answer, sizeof answer, "operation/%.*s", (int)(principal - (name + head)), name + head);
     else
         snprintf(answer, sizeof answer, "answer/%s", name + head);
-    expiry->status = batch_erase(expiry->batch, answer);
+    if (!operation || !operation_waits(expiry->batch->keyring, name + head))
+        expiry->status = batch_erase(expiry->batch, answer);
     if (expiry->status == JWKD_OK) expiry->status = batch_erase(expiry->batch, name);
     return expiry->status == JWKD_OK;
 }

@@ -21,7 +21,7 @@ enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
 jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
 jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *environment, size_t index) MUST_CHECK;
 jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, struct reach ceiling) MUST_CHECK;
-/* Kept for as long as answers are, counted from the last time that it was put. */
+/* Kept while it waits, and from its end on for as long as answers are. */
 jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *operation) MUST_CHECK;
 /* The packed operation is appended; NOT_FOUND. */
 jwkd_status rows_get_operation(struct keyring *keyring, struct bytes id, struct buffer *out) MUST_CHECK;

@@ -208,6 +208,22 @@ void ring_create(struct ring *ring, const char *name)
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
 }
 
+void ring_set(struct ring *ring, const char *name, const char *field, uint32_t value)
+{
+    uint8_t id[16];
+    char *fields[] = {wire_text(field)};
+    Jwkd__V1__Environment environment = JWKD__V1__ENVIRONMENT__INIT;
+    Jwkd__V1__UpdateEnvironmentRequest update = JWKD__V1__UPDATE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT);
+    environment.name = wire_text(name);
+    environment.rotate_every_sec = environment.jwks_max_age_sec = value; /* only what is named is taken */
+    update.environment = &environment;
+    update.fields = fields;
+    update.n_fields = 1;
+    request.update_environment = &update;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
 void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
 {
     uint8_t id[16];

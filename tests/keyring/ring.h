@@ -52,6 +52,8 @@ jwkd_status ring_collect(struct ring *ring, const Jwkd__V1__Request *request);
 
 /* An ES256 environment. */
 void ring_create(struct ring *ring, const char *name);
+/* Sets rotate_every_sec or jwks_max_age_sec. */
+void ring_set(struct ring *ring, const char *name, const char *field, uint32_t value);
 /* A new ES256 key in it, which becomes primary; its kid. */
 void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1]);
 /* The status of signing a token. */

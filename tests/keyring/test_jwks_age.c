@@ -15,21 +15,7 @@ static int setup_counting(void **state)
     return ring_setup_counting(state);
 }
 
-static void set_age(struct ring *ring, uint32_t sec)
-{
-    uint8_t id[16];
-    char *fields[] = {wire_text("jwks_max_age_sec")};
-    Jwkd__V1__Environment environment = JWKD__V1__ENVIRONMENT__INIT;
-    Jwkd__V1__UpdateEnvironmentRequest update = JWKD__V1__UPDATE_ENVIRONMENT_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT);
-    environment.name = wire_text("shop");
-    environment.jwks_max_age_sec = sec;
-    update.environment = &environment;
-    update.fields = fields;
-    update.n_fields = 1;
-    request.update_environment = &update;
-    assert_int_equal(ring_status(ring, &request), JWKD_OK);
-}
+static void set_age(struct ring *ring, uint32_t sec) { ring_set(ring, "shop", "jwks_max_age_sec", sec); }
 
 /* An environment with a primary key, whose JWKS somebody got under the long age. */
 static void prepare(struct ring *ring, char kid[LIMIT_KID + 1])

@@ -253,20 +253,9 @@ static void retirement__never_ends_in_the_commit_that_begins_it(void **state)
 static void rotation__by_schedule_waits_for_its_key(void **state)
 {
     struct ring *ring = *state;
-    uint8_t id[16];
-    char fields[] = "rotate_every_sec", *names[] = {fields};
     ring_create(ring, "shop");
     struct made first = make(ring, "shop", false, false);
-    Jwkd__V1__Environment settings = JWKD__V1__ENVIRONMENT__INIT;
-    Jwkd__V1__UpdateEnvironmentRequest update = JWKD__V1__UPDATE_ENVIRONMENT_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT);
-    settings.name = wire_text("shop");
-    settings.rotate_every_sec = 1;
-    update.environment = &settings;
-    update.fields = names;
-    update.n_fields = 1;
-    request.update_environment = &update;
-    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    ring_set(ring, "shop", "rotate_every_sec", 1);
     AWAIT(!ring_is_primary(ring, "shop", first.kid));
 }
 
