@@ -46,6 +46,7 @@ struct keyring {
     int64_t answers_expired_at;
     struct agenda_entry *agenda;
     size_t agenda_count, agenda_capacity;
+    uint64_t agenda_reckoned_ns;   /* when all of it was */
     uint64_t agenda_failed_ns;     /* when something due could not be committed; 0: not */
     int64_t clocks_apart_ms;       /* the wall clock's distance from the running-time clock */
     bool estranged;                /* the store may hold a change that is not known here: nothing may be built on either */
