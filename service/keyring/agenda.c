@@ -292,7 +292,7 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     request.request_id = wire_bytes(bytes_of(id, sizeof id));
     request.operation_case = JWKD__V1__REQUEST__OPERATION_ROTATE;
     request.rotate = &rotation;
-    const struct change_request change = {.request = &request, .principal = "schedule", .digest = digest, .scheduled = true};
+    const struct change_request change = {.request = &request, .principal = "schedule", .digest = digest, .noted = true};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
     jwkd_error error = {0};

@@ -343,17 +343,18 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
     struct ready_key *ready;
     CLEANUP(ring_key_unref_at) struct ring_key *key = NULL;
     TRY(take_ready(edit, type, alg, &ready, &key, broken, error));
-    if (!ready) {
+    if (!ready && !change->noted) {
         if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->terms.invalidate_kid) > LIMIT_WORK)
             return fail(error, JWKD_INVALID_ARGUMENT, "the request is too long");
         if (batch_waiting(edit->batch) >= LIMIT_WAITING)
             return fail(error, JWKD_RESOURCE_EXHAUSTED, "%d generations wait for their keys already", LIMIT_WAITING);
         SPOILS(broken);
-        if (!change->scheduled) TRY(note_work(edit->batch, change, edit->after->id));
+        TRY(note_work(edit->batch, change, edit->after->id));
         *broken = false;
+    }
+    if (!ready)
         return fail(error, JWKD_IN_PROGRESS,
             "a key is being made; repeat the request with the same request id to collect the answer");
-    }
     jwkd_status status = publish(edit, key, &request->terms, wire_view(change->request->request_id), broken, reply, error);
     if (status != JWKD_OK && !*broken) {
         reserve_put(reserve, ready);

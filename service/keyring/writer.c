@@ -213,7 +213,8 @@ static bool serve(struct round *round, struct pending *pending)
     if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) != JWKD_OK)
         return false;
     const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
-    struct change_request change = {.request = request, .principal = pending->principal, .digest = pending->digest};
+    struct change_request change = {.request = request, .principal = pending->principal, .digest = pending->digest,
+        .noted = true};
     jwkd_error error = {0};
     bool broken = false;
     CLEANUP(reply_clear) struct reply reply;

@@ -257,6 +257,19 @@ jwkd_status ring_sign(struct ring *ring, const char *name)
     return status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[0]->status : status;
 }
 
+uint64_t ring_commits(struct ring *ring)
+{
+    uint8_t id[16];
+    Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_STATUS);
+    request.status = &status;
+    CLEANUP(reply_clear) struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    assert_int_equal(keyring_status(ring->keyring, &request, &reply, &error), JWKD_OK);
+    return reply.message.service_status->commits;
+}
+
 static Jwkd__V1__KeyState look_at_key(struct ring *ring, const char *name, const char *kid, bool *out_primary)
 {
     uint8_t id[16];

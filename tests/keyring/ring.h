@@ -61,6 +61,9 @@ jwkd_status ring_sign(struct ring *ring, const char *name);
 /* How the key stands; KEY_STATE_NONE: there is none. */
 Jwkd__V1__KeyState ring_key_state(struct ring *ring, const char *name, const char *kid);
 
+/* Of this run. */
+uint64_t ring_commits(struct ring *ring);
+
 bool ring_is_primary(struct ring *ring, const char *name, const char *kid);
 
 void pause_shortly(void);

@@ -220,21 +220,6 @@ static void retirement__ends_at_once_where_nothing_was_signed(void **state)
     AWAIT(ring_key_state(ring, "shop", idle.kid) == JWKD__V1__KEY_STATE__DEACTIVATED);
 }
 
-static uint64_t commits(struct ring *ring)
-{
-    uint8_t id[16];
-    Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_STATUS);
-    request.status = &status;
-    struct reply reply;
-    jwkd_error error = {0};
-    reply_init(&reply, &request);
-    assert_int_equal(keyring_status(ring->keyring, &request, &reply, &error), JWKD_OK);
-    uint64_t count = reply.message.service_status->commits;
-    reply_clear(&reply);
-    return count;
-}
-
 /* While the commit that replaces it is under way, a key still signs. */
 static void retirement__never_ends_in_the_commit_that_begins_it(void **state)
 {
@@ -243,10 +228,10 @@ static void retirement__never_ends_in_the_commit_that_begins_it(void **state)
     struct made first = make(ring, "shop", false, false);
     struct follower follower = follow(ring, "shop");
     struct made second = make(ring, "shop", true, false);
-    uint64_t before = commits(ring);
+    uint64_t before = ring_commits(ring);
     confirm(ring, &follower, second.revision);
     AWAIT(ring_key_state(ring, "shop", first.kid) == JWKD__V1__KEY_STATE__DEACTIVATED);
-    assert_true(commits(ring) >= before + 2);
+    assert_true(ring_commits(ring) >= before + 2);
 }
 
 /* The reserve is empty each time: the key has to be made first. */
