@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "keyring/batch.h"
 
@@ -37,21 +36,24 @@ static jwkd_status ask(struct keyring *keyring, const struct ring_environment *e
 }
 
 /* True once the ceiling is high enough. */
-static bool await(struct keyring *keyring, struct key_usage *usage, struct reach reach, uint64_t refused_before)
+static bool await(struct keyring *keyring, struct key_usage *usage, struct reach reach, uint64_t refused_before,
+    struct ceiling_patience *patience)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += LONGEST_WAIT_SEC;
+    struct timespec *until = &patience->until;
+    if (until->tv_sec == 0) {
+        clock_gettime(CLOCK_MONOTONIC, until);
+        until->tv_sec += LONGEST_WAIT_SEC;
+    }
     int result = 0;
     pthread_mutex_lock(&keyring->queue_lock);
     while (!reach_within(reach, reach_read(&usage->ceiling)) && usage->refused == refused_before && !keyring->stopping && result != ETIMEDOUT)
-        result = pthread_cond_timedwait(&keyring->ceilings_moved, &keyring->queue_lock, &until);
+        result = pthread_cond_timedwait(&keyring->ceilings_moved, &keyring->queue_lock, until);
     pthread_mutex_unlock(&keyring->queue_lock);
     return reach_within(reach, reach_read(&usage->ceiling));
 }
 
 jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key,
-    struct reach reach, jwkd_error *error)
+    struct reach reach, struct ceiling_patience *patience, jwkd_error *error)
 {
     struct key_usage *usage = key->usage;
     struct reach ceiling = reach_read(&usage->ceiling);
@@ -64,7 +66,7 @@ jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment
             atomic_store(&usage->asked, false);
         return JWKD_OK;
     }
-    if (ask(keyring, environment, key, wanted) == JWKD_OK && await(keyring, usage, reach, refused)) return JWKD_OK;
+    if (ask(keyring, environment, key, wanted) == JWKD_OK && await(keyring, usage, reach, refused, patience)) return JWKD_OK;
     return fail(error, JWKD_UNAVAILABLE,
         "how far the key's tokens reach could not be written to the store: tokens that end earlier can still be signed");
 }

@@ -238,23 +238,32 @@ void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
 
 /* ---- reading ---- */
 
-jwkd_status ring_sign(struct ring *ring, const char *name)
+void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size_t count)
 {
     uint8_t id[16];
     static const char CLAIMS[] = "{\"sub\":\"alice\",\"client_id\":\"test\"}";
-    Jwkd__V1__SignItem item = JWKD__V1__SIGN_ITEM__INIT, *items = &item;
+    Jwkd__V1__SignItem item = JWKD__V1__SIGN_ITEM__INIT, *items[LIMIT_BATCH];
     Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_SIGN);
     item.claims = wire_bytes(bytes_of_text(CLAIMS));
+    for (size_t i = 0; i < count; i++) items[i] = &item;
     sign.environment = wire_text(name);
-    sign.n_items = 1;
-    sign.items = &items;
+    sign.n_items = count;
+    sign.items = items;
     request.sign = &sign;
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
     jwkd_status status = keyring_sign(ring->keyring, &request, &reply, &error);
-    return status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[0]->status : status;
+    for (size_t i = 0; i < count; i++)
+        out[i] = status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[i]->status : status;
+}
+
+jwkd_status ring_sign(struct ring *ring, const char *name)
+{
+    jwkd_status status;
+    ring_sign_batch(ring, name, &status, 1);
+    return status;
 }
 
 uint64_t ring_commits(struct ring *ring)

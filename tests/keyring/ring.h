@@ -58,6 +58,8 @@ void ring_set(struct ring *ring, const char *name, const char *field, uint32_t v
 void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1]);
 /* The status of signing a token. */
 jwkd_status ring_sign(struct ring *ring, const char *name);
+/* Likewise of `count` of them in one request. */
+void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size_t count);
 /* How the key stands; KEY_STATE_NONE: there is none. */
 Jwkd__V1__KeyState ring_key_state(struct ring *ring, const char *name, const char *kid);
 
