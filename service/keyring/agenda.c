@@ -253,7 +253,21 @@ static jwkd_status carry_out(struct edit *edit, const struct plan *plan, bool *b
     return JWKD_OK;
 }
 
-static jwkd_status promote(struct batch *batch, const struct ring_environment *environment, bool confirmed, bool *broken)
+/* What a promotion waited for. */
+static const char *promoted_because(const struct promotion *standing)
+{
+    bool readers = standing->jwks_max_age_ns != 0;
+    if (!promotion_is_confirmed(standing))
+        return readers ? "every lease that could lack the key has run out, and no reader of the JWKS may keep one without it"
+                       : "every lease that could lack the key has run out";
+    if (standing->subscribers == 0)
+        return readers ? "no reader of the JWKS may keep one without the key" : "nobody follows the environment";
+    return readers ? "every subscriber confirmed the key, and no reader of the JWKS may keep one without it"
+                   : "every subscriber confirmed the key";
+}
+
+static jwkd_status promote(struct batch *batch, const struct ring_environment *environment, const struct promotion *standing,
+    bool *broken)
 {
     CLEANUP(edit_clear) struct edit edit = {0};
     TRY(edit_begin(&edit, batch, environment->settings.name, NULL));
@@ -264,8 +278,7 @@ static jwkd_status promote(struct batch *batch, const struct ring_environment *e
     const struct ring_promotion *promotion = &edit.after->promotion;
     TRY(plan_promote(&view, promotion->kid, promotion->rotation, &plan, NULL));
     *broken = true;
-    TRY(operation_end(&edit, JWKD__V1__OPERATION__PHASE__DONE,
-        confirmed ? "every subscriber confirmed the key" : "every lease that could lack the key has run out"));
+    TRY(operation_end(&edit, JWKD__V1__OPERATION__PHASE__DONE, promoted_because(standing)));
     return carry_out(&edit, &plan, broken);
 }
 
@@ -322,7 +335,7 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
     if (!environment) return JWKD_OK;
     if (environment->promotion.waiting && promoted_in_ns(keyring, environment, entry, now) == 0) {
         struct promotion standing = operation_standing(keyring, environment, entry->published_ns, now.elapsed_ns);
-        TRY(promote(batch, environment, promotion_is_confirmed(&standing), broken));
+        TRY(promote(batch, environment, &standing, broken));
         environment = environment_of(batch, entry);
     }
     for (size_t i = 0; environment && i < environment->count; i++) {

@@ -1,5 +1,5 @@
 /* A new key becomes primary when everybody who could be fresh has it, and not before. */
-#include "keyring/ring.h"
+#include "keyring/clocks.h"
 
 #include "base/clock.h"
 
@@ -9,6 +9,12 @@ struct follower {
 };
 
 static struct registry *registry_of(struct ring *ring) { return ring->registry; }
+
+static int setup(void **state)
+{
+    clocks_reset();
+    return ring_setup_counting(state);
+}
 
 static uint64_t environment_id(struct ring *ring, const char *name)
 {
@@ -234,6 +240,40 @@ static void retirement__never_ends_in_the_commit_that_begins_it(void **state)
     assert_true(ring_commits(ring) >= before + 2);
 }
 
+/* What it waited for is named, and nothing else. */
+static void check_reason(struct ring *ring, uint32_t jwks_sec, bool followed, bool confirmed, const char *expected)
+{
+    char name[32], reason[200];
+    snprintf(name, sizeof name, "shop-%u", ring->ids);
+    ring_create(ring, name);
+    struct made first = make(ring, name, false, false);
+    if (jwks_sec) ring_set(ring, name, "jwks_max_age_sec", jwks_sec);
+    struct follower follower = {.sequence = 0};
+    if (followed) follower = follow(ring, name);
+    struct made made = make(ring, name, false, false);
+    assert_false(made.primary);
+    if (confirmed) confirm(ring, &follower, made.revision);
+    for (int i = 0; i < 7; i++) { /* longer than a lease */
+        clocks_pass(100);
+        if (followed) confirm(ring, &follower, first.revision);
+    }
+    clocks_look(ring);
+    assert_int_equal(phase(ring, made.id, reason), JWKD__V1__OPERATION__PHASE__DONE);
+    assert_string_equal(reason, expected);
+}
+
+static void promotion__says_what_it_waited_for(void **state)
+{
+    struct ring *ring = *state;
+    check_reason(ring, 0, true, true, "every subscriber confirmed the key");
+    check_reason(ring, 60, true, true,
+        "every subscriber confirmed the key, and no reader of the JWKS may keep one without it");
+    check_reason(ring, 60, false, false, "no reader of the JWKS may keep one without the key");
+    check_reason(ring, 0, true, false, "every lease that could lack the key has run out");
+    check_reason(ring, 60, true, false,
+        "every lease that could lack the key has run out, and no reader of the JWKS may keep one without it");
+}
+
 /* The reserve is empty each time: the key has to be made first. */
 static void rotation__by_schedule_waits_for_its_key(void **state)
 {
@@ -241,6 +281,8 @@ static void rotation__by_schedule_waits_for_its_key(void **state)
     ring_create(ring, "shop");
     struct made first = make(ring, "shop", false, false);
     ring_set(ring, "shop", "rotate_every_sec", 1);
+    clocks_pass(1);
+    ring_create(ring, "other"); /* the writer looks */
     AWAIT(!ring_is_primary(ring, "shop", first.kid));
 }
 
@@ -270,7 +312,7 @@ static void lease__of_the_run_before_is_remembered(void **state)
     }
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup_counting, ring_teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, ring_teardown)
 
 int main(void)
 {
@@ -279,6 +321,7 @@ int main(void)
         CASE(promotion__waits_until_all_have_confirmed),
         CASE(promotion__now_skips_the_wait),
         CASE(promotion__goes_on_after_a_restart),
+        CASE(promotion__says_what_it_waited_for),
         CASE(promotion__is_cancelled_by_what_is_decided_later),
         CASE(rotation__lets_the_old_key_retire),
         CASE(retirement__ends_at_once_where_nothing_was_signed),
