@@ -236,6 +236,21 @@ void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
     snprintf(kid, LIMIT_KID + 1, "%s", ring_change(ring, &request, &arena)->key->key->kid);
 }
 
+void ring_import(struct ring *ring, const char *name, const char *file, char kid[LIMIT_KID + 1])
+{
+    uint8_t id[16];
+    CLEANUP(buffer_clear) struct buffer key = fixture_read(file);
+    Jwkd__V1__ImportRequest import = JWKD__V1__IMPORT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_IMPORT);
+    import.environment = wire_text(name);
+    import.private_key = wire_bytes(buffer_bytes(&key));
+    request.import = &import;
+    CLEANUP(arena_clear) struct arena arena;
+    const Jwkd__V1__Reply *reply = ring_change(ring, &request, &arena);
+    assert_int_equal(reply->status, JWKD_OK);
+    snprintf(kid, LIMIT_KID + 1, "%s", reply->key->key->kid);
+}
+
 /* ---- reading ---- */
 
 void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size_t count)

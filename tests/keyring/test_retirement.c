@@ -125,6 +125,29 @@ static void retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set
     expect_gone(ring, kid);
 }
 
+/* It may have signed before it was imported, and nobody knows for how long: a day is granted, in this run and the next. */
+static void check_imported(struct ring *ring, bool restart)
+{
+    enum { ELSEWHERE = 24 * 3600 };
+    char kid[LIMIT_KID + 1], next[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_import(ring, "shop", "rsa-2048.jwk", kid);
+    ring_generate(ring, "shop", next);
+    retire(ring, kid);
+    if (restart) ring_restart(ring);
+    clocks_pass(ELSEWHERE + LEEWAY - MARGIN);
+    expect_active(ring, kid);
+    clocks_pass(2 * MARGIN);
+    expect_gone(ring, kid);
+}
+
+static void retirement__of_an_imported_key_covers_its_earlier_use(void **state) { check_imported(*state, false); }
+
+static void retirement__of_an_imported_key_covers_its_earlier_use_in_the_next_run(void **state)
+{
+    check_imported(*state, true);
+}
+
 /* The age of the store goes on: what passed before the restart counts. */
 static void retirement__is_put_off_by_no_restart(void **state)
 {
@@ -204,6 +227,8 @@ int main(void)
         CASE(retirement__waits_though_the_wall_clock_was_set_forward_since),
         CASE(retirement__waits_for_a_wall_clock_that_was_set_back),
         CASE(retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set_back),
+        CASE(retirement__of_an_imported_key_covers_its_earlier_use),
+        CASE(retirement__of_an_imported_key_covers_its_earlier_use_in_the_next_run),
         CASE(retirement__is_put_off_by_no_restart),
         CASE(retirement__waits_though_the_wall_clock_was_set_forward_at_a_restart),
         CASE(retirement__counts_nothing_while_the_machine_was_down),
