@@ -212,7 +212,7 @@ void agenda_note(struct keyring *keyring, const struct snapshot_change *touched,
     for (size_t i = 0; i < count; i++) {
         if (!touched[i].environment) remove_entry(keyring, touched[i].name);
         else if (note(keyring, touched[i].environment, now) != JWKD_OK)
-            keyring->options.on_trouble(keyring->options.context, JWKD_NO_MEMORY,
+            keyring_trouble(keyring, JWKD_NO_MEMORY,
                 "out of memory: a promotion, retirement or rotation waits until the service is started again");
     }
     count_waiting(keyring); /* from here on whoever confirms has it reckoned anew; whoever did before is counted below */
@@ -323,7 +323,7 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     entry->scheduled = moment_now();
     entry->rotate_at = entry->scheduled.wall_sec + 60;
     struct keyring *keyring = batch->keyring;
-    keyring->options.on_trouble(keyring->options.context, status,
+    keyring_trouble(keyring, status,
         error.message[0] ? error.message : "a rotation by schedule could not begin");
     return JWKD_OK;
 }
@@ -358,7 +358,7 @@ void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *
         reckon(keyring, entry, now); /* as things are committed: what the batch changes is due until then */
         if (status == JWKD_OK) continue;
         *out_failed = true;
-        keyring->options.on_trouble(keyring->options.context, status, "what was due could not be done; it is tried again");
+        keyring_trouble(keyring, status, "what was due could not be done; it is tried again");
     }
 }
 

@@ -209,7 +209,7 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
         keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread swaps it away */
         jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
         if (status != JWKD_OK)
-            keyring->options.on_trouble(keyring->options.context, status,
+            keyring_trouble(keyring, status,
                 "an event was not sent; subscribers will take a snapshot");
         atomic_fetch_add_explicit(&keyring->changes, 1, memory_order_relaxed);
     }

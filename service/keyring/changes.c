@@ -288,7 +288,7 @@ static jwkd_status take_ready(struct edit *edit, const struct key_type *type, en
             reserve_put(keyring->reserve, ready);
             return fail(error, status, "a key of the reserve cannot be used: %s", jwkd_status_text(status));
         }
-        keyring->options.on_trouble(keyring->options.context, status, "a key of the reserve does not open and is dropped");
+        keyring_trouble(keyring, status, "a key of the reserve does not open and is dropped");
         SPOILS(broken);
         TRY(use_up(edit->batch, ready));
         *broken = false;

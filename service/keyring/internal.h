@@ -60,6 +60,9 @@ struct keyring {
 struct snapshot *keyring_snapshot(struct keyring *keyring);
 void keyring_swap(struct keyring *keyring, struct snapshot *next);
 
+/* Says it to whoever wants to hear. */
+void keyring_trouble(const struct keyring *keyring, jwkd_status status, const char *message);
+
 /* The environment that a request names, from a snapshot. NOT_FOUND. */
 jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, struct ring_environment **out,
     jwkd_error *error) MUST_CHECK;

@@ -230,7 +230,7 @@ static void settle_leases(struct keyring *keyring, const Jwkd__Row__Service *row
         put_service_row(keyring, &raised, keyring->service_row_revision, &error) == JWKD_OK;
     registry_set_leases(registry, earlier_ms, known || earlier_ms == 0 ? wanted_ms : earlier_ms);
     if (!known)
-        keyring->options.on_trouble(keyring->options.context, error.status,
+        keyring_trouble(keyring, error.status,
             "a longer lease than before could not be noted: it is granted after the next start");
 }
 

@@ -18,7 +18,7 @@ void keyring_open_receipts(struct keyring *keyring, const struct snapshot *snaps
             .environment_id = environment->id, .kid = jwk_kid(key->jwk), .revision = key->revision};
         jwkd_status status = registry_open_receipt(keyring->options.registry, &opened, swapped_ns);
         if (status != JWKD_OK)
-            keyring->options.on_trouble(keyring->options.context, status,
+            keyring_trouble(keyring, status,
                 "a deactivation has no receipt: who confirms it will not be known");
     }
 }

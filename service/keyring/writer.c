@@ -38,11 +38,6 @@ struct round {
     bool spoiled;
 };
 
-static void trouble(struct keyring *keyring, jwkd_status status, const char *message)
-{
-    keyring->options.on_trouble(keyring->options.context, status, message);
-}
-
 /* ---- one change ---- */
 
 /* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
@@ -328,7 +323,7 @@ static jwkd_status finish_round(struct round *round)
     jwkd_error error = {0};
     jwkd_status status = commit(round, &error);
     if (status != JWKD_OK && round->batch.write_count)
-        trouble(keyring, status, error.message[0] ? error.message : jwkd_status_text(status));
+        keyring_trouble(keyring, status, error.message[0] ? error.message : jwkd_status_text(status));
     bool committed = status == JWKD_OK;
     put_accepted(round, committed);
     append_pending(keyring, committed ? round->waiting : round->served);
@@ -411,7 +406,7 @@ static bool watch_clocks(struct keyring *keyring)
     if (llabs(moved_ms) <= LARGEST_STEP_MS) return false;
     snprintf(text, sizeof text, "the wall clock was set %lld s %s; schedules wait until both clocks say so",
         llabs(moved_ms) / 1000, moved_ms > 0 ? "forward" : "back");
-    trouble(keyring, JWKD_FAILED_PRECONDITION, text);
+    keyring_trouble(keyring, JWKD_FAILED_PRECONDITION, text);
     return true;
 }
 
@@ -481,7 +476,7 @@ static void *write_changes(void *argument)
     struct keyring *keyring = argument;
     struct round *round = malloc(sizeof *round);
     if (!round) {
-        trouble(keyring, JWKD_NO_MEMORY, "the writer has no memory");
+        keyring_trouble(keyring, JWKD_NO_MEMORY, "the writer has no memory");
         return NULL;
     }
     struct work work = {0};
@@ -522,7 +517,7 @@ static void deliver(void *context, struct ready_key *key)
     pthread_mutex_unlock(&keyring->queue_lock);
 }
 
-static void making_failed(void *context, jwkd_status status, const char *message) { trouble(context, status, message); }
+static void making_failed(void *context, jwkd_status status, const char *message) { keyring_trouble(context, status, message); }
 
 static unsigned queue_limit(const struct keyring *keyring)
 {

@@ -38,7 +38,7 @@ void ring_start(struct ring *ring)
 {
     struct keyring_options options = {.store = ring->store, .signer = ring->signing.signer, .version = "test",
         .registry = ring->registry, .machine_boot = ring->machine_boot,
-        .on_trouble = on_trouble, .context = ring};
+        .on_trouble = ring->silent ? NULL : on_trouble, .context = ring};
     jwkd_error error = {0};
     check(keyring_open(&options, &ring->keyring, &error), &error);
     check(keyring_start(ring->keyring, NULL, &error), &error);

@@ -19,6 +19,7 @@ struct ring {
     struct registry *registry; /* NULL: nobody is counted */
     struct keyring *keyring;
     const char *machine_boot; /* from the next start on */
+    bool silent;              /* from the next start on: nobody is told of trouble */
     unsigned ids;            /* of requests, so far */
     pthread_mutex_t lock;    /* guards what follows */
     char trouble[256];       /* what was complained of last; "": nothing */
