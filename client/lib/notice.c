@@ -20,6 +20,7 @@ static void append(struct follower *follower, jwkd_event *event)
     if (!notice) {
         jwkd_free(event);
         follower->lost = true;
+        pthread_cond_signal(&follow->noticed);
         return;
     }
     *notice = (struct notice){.follower = follower, .event = event};
@@ -87,29 +88,64 @@ static struct notice *take(struct follow *follow)
     return notice;
 }
 
+/* Where notices were dropped, the program is told that something is missing: behind what was noted before, as soon as there is room. */
+static void note_gaps(struct follow *follow)
+{
+    for (struct follower *f = follow->followers; f; f = f->next) {
+        if (!f->lost) continue;
+        f->lost = false; /* until there is no room for this either */
+        notice_plain(f, JWKD_EVENT_SYNCHRONISED, f->environment, 0, "");
+    }
+}
+
+static struct follower *find_gap(const struct follow *follow)
+{
+    for (struct follower *f = follow->followers; f; f = f->next)
+        if (f->lost && !f->closing) return f;
+    return NULL;
+}
+
+/* Calls the program; under the lock, which it drops meanwhile. */
+static void tell(struct follow *follow, struct follower *follower, const jwkd_event *event)
+{
+    follow->telling = follower;
+    pthread_mutex_unlock(&follow->lock);
+    follower->on_event(follower->context, event);
+    pthread_mutex_lock(&follow->lock);
+    follow->telling = NULL;
+    if (follower->closing) pthread_cond_broadcast(&follow->changed); /* only a close waits for a telling */
+}
+
+static void tell_first(struct follow *follow)
+{
+    struct notice *notice = take(follow);
+    tell(follow, notice->follower, notice->event);
+    jwkd_free(notice->event);
+    free(notice);
+}
+
+/* Without memory. */
+static void tell_gap(struct follow *follow, struct follower *follower)
+{
+    const jwkd_event event = {
+        .kind = JWKD_EVENT_SYNCHRONISED, .environment = follower->environment, .primary_kid = ""};
+    follower->lost = false;
+    tell(follow, follower, &event);
+}
+
 void *follow_tell(void *argument)
 {
     struct follow *follow = argument;
     pthread_mutex_lock(&follow->lock);
     while (!follow->stop) {
-        if (!follow->first_notice) {
+        note_gaps(follow);
+        struct follower *gap = find_gap(follow);
+        if (follow->first_notice)
+            tell_first(follow);
+        else if (gap)
+            tell_gap(follow, gap);
+        else
             pthread_cond_wait(&follow->noticed, &follow->lock);
-            continue;
-        }
-        struct notice *notice = take(follow);
-        struct follower *follower = notice->follower;
-        follow->telling = follower;
-        pthread_mutex_unlock(&follow->lock);
-        follower->on_event(follower->context, notice->event);
-        jwkd_free(notice->event);
-        free(notice);
-        pthread_mutex_lock(&follow->lock);
-        follow->telling = NULL;
-        if (follower->lost) { /* there is room again: say that something is missing */
-            follower->lost = false;
-            notice_plain(follower, JWKD_EVENT_SYNCHRONISED, follower->environment, 0, "");
-        }
-        if (follower->closing) pthread_cond_broadcast(&follow->changed); /* only a close waits for a telling */
     }
     pthread_mutex_unlock(&follow->lock);
     return NULL;

@@ -30,6 +30,7 @@ struct service {
     const char *rpc_urls[CONFIG_MAX_URLS + 1], *events_urls[CONFIG_MAX_URLS + 1];
     char listen[CONFIG_MAX_URLS][256], listen_events[CONFIG_MAX_URLS][256];
     uint8_t boot_id[16];
+    char machine_boot[PROCESS_BOOT_NAME];
     bool locked;
     bool new_store; /* made by this start */
 };
@@ -131,6 +132,8 @@ static jwkd_status open_keys(struct service *service, const struct config *confi
     struct keyring_options keyring = {.store = service->store, .signer = service->signer,
         .registry = service->registry, .version = version,
         .reserve = (unsigned)config->reserve, .memory_locked = service->locked, .on_trouble = on_trouble};
+    process_machine_boot(service->machine_boot);
+    keyring.machine_boot = service->machine_boot;
     memcpy(keyring.boot_id, service->boot_id, sizeof keyring.boot_id);
     return keyring_open(&keyring, &service->keyring, error);
 }

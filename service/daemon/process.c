@@ -3,6 +3,8 @@
 #include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -82,6 +84,14 @@ int process_wait(void)
     signals_to_wait_for(&set);
     while (sigwait(&set, &received) != 0) continue;
     return received;
+}
+
+void process_machine_boot(char out[PROCESS_BOOT_NAME])
+{
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (!file || !fgets(out, PROCESS_BOOT_NAME, file)) out[0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    if (file) fclose(file);
 }
 
 static void *watch(void *argument)

@@ -12,6 +12,10 @@ bool process_lock_memory(void);
 void process_pause_locking(bool locked);
 void process_resume_locking(bool locked);
 
+enum { PROCESS_BOOT_NAME = 64 };
+/* The name of this run of the machine; "" where the system does not tell. */
+void process_machine_boot(char out[PROCESS_BOOT_NAME]);
+
 /* Blocks the signals that process_wait() waits for; before any thread is started. */
 void process_block_signals(void);
 /* Waits for SIGTERM or SIGINT and returns it. */

@@ -18,6 +18,7 @@ struct agenda_entry {
     int64_t rotate_at;         /* by the schedule, and when that was learned */
     struct moment scheduled;
     const struct key_type *lacks; /* a due rotation waits for a key of this type */
+    uint64_t due_ns;           /* when it is to be looked at, as was reckoned last; UINT64_MAX: never */
 };
 
 struct moment moment_now(void)
@@ -36,27 +37,36 @@ static uint64_t left_ns(int64_t at, struct moment from, struct moment now)
     return wall_ns > elapsed_ns ? wall_ns : elapsed_ns;
 }
 
-/* ---- entries, by environment id ---- */
+/* ---- entries, by name, as environments are in a snapshot ---- */
 
-static size_t place(const struct keyring *keyring, uint64_t environment_id)
+static size_t place(const struct keyring *keyring, const char *name)
 {
     size_t low = 0, high = keyring->agenda_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (keyring->agenda[middle].environment_id < environment_id) low = middle + 1;
+        if (strcmp(keyring->agenda[middle].name, name) < 0) low = middle + 1;
         else high = middle;
     }
     return low;
 }
 
-static void remove_entry(struct keyring *keyring, size_t index)
+static struct agenda_entry *find_entry(const struct keyring *keyring, const char *name)
 {
-    memmove(&keyring->agenda[index], &keyring->agenda[index + 1],
-        (keyring->agenda_count - index - 1) * sizeof *keyring->agenda);
+    size_t index = place(keyring, name);
+    bool found = index < keyring->agenda_count && strcmp(keyring->agenda[index].name, name) == 0;
+    return found ? &keyring->agenda[index] : NULL;
+}
+
+static void remove_entry(struct keyring *keyring, const char *name)
+{
+    struct agenda_entry *entry = find_entry(keyring, name);
+    if (!entry) return;
+    size_t behind = keyring->agenda_count - (size_t)(entry - keyring->agenda) - 1;
+    memmove(entry, entry + 1, behind * sizeof *entry);
     keyring->agenda_count--;
 }
 
-static jwkd_status add_entry(struct keyring *keyring, size_t index, const struct ring_environment *environment)
+static jwkd_status add_entry(struct keyring *keyring, const struct ring_environment *environment, struct agenda_entry **out)
 {
     if (keyring->agenda_count == keyring->agenda_capacity) {
         size_t capacity = keyring->agenda_capacity ? keyring->agenda_capacity * 2 : 16;
@@ -65,104 +75,15 @@ static jwkd_status add_entry(struct keyring *keyring, size_t index, const struct
         keyring->agenda = grown;
         keyring->agenda_capacity = capacity;
     }
-    memmove(&keyring->agenda[index + 1], &keyring->agenda[index], (keyring->agenda_count - index) * sizeof *keyring->agenda);
-    keyring->agenda_count++;
+    size_t index = place(keyring, environment->settings.name);
     struct agenda_entry *entry = &keyring->agenda[index];
+    memmove(entry + 1, entry, (keyring->agenda_count - index) * sizeof *entry);
+    keyring->agenda_count++;
     *entry = (struct agenda_entry){.environment_id = environment->id};
     memcpy(entry->name, environment->settings.name, sizeof entry->name);
+    *out = entry;
     return JWKD_OK;
 }
-
-/* An environment of this name that is gone is no longer expected anything of. */
-static void drop_namesakes(struct keyring *keyring, const char *name, uint64_t environment_id)
-{
-    for (size_t i = keyring->agenda_count; i-- > 0;)
-        if (keyring->agenda[i].environment_id != environment_id && strcmp(keyring->agenda[i].name, name) == 0)
-            remove_entry(keyring, i);
-}
-
-/* Keys that retire now know since when; those that no longer do forget it. */
-static bool note_retiring(const struct ring_environment *environment, struct moment now)
-{
-    bool any = false;
-    for (size_t i = 0; i < environment->count; i++) {
-        struct key_usage *usage = environment->keys[i]->usage;
-        bool retires = environment->keys[i]->retiring_since != 0;
-        if (!retires) usage->retires_from_ns = 0;
-        else if (usage->retires_from_ns == 0) {
-            usage->retires_from_ns = now.elapsed_ns;
-            usage->retires_from_wall = now.wall_sec;
-        }
-        any |= retires;
-    }
-    return any;
-}
-
-static jwkd_status note(struct keyring *keyring, const struct ring_environment *environment, struct moment now)
-{
-    const struct ring_promotion *promotion = &environment->promotion;
-    bool expected = note_retiring(environment, now) || promotion->waiting || environment->rotate_at;
-    size_t index = place(keyring, environment->id);
-    bool known = index < keyring->agenda_count && keyring->agenda[index].environment_id == environment->id;
-    if (!expected) {
-        if (known) remove_entry(keyring, index);
-        return JWKD_OK;
-    }
-    if (!known) TRY(add_entry(keyring, index, environment));
-    struct agenda_entry *entry = &keyring->agenda[index];
-    if (memcmp(entry->operation, promotion->operation, sizeof entry->operation) != 0) {
-        memcpy(entry->operation, promotion->operation, sizeof entry->operation);
-        entry->published_ns = now.elapsed_ns;
-    }
-    if (entry->rotate_at != environment->rotate_at) {
-        entry->rotate_at = environment->rotate_at;
-        entry->scheduled = now;
-        entry->lacks = NULL;
-    }
-    return JWKD_OK;
-}
-
-static void count_waiting(struct keyring *keyring)
-{
-    static const uint8_t NONE[16];
-    unsigned waiting = 0;
-    for (size_t i = 0; i < keyring->agenda_count; i++)
-        waiting += memcmp(keyring->agenda[i].operation, NONE, sizeof NONE) != 0;
-    atomic_store(&keyring->promotions_waiting, waiting);
-}
-
-void agenda_note(struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns)
-{
-    struct moment now = {.elapsed_ns = now_ns, .wall_sec = clock_wall_sec()};
-    for (size_t i = 0; i < count; i++) {
-        const struct ring_environment *environment = touched[i].environment;
-        if (!environment || environment->revision == 1)
-            drop_namesakes(keyring, touched[i].name, environment ? environment->id : 0);
-    }
-    for (size_t i = 0; i < count; i++)
-        if (touched[i].environment && note(keyring, touched[i].environment, now) != JWKD_OK)
-            keyring->options.on_trouble(keyring->options.context, JWKD_NO_MEMORY,
-                "out of memory: a promotion, retirement or rotation waits until the service is started again");
-    count_waiting(keyring);
-}
-
-jwkd_status agenda_load(struct keyring *keyring)
-{
-    struct moment now = moment_now();
-    for (size_t i = 0; i < keyring->snapshot->count; i++)
-        TRY(note(keyring, keyring->snapshot->environments[i], now));
-    count_waiting(keyring);
-    return JWKD_OK;
-}
-
-void agenda_clear(struct keyring *keyring)
-{
-    free(keyring->agenda);
-    keyring->agenda = NULL;
-    keyring->agenda_count = keyring->agenda_capacity = 0;
-}
-
-bool agenda_awaits_confirmation(struct keyring *keyring) { return atomic_load(&keyring->promotions_waiting) != 0; }
 
 /* ---- what is due, and when ---- */
 
@@ -172,14 +93,20 @@ static const struct ring_environment *environment_of(const struct batch *batch, 
     return environment && environment->id == entry->environment_id ? environment : NULL;
 }
 
-static uint64_t retires_in_ns(const struct ring_environment *environment, const struct ring_key *key, struct moment now)
+/* The last token has expired by the wall clock, and has lived as long as it was given when it was made. */
+static uint64_t retires_in_ns(const struct keyring *keyring, const struct ring_environment *environment,
+    const struct ring_key *key, struct moment now)
 {
-    const struct key_usage *usage = key->usage;
-    if (usage->retires_from_ns == 0) return UINT64_MAX; /* nobody sees yet that it retires: it may be signing */
-    struct moment from = {.elapsed_ns = usage->retires_from_ns, .wall_sec = usage->retires_from_wall};
-    int64_t last_expiry = atomic_load(&usage->last_expiry);
-    /* Nothing was signed: nothing to wait for. One second more, for exp is a second and the clock is between two. */
-    return last_expiry == 0 ? 0 : left_ns(last_expiry + environment->settings.leeway_sec + 1, from, now);
+    if (!key->usage->retires) return UINT64_MAX; /* nobody sees yet that it retires: it may be signing */
+    struct reach last = reach_read(&key->usage->last);
+    if (last.expiry == 0) return 0; /* nothing was signed: nothing to wait for */
+    last = reach_further(last, environment->settings.leeway_sec);
+    /* One second more, for exp is a second and the clock is between two. */
+    int64_t by_wall = last.expiry + 1 - now.wall_sec;
+    uint64_t wall_ns = by_wall > 0 ? (uint64_t)by_wall * NS_PER_SEC : 0;
+    uint64_t until_ns = (uint64_t)last.age * NS_PER_SEC, present_ns = now.elapsed_ns + keyring->age_ahead_ns;
+    uint64_t age_ns = until_ns > present_ns ? until_ns - present_ns : 0;
+    return wall_ns > age_ns ? wall_ns : age_ns;
 }
 
 static uint64_t promoted_in_ns(struct keyring *keyring, const struct ring_environment *environment,
@@ -197,7 +124,7 @@ static uint64_t entry_in_ns(struct keyring *keyring, const struct ring_environme
     if (environment->promotion.waiting) least = promoted_in_ns(keyring, environment, entry, now);
     for (size_t i = 0; i < environment->count; i++) {
         if (!environment->keys[i]->retiring_since) continue;
-        uint64_t in_ns = retires_in_ns(environment, environment->keys[i], now);
+        uint64_t in_ns = retires_in_ns(keyring, environment, environment->keys[i], now);
         if (in_ns < least) least = in_ns;
     }
     if (entry->rotate_at && !entry->lacks) {
@@ -207,17 +134,112 @@ static uint64_t entry_in_ns(struct keyring *keyring, const struct ring_environme
     return least;
 }
 
-uint64_t agenda_next_ns(struct keyring *keyring, struct moment now)
+static void reckon(struct keyring *keyring, struct agenda_entry *entry, struct moment now)
+{
+    const struct ring_environment *environment = snapshot_find(keyring->snapshot, entry->name);
+    uint64_t in_ns = environment ? entry_in_ns(keyring, environment, entry, now) : UINT64_MAX;
+    entry->due_ns = in_ns == UINT64_MAX ? UINT64_MAX : now.elapsed_ns + in_ns;
+}
+
+static bool awaits_confirmation(const struct agenda_entry *entry)
+{
+    static const uint8_t NONE[16];
+    return memcmp(entry->operation, NONE, sizeof NONE) != 0;
+}
+
+void agenda_reckon(struct keyring *keyring, struct moment now, bool all)
+{
+    for (size_t i = 0; i < keyring->agenda_count; i++)
+        if (all || awaits_confirmation(&keyring->agenda[i])) reckon(keyring, &keyring->agenda[i], now);
+}
+
+uint64_t agenda_next_ns(const struct keyring *keyring)
 {
     uint64_t least = UINT64_MAX;
-    for (size_t i = 0; i < keyring->agenda_count; i++) {
-        const struct ring_environment *environment = snapshot_find(keyring->snapshot, keyring->agenda[i].name);
-        if (!environment || environment->id != keyring->agenda[i].environment_id) continue;
-        uint64_t in_ns = entry_in_ns(keyring, environment, &keyring->agenda[i], now);
-        if (in_ns < least) least = in_ns;
-    }
-    return least == UINT64_MAX ? UINT64_MAX : now.elapsed_ns + least;
+    for (size_t i = 0; i < keyring->agenda_count; i++)
+        if (keyring->agenda[i].due_ns < least) least = keyring->agenda[i].due_ns;
+    return least;
 }
+
+/* ---- what is expected ---- */
+
+/* Everybody sees now which keys retire. */
+static bool note_retiring(const struct ring_environment *environment)
+{
+    bool any = false;
+    for (size_t i = 0; i < environment->count; i++) {
+        struct key_usage *usage = environment->keys[i]->usage;
+        usage->retires = environment->keys[i]->retiring_since != 0;
+        any |= usage->retires;
+    }
+    return any;
+}
+
+static jwkd_status note(struct keyring *keyring, const struct ring_environment *environment, struct moment now)
+{
+    const struct ring_promotion *promotion = &environment->promotion;
+    bool expected = note_retiring(environment) || promotion->waiting || environment->rotate_at;
+    struct agenda_entry *entry = find_entry(keyring, environment->settings.name);
+    if (entry && (!expected || entry->environment_id != environment->id)) {
+        remove_entry(keyring, environment->settings.name); /* of the environment that had the name before, too */
+        entry = NULL;
+    }
+    if (!expected) return JWKD_OK;
+    if (!entry) TRY(add_entry(keyring, environment, &entry));
+    if (memcmp(entry->operation, promotion->operation, sizeof entry->operation) != 0) {
+        memcpy(entry->operation, promotion->operation, sizeof entry->operation);
+        entry->published_ns = now.elapsed_ns;
+    }
+    if (entry->rotate_at != environment->rotate_at) {
+        entry->rotate_at = environment->rotate_at;
+        entry->scheduled = now;
+        entry->lacks = NULL;
+    }
+    return JWKD_OK;
+}
+
+static void count_waiting(struct keyring *keyring)
+{
+    unsigned waiting = 0;
+    for (size_t i = 0; i < keyring->agenda_count; i++) waiting += awaits_confirmation(&keyring->agenda[i]);
+    atomic_store(&keyring->promotions_waiting, waiting);
+}
+
+void agenda_note(struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns)
+{
+    struct moment now = {.elapsed_ns = now_ns, .wall_sec = clock_wall_sec()};
+    if (count == 0) return;
+    for (size_t i = 0; i < count; i++) {
+        if (!touched[i].environment) remove_entry(keyring, touched[i].name);
+        else if (note(keyring, touched[i].environment, now) != JWKD_OK)
+            keyring_trouble(keyring, JWKD_NO_MEMORY,
+                "out of memory: a promotion, retirement or rotation waits until the service is started again");
+    }
+    count_waiting(keyring); /* from here on whoever confirms has it reckoned anew; whoever did before is counted below */
+    for (size_t i = 0; i < count; i++) {
+        struct agenda_entry *entry = find_entry(keyring, touched[i].name);
+        if (entry) reckon(keyring, entry, now);
+    }
+}
+
+jwkd_status agenda_load(struct keyring *keyring)
+{
+    struct moment now = moment_now();
+    for (size_t i = 0; i < keyring->snapshot->count; i++)
+        TRY(note(keyring, keyring->snapshot->environments[i], now));
+    count_waiting(keyring);
+    agenda_reckon(keyring, now, true);
+    return JWKD_OK;
+}
+
+void agenda_clear(struct keyring *keyring)
+{
+    free(keyring->agenda);
+    keyring->agenda = NULL;
+    keyring->agenda_count = keyring->agenda_capacity = 0;
+}
+
+bool agenda_awaits_confirmation(struct keyring *keyring) { return atomic_load(&keyring->promotions_waiting) != 0; }
 
 /* ---- doing it ---- */
 
@@ -231,7 +253,21 @@ static jwkd_status carry_out(struct edit *edit, const struct plan *plan, bool *b
     return JWKD_OK;
 }
 
-static jwkd_status promote(struct batch *batch, const struct ring_environment *environment, bool confirmed, bool *broken)
+/* What a promotion waited for. */
+static const char *promoted_because(const struct promotion *standing)
+{
+    bool readers = standing->jwks_max_age_ns != 0;
+    if (!promotion_is_confirmed(standing))
+        return readers ? "every lease that could lack the key has run out, and no reader of the JWKS may keep one without it"
+                       : "every lease that could lack the key has run out";
+    if (standing->subscribers == 0)
+        return readers ? "no reader of the JWKS may keep one without the key" : "nobody follows the environment";
+    return readers ? "every subscriber confirmed the key, and no reader of the JWKS may keep one without it"
+                   : "every subscriber confirmed the key";
+}
+
+static jwkd_status promote(struct batch *batch, const struct ring_environment *environment, const struct promotion *standing,
+    bool *broken)
 {
     CLEANUP(edit_clear) struct edit edit = {0};
     TRY(edit_begin(&edit, batch, environment->settings.name, NULL));
@@ -242,8 +278,7 @@ static jwkd_status promote(struct batch *batch, const struct ring_environment *e
     const struct ring_promotion *promotion = &edit.after->promotion;
     TRY(plan_promote(&view, promotion->kid, promotion->rotation, &plan, NULL));
     *broken = true;
-    TRY(operation_end(&edit, JWKD__V1__OPERATION__PHASE__DONE,
-        confirmed ? "every subscriber confirmed the key" : "every lease that could lack the key has run out"));
+    TRY(operation_end(&edit, JWKD__V1__OPERATION__PHASE__DONE, promoted_because(standing)));
     return carry_out(&edit, &plan, broken);
 }
 
@@ -270,7 +305,7 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     request.request_id = wire_bytes(bytes_of(id, sizeof id));
     request.operation_case = JWKD__V1__REQUEST__OPERATION_ROTATE;
     request.rotate = &rotation;
-    const struct change_request change = {.request = &request, .principal = "schedule", .digest = digest, .scheduled = true};
+    const struct change_request change = {.request = &request, .principal = "schedule", .digest = digest, .noted = true};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
     jwkd_error error = {0};
@@ -288,7 +323,7 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     entry->scheduled = moment_now();
     entry->rotate_at = entry->scheduled.wall_sec + 60;
     struct keyring *keyring = batch->keyring;
-    keyring->options.on_trouble(keyring->options.context, status,
+    keyring_trouble(keyring, status,
         error.message[0] ? error.message : "a rotation by schedule could not begin");
     return JWKD_OK;
 }
@@ -300,11 +335,11 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
     if (!environment) return JWKD_OK;
     if (environment->promotion.waiting && promoted_in_ns(keyring, environment, entry, now) == 0) {
         struct promotion standing = operation_standing(keyring, environment, entry->published_ns, now.elapsed_ns);
-        TRY(promote(batch, environment, promotion_is_confirmed(&standing), broken));
+        TRY(promote(batch, environment, &standing, broken));
         environment = environment_of(batch, entry);
     }
     for (size_t i = 0; environment && i < environment->count; i++) {
-        if (!environment->keys[i]->retiring_since || retires_in_ns(environment, environment->keys[i], now) != 0) continue;
+        if (!environment->keys[i]->retiring_since || retires_in_ns(keyring, environment, environment->keys[i], now) != 0) continue;
         TRY(deactivate(batch, entry->name, jwk_kid(environment->keys[i]->jwk), broken));
         environment = environment_of(batch, entry);
     }
@@ -318,16 +353,22 @@ void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *
     struct keyring *keyring = batch->keyring;
     for (size_t i = 0; i < keyring->agenda_count && !*out_broken && batch->write_count < MOST_ROWS; i++) {
         struct agenda_entry *entry = &keyring->agenda[i];
+        if (entry->due_ns > now.elapsed_ns) continue;
         jwkd_status status = run_entry(batch, entry, now, out_broken);
+        reckon(keyring, entry, now); /* as things are committed: what the batch changes is due until then */
         if (status == JWKD_OK) continue;
         *out_failed = true;
-        keyring->options.on_trouble(keyring->options.context, status, "what was due could not be done; it is tried again");
+        keyring_trouble(keyring, status, "what was due could not be done; it is tried again");
     }
 }
 
 void agenda_key_made(struct keyring *keyring)
 {
-    for (size_t i = 0; i < keyring->agenda_count; i++) keyring->agenda[i].lacks = NULL;
+    for (size_t i = 0; i < keyring->agenda_count; i++) {
+        if (!keyring->agenda[i].lacks) continue;
+        keyring->agenda[i].lacks = NULL;
+        keyring->agenda[i].due_ns = 0;
+    }
 }
 
 void agenda_demand(struct keyring *keyring)

@@ -24,8 +24,10 @@ void agenda_clear(struct keyring *keyring);
 
 /* Carries out in the batch what is due; *out_broken: the batch must be given up; *out_failed: something has to be tried again. */
 void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *out_failed);
-/* When there will be something to do, as far as is known now. UINT64_MAX: nothing. */
-uint64_t agenda_next_ns(struct keyring *keyring, struct moment now);
+/* Reckons anew when things are due: all of them, for the clocks may have been set, or those that subscribers bring forward. */
+void agenda_reckon(struct keyring *keyring, struct moment now, bool all);
+/* When there will be something to do, as was reckoned last. UINT64_MAX: nothing. */
+uint64_t agenda_next_ns(const struct keyring *keyring);
 /* Whether anything that confirmations can bring forward is waiting; any thread. */
 bool agenda_awaits_confirmation(struct keyring *keyring);
 /* There are new keys in the reserve: rotations that lacked one are due again. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "keyring/age.h"
 #include "keyring/agenda.h"
 #include "keyring/rows.h"
 
@@ -10,7 +11,7 @@ enum { BATCH_MEMORY = 64 * 1024 * 1024 };
 
 jwkd_status batch_init(struct batch *batch, struct keyring *keyring, int64_t now)
 {
-    *batch = (struct batch){.keyring = keyring, .now = now, .next_environment_id = keyring->next_environment_id,
+    *batch = (struct batch){.keyring = keyring, .now = now, .age = age_sec(keyring), .next_environment_id = keyring->next_environment_id,
         .service_revision = keyring->service_revision};
     batch->events_tail = &batch->events;
     arena_init(&batch->arena, BATCH_MEMORY);
@@ -156,11 +157,18 @@ jwkd_status batch_forget(struct batch *batch, const char *owner, const char *kid
     return JWKD_OK;
 }
 
-jwkd_status batch_raise(struct batch *batch, const char *owner, const struct ring_key *key, int64_t ceiling)
+struct reach batch_reach(const struct batch *batch, int64_t lifetime_sec)
 {
-    if (ceiling <= key->usage->ceiling) return JWKD_OK;
+    return (struct reach){.expiry = batch->now + lifetime_sec, .age = batch->age + lifetime_sec};
+}
+
+jwkd_status batch_raise(struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling)
+{
+    struct reach present = reach_read(&key->usage->ceiling);
     for (const struct batch_ceiling *other = batch->ceilings; other; other = other->next)
-        if (other->usage == key->usage && ceiling <= other->at) return JWKD_OK;
+        if (other->usage == key->usage) present = reach_larger(present, other->at);
+    if (reach_within(ceiling, present)) return JWKD_OK;
+    ceiling = reach_larger(ceiling, present);
     struct batch_ceiling *entry = arena_alloc(&batch->arena, sizeof *entry);
     if (!entry) return JWKD_NO_MEMORY;
     TRY(rows_put_ceiling(batch, owner, jwk_kid(key->jwk), ceiling));
@@ -175,6 +183,7 @@ static jwkd_status put_service_row(struct batch *batch)
     row.epoch = wire_bytes(bytes_of(batch->keyring->epoch, 16));
     row.next_environment_id = batch->next_environment_id;
     row.revision = batch->service_revision;
+    age_put(batch->keyring, &row);
     row.wall_high = batch->now > batch->keyring->wall_high ? batch->now : batch->keyring->wall_high;
     if (batch->keyring->options.registry)
         row.max_lease_ms = registry_longest_lease_ms(batch->keyring->options.registry, clock_elapsed_ns());
@@ -189,7 +198,7 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
     keyring->service_revision = batch->service_revision;
     key_usage_raise(&keyring->wall_high, batch->now);
     for (struct batch_ceiling *entry = batch->ceilings; entry; entry = entry->next)
-        key_usage_raise(&entry->usage->ceiling, entry->at);
+        reach_raise(&entry->usage->ceiling, entry->at);
     /* Listed before they can be seen: a heartbeat that is stamped after the swap never lacks them. */
     for (struct batch_event *entry = batch->events; entry && keyring->publisher; entry = entry->next)
         publisher_list(keyring->publisher, &entry->event);
@@ -200,7 +209,7 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
         keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread swaps it away */
         jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
         if (status != JWKD_OK)
-            keyring->options.on_trouble(keyring->options.context, status,
+            keyring_trouble(keyring, status,
                 "an event was not sent; subscribers will take a snapshot");
         atomic_fetch_add_explicit(&keyring->changes, 1, memory_order_relaxed);
     }

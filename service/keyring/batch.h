@@ -21,12 +21,13 @@ struct batch_forget {
 struct batch_ceiling {
     struct batch_ceiling *next;
     struct key_usage *usage;  /* a reference */
-    int64_t at;
+    struct reach at;
 };
 
 struct batch {
     struct keyring *keyring;
-    int64_t now;
+    int64_t now;                           /* by the wall clock; */
+    int64_t age;                           /* of the store, in seconds, rounded up */
     struct arena arena;                    /* keys, values and messages of all below */
     struct store_write *writes;
     size_t write_count, write_capacity;
@@ -61,8 +62,10 @@ size_t batch_environments(const struct batch *batch);
 jwkd_status batch_publish(struct batch *batch, const Jwkd__V1__Event *event) MUST_CHECK;
 jwkd_status batch_forget(struct batch *batch, const char *owner, const char *kid) MUST_CHECK;
 
+/* How far a token reaches that is made now and lives so long. */
+struct reach batch_reach(const struct batch *batch, int64_t lifetime_sec);
 /* Raises how far a key's signatures may reach; never lowers it. */
-jwkd_status batch_raise(struct batch *batch, const char *owner, const struct ring_key *key, int64_t ceiling) MUST_CHECK;
+jwkd_status batch_raise(struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling) MUST_CHECK;
 
 /* A copy in the batch's memory; NULL when memory is short. */
 char *batch_text(struct batch *batch, const char *text);

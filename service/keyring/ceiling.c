@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "keyring/batch.h"
 
@@ -15,7 +14,8 @@ static void wish_free(struct ceiling_wish *wish)
 }
 
 /* Leaves the wish with the writer. */
-static jwkd_status ask(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key, int64_t at)
+static jwkd_status ask(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key,
+    struct reach at)
 {
     struct ceiling_wish *wish = calloc(1, sizeof *wish);
     if (!wish) return JWKD_NO_MEMORY;
@@ -36,32 +36,37 @@ static jwkd_status ask(struct keyring *keyring, const struct ring_environment *e
 }
 
 /* True once the ceiling is high enough. */
-static bool await(struct keyring *keyring, struct key_usage *usage, int64_t expires_at, uint64_t refused_before)
+static bool await(struct keyring *keyring, struct key_usage *usage, struct reach reach, uint64_t refused_before,
+    struct ceiling_patience *patience)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += LONGEST_WAIT_SEC;
+    struct timespec *until = &patience->until;
+    if (until->tv_sec == 0) {
+        clock_gettime(CLOCK_MONOTONIC, until);
+        until->tv_sec += LONGEST_WAIT_SEC;
+    }
     int result = 0;
     pthread_mutex_lock(&keyring->queue_lock);
-    while (usage->ceiling < expires_at && usage->refused == refused_before && !keyring->stopping && result != ETIMEDOUT)
-        result = pthread_cond_timedwait(&keyring->ceilings_moved, &keyring->queue_lock, &until);
+    while (!reach_within(reach, reach_read(&usage->ceiling)) && usage->refused == refused_before && !keyring->stopping && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&keyring->ceilings_moved, &keyring->queue_lock, until);
     pthread_mutex_unlock(&keyring->queue_lock);
-    return usage->ceiling >= expires_at;
+    return reach_within(reach, reach_read(&usage->ceiling));
 }
 
 jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key,
-    int64_t expires_at, jwkd_error *error)
+    struct reach reach, struct ceiling_patience *patience, jwkd_error *error)
 {
     struct key_usage *usage = key->usage;
-    int64_t step = key_usage_step(environment->settings.max_token_lifetime_sec), ceiling = atomic_load(&usage->ceiling);
-    if (expires_at + step / 2 <= ceiling) return JWKD_OK;
+    struct reach ceiling = reach_read(&usage->ceiling);
+    int64_t step = key_usage_step(environment->settings.max_token_lifetime_sec);
+    if (reach_within(reach_further(reach, step / 2), ceiling)) return JWKD_OK;
+    const struct reach wanted = reach_further(reach, step);
     uint64_t refused = atomic_load(&usage->refused);
-    if (expires_at <= ceiling) { /* ahead of need, once */
-        if (!atomic_exchange(&usage->asked, true) && ask(keyring, environment, key, expires_at + step) != JWKD_OK)
+    if (reach_within(reach, ceiling)) { /* ahead of need, once */
+        if (!atomic_exchange(&usage->asked, true) && ask(keyring, environment, key, wanted) != JWKD_OK)
             atomic_store(&usage->asked, false);
         return JWKD_OK;
     }
-    if (ask(keyring, environment, key, expires_at + step) == JWKD_OK && await(keyring, usage, expires_at, refused)) return JWKD_OK;
+    if (ask(keyring, environment, key, wanted) == JWKD_OK && await(keyring, usage, reach, refused, patience)) return JWKD_OK;
     return fail(error, JWKD_UNAVAILABLE,
         "how far the key's tokens reach could not be written to the store: tokens that end earlier can still be signed");
 }
@@ -71,7 +76,7 @@ jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes)
     for (const struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
         const struct ring_environment *environment = batch_find(batch, wish->environment);
         if (!environment || strcmp(environment->owner, wish->owner) != 0) continue; /* deleted meanwhile */
-        if (wish->at > wish->key->usage->ceiling) TRY(batch_raise(batch, wish->owner, wish->key, wish->at));
+        TRY(batch_raise(batch, wish->owner, wish->key, wish->at));
     }
     return JWKD_OK;
 }
@@ -81,7 +86,7 @@ void ceiling_settle(struct keyring *keyring, struct ceiling_wish *wishes, bool c
     pthread_mutex_lock(&keyring->queue_lock);
     for (const struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
         atomic_store(&wish->key->usage->asked, false);
-        if (!committed || wish->key->usage->ceiling < wish->at) atomic_fetch_add(&wish->key->usage->refused, 1);
+        if (!committed || !reach_within(wish->at, reach_read(&wish->key->usage->ceiling))) atomic_fetch_add(&wish->key->usage->refused, 1);
     }
     pthread_cond_broadcast(&keyring->ceilings_moved);
     pthread_mutex_unlock(&keyring->queue_lock);

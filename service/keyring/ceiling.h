@@ -2,6 +2,8 @@
 #ifndef KEYRING_CEILING_H
 #define KEYRING_CEILING_H
 
+#include <time.h>
+
 #include "keyring/internal.h"
 
 struct batch;
@@ -11,13 +13,18 @@ struct ceiling_wish {
     struct ceiling_wish *next;
     char environment[LIMIT_ENVIRONMENT_NAME + 1], owner[17];
     struct ring_key *key;      /* a reference */
-    int64_t at;
+    struct reach at;
 };
 
-/* Before a token of this expiry is made: waits, where the disk must be asked first, which is so after a pause only; otherwise higher
+/* How long one request may wait for the disk in all; zeroed, it begins with the first wait. */
+struct ceiling_patience {
+    struct timespec until;     /* of CLOCK_MONOTONIC */
+};
+
+/* Before a token of this reach is made: waits, where the disk must be asked first, which is so after a pause only; otherwise higher
  * ceilings are asked for ahead of need. UNAVAILABLE: it cannot be written. Any thread but the writer's. */
 jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key,
-    int64_t expires_at, jwkd_error *error) MUST_CHECK;
+    struct reach reach, struct ceiling_patience *patience, jwkd_error *error) MUST_CHECK;
 
 /* The writer: puts the wishes into the batch; once it is committed or not, ceiling_settle() wakes who waits and frees them. */
 jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes) MUST_CHECK;

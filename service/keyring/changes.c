@@ -5,8 +5,6 @@
 #include "keyring/promotion.h"
 #include "keyring/rows.h"
 
-enum { IMPORTED_LIFETIME_SEC = 24 * 3600 }; /* of tokens that an imported key signed elsewhere, at least */
-
 /* From here on the batch is being written to: a failure spoils it. */
 #define SPOILS(broken) (*(broken) = true)
 
@@ -83,12 +81,19 @@ static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__CreateE
     return answer_environment(edit, reply);
 }
 
+/* The age is lowered: a JWKS that somebody has by then may be kept as long as was said when it was got. */
+static void honour_jwks_age(struct edit *edit, uint32_t earlier_sec)
+{
+    int64_t until = edit->batch->age + earlier_sec + RING_COMMIT_SEC;
+    if (edit->after->jwks_kept_until < until) edit->after->jwks_kept_until = until;
+}
+
 static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateEnvironmentRequest *update, bool *broken,
     struct reply *reply, jwkd_error *error)
 {
     struct environment *settings = &edit->after->settings;
     if (update->n_fields == 0) return fail(error, JWKD_INVALID_ARGUMENT, "no field is named that is to be changed");
-    uint32_t rotated_every_sec = settings->rotate_every_sec;
+    uint32_t rotated_every_sec = settings->rotate_every_sec, jwks_max_age_sec = settings->jwks_max_age_sec;
     TRY(message_settings(update->environment, update->fields, update->n_fields, settings, error));
     if (settings->rotate_every_sec != rotated_every_sec) schedule_rotation(edit);
     if (alg_kty(settings->default_alg) == KTY_RSA && settings->default_bits == 0) settings->default_bits = 4096;
@@ -97,6 +102,7 @@ static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateE
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct plan_view view = edit_view(edit, keys);
     TRY(plan_mode(&view, settings->mode, error));
+    if (settings->jwks_max_age_sec < jwks_max_age_sec) honour_jwks_age(edit, jwks_max_age_sec);
     edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED, -1);
     SPOILS(broken);
     TRY(edit_finish(edit, error));
@@ -202,10 +208,9 @@ static jwkd_status answer_operation(struct edit *edit, struct bytes id, bool rot
 /* An imported key may have signed elsewhere, and nobody knows until when. */
 static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
 {
-    int64_t lifetime_sec = edit->after->settings.max_token_lifetime_sec;
-    if (lifetime_sec < IMPORTED_LIFETIME_SEC) lifetime_sec = IMPORTED_LIFETIME_SEC;
-    key_usage_raise(&key->usage->last_expiry, edit->batch->now + lifetime_sec);
-    return batch_raise(edit->batch, edit->after->owner, key, edit->batch->now + lifetime_sec);
+    struct reach reach = batch_reach(edit->batch, ring_key_longest_lifetime(edit->after, key));
+    reach_raise(&key->usage->last, reach);
+    return batch_raise(edit->batch, edit->after->owner, key, reach);
 }
 
 /* Publishes a key whose sealed form and JWK are at hand. */
@@ -283,7 +288,7 @@ static jwkd_status take_ready(struct edit *edit, const struct key_type *type, en
             reserve_put(keyring->reserve, ready);
             return fail(error, status, "a key of the reserve cannot be used: %s", jwkd_status_text(status));
         }
-        keyring->options.on_trouble(keyring->options.context, status, "a key of the reserve does not open and is dropped");
+        keyring_trouble(keyring, status, "a key of the reserve does not open and is dropped");
         SPOILS(broken);
         TRY(use_up(edit->batch, ready));
         *broken = false;
@@ -338,17 +343,18 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
     struct ready_key *ready;
     CLEANUP(ring_key_unref_at) struct ring_key *key = NULL;
     TRY(take_ready(edit, type, alg, &ready, &key, broken, error));
-    if (!ready) {
+    if (!ready && !change->noted) {
         if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->terms.invalidate_kid) > LIMIT_WORK)
             return fail(error, JWKD_INVALID_ARGUMENT, "the request is too long");
         if (batch_waiting(edit->batch) >= LIMIT_WAITING)
             return fail(error, JWKD_RESOURCE_EXHAUSTED, "%d generations wait for their keys already", LIMIT_WAITING);
         SPOILS(broken);
-        if (!change->scheduled) TRY(note_work(edit->batch, change, edit->after->id));
+        TRY(note_work(edit->batch, change, edit->after->id));
         *broken = false;
+    }
+    if (!ready)
         return fail(error, JWKD_IN_PROGRESS,
             "a key is being made; repeat the request with the same request id to collect the answer");
-    }
     jwkd_status status = publish(edit, key, &request->terms, wire_view(change->request->request_id), broken, reply, error);
     if (status != JWKD_OK && !*broken) {
         reserve_put(reserve, ready);

@@ -10,7 +10,7 @@ struct change_request {
     const char *principal;
     const uint8_t *digest;
     struct keyring_command *prepared;  /* an import's sealed key; NULL for others */
-    bool scheduled;                    /* nobody asked: what must wait for a key is not noted as somebody's work */
+    bool noted;                        /* what must wait for a key stands on somebody's list already */
 };
 
 /* On which terms a key is published. */

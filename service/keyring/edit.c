@@ -76,9 +76,9 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         environment->primary = index;
         key->held = false;
         key->retiring_since = 0;
-        TRY(batch_raise(edit->batch, environment->owner, key,
-            edit->batch->now + environment->settings.max_token_lifetime_sec +
-                key_usage_step(environment->settings.max_token_lifetime_sec)));
+        int64_t first_sec = environment->settings.max_token_lifetime_sec;
+        first_sec += key_usage_step(environment->settings.max_token_lifetime_sec);
+        TRY(batch_raise(edit->batch, environment->owner, key, batch_reach(edit->batch, first_sec)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_PROMOTED, index);
         break;
     case KEY_DEMOTE:
@@ -97,6 +97,7 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         key->state = KEY_DEACTIVATED;
         key->retiring_since = 0;
         key->deactivated_at = edit->batch->now;
+        key->jwks_wait_sec = ring_environment_jwks_wait(environment, edit->batch->age);
         edit->batch->urgent = true;
         TRY(batch_forget(edit->batch, environment->owner, jwk_kid(key->jwk)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED, index);

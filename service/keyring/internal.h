@@ -20,6 +20,7 @@ struct keyring {
     struct publisher *publisher;
     uint8_t epoch[16];
     uint64_t started_ns;
+    uint64_t age_ahead_ns;         /* of the running-time clock: the store's age (age.h) */
     void (*read_traffic)(void *context, struct keyring_traffic *out);
     void *traffic_context;
 
@@ -45,6 +46,7 @@ struct keyring {
     int64_t answers_expired_at;
     struct agenda_entry *agenda;
     size_t agenda_count, agenda_capacity;
+    uint64_t agenda_reckoned_ns;   /* when all of it was */
     uint64_t agenda_failed_ns;     /* when something due could not be committed; 0: not */
     int64_t clocks_apart_ms;       /* the wall clock's distance from the running-time clock */
     bool estranged;                /* the store may hold a change that is not known here: nothing may be built on either */
@@ -57,6 +59,9 @@ struct keyring {
 /* The present snapshot, with a reference for the caller. */
 struct snapshot *keyring_snapshot(struct keyring *keyring);
 void keyring_swap(struct keyring *keyring, struct snapshot *next);
+
+/* Says it to whoever wants to hear. */
+void keyring_trouble(const struct keyring *keyring, jwkd_status status, const char *message);
 
 /* The environment that a request names, from a snapshot. NOT_FOUND. */
 jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, struct ring_environment **out,

@@ -22,6 +22,11 @@ void keyring_swap(struct keyring *keyring, struct snapshot *next)
     snapshot_unref(old);
 }
 
+void keyring_trouble(const struct keyring *keyring, jwkd_status status, const char *message)
+{
+    if (keyring->options.on_trouble) keyring->options.on_trouble(keyring->options.context, status, message);
+}
+
 jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, struct ring_environment **out,
     jwkd_error *error)
 {

@@ -20,6 +20,7 @@ struct keyring_options {
     struct registry *registry;     /* likewise; NULL: nobody is counted as a subscriber */
     uint8_t boot_id[16];
     const char *version;           /* of the service */
+    const char *machine_boot;      /* names the run of the machine, whose running-time clock this is; NULL: not known */
     unsigned reserve;              /* ready keys kept per key type in use */
     bool memory_locked;            /* for status */
     unsigned change_queue;         /* changes that may wait; 0: 32 */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "keyring/age.h"
 #include "keyring/rows.h"
 
 /* Environments while they are read, in order of name. */
@@ -81,11 +82,16 @@ static bool load_ceiling(void *context, const struct store_row *row)
     memcpy(kid, row->key.data + head, row->key.size - head);
     struct ring_environment *environment = find_owner(loader, strtoull(owner, NULL, 16));
     int index = environment ? ring_environment_find(environment, kid) : -1;
-    int64_t ceiling;
+    struct reach ceiling;
     jwkd_status status = index < 0 ? JWKD_CORRUPT : rows_read_ceiling(row, &ceiling);
     if (status != JWKD_OK) return load_failed(loader, status, row);
-    key_usage_raise(&environment->keys[index]->usage->ceiling, ceiling);
-    key_usage_raise(&environment->keys[index]->usage->last_expiry, ceiling);
+    const struct ring_key *key = environment->keys[index];
+    /* Of a version that did not keep the age, or of an age that such a version forgot: as far as one of now would reach. */
+    int64_t longest = ring_key_longest_lifetime(environment, key);
+    int64_t furthest = age_sec(loader->keyring) + longest + key_usage_step((uint32_t)longest);
+    if (ceiling.age == 0 || ceiling.age > furthest) ceiling.age = furthest;
+    reach_raise(&key->usage->ceiling, ceiling);
+    reach_raise(&key->usage->last, ceiling);
     return true;
 }
 
@@ -158,10 +164,13 @@ static jwkd_status finish(struct loader *loader, jwkd_error *error)
     CLEANUP(free_at) struct snapshot_change *changes = calloc(loader->count + 1, sizeof *changes);
     if (!changes) return fail(error, JWKD_NO_MEMORY, "out of memory");
     int64_t now = clock_wall_sec();
+    /* Beyond it only where a version that did not keep the age forgot it. */
+    int64_t furthest = age_sec(keyring) + LIMIT_JWKS_MAX_AGE_SEC + RING_COMMIT_SEC;
     for (size_t i = 0; i < loader->count; i++) {
         struct ring_environment *environment = loader->environments[i];
         const struct key_type *type;
         sort_keys(environment);
+        if (environment->jwks_kept_until > furthest) environment->jwks_kept_until = furthest;
         environment->promotion.published_ns = clock_elapsed_ns();
         TRY(ring_environment_finish(environment, now, error));
         if (alg_key_type(environment->settings.default_alg, environment->settings.default_bits, &type) == JWKD_OK)
@@ -200,6 +209,8 @@ static jwkd_status make_service_row(struct keyring *keyring, jwkd_error *error)
     if (RAND_bytes(keyring->epoch, sizeof keyring->epoch) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
     keyring->next_environment_id = 1;
     Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
+    age_load(keyring, &row);
+    age_put(keyring, &row);
     row.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
     row.next_environment_id = keyring->next_environment_id;
     if (keyring->options.registry) row.max_lease_ms = registry_max_lease_ms(keyring->options.registry);
@@ -219,7 +230,7 @@ static void settle_leases(struct keyring *keyring, const Jwkd__Row__Service *row
         put_service_row(keyring, &raised, keyring->service_row_revision, &error) == JWKD_OK;
     registry_set_leases(registry, earlier_ms, known || earlier_ms == 0 ? wanted_ms : earlier_ms);
     if (!known)
-        keyring->options.on_trouble(keyring->options.context, error.status,
+        keyring_trouble(keyring, error.status,
             "a longer lease than before could not be noted: it is granted after the next start");
 }
 
@@ -240,6 +251,7 @@ static jwkd_status load_service_row(struct keyring *keyring, jwkd_error *error)
     keyring->next_environment_id = row->next_environment_id;
     keyring->service_revision = row->revision;
     keyring->wall_high = row->wall_high;
+    age_load(keyring, row);
     settle_leases(keyring, row);
     return JWKD_OK;
 }

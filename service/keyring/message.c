@@ -99,6 +99,7 @@ void message_environment(const struct ring_environment *environment, const uint8
     m->rotate_every_sec = s->rotate_every_sec;
     m->jwks_max_age_sec = s->jwks_max_age_sec;
     m->rotate_at = environment->rotate_at;
+    m->jwks_kept_until = environment->jwks_kept_until;
     if (environment->promotion.waiting) {
         message_promotion(environment, &out->pending);
         m->pending = &out->pending;
@@ -144,7 +145,7 @@ void message_key(const struct ring_environment *environment, size_t index, bool 
 
 void message_usage(const struct ring_key *key, Jwkd__V1__Key *out)
 {
-    out->last_expiry = atomic_load(&key->usage->last_expiry);
+    out->last_expiry = atomic_load(&key->usage->last.expiry);
     out->last_used_at = atomic_load(&key->usage->last_used_at);
     out->tokens_signed = atomic_load(&key->usage->tokens);
 }
@@ -160,4 +161,5 @@ void message_promotion(const struct ring_environment *environment, Jwkd__V1__Ope
     out->kid = wire_text(promotion->kid);
     out->revision = promotion->revision;
     out->begun_at = promotion->begun_at;
+    out->jwks_wait_sec = promotion->jwks_wait_sec;
 }

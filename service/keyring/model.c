@@ -39,6 +39,7 @@ jwkd_status ring_key_copy(const struct ring_key *key, struct ring_key **out)
     copy->born = key->born;
     copy->imported = key->imported;
     copy->held = key->held;
+    copy->jwks_wait_sec = key->jwks_wait_sec;
     copy->retiring_since = key->retiring_since;
     key_usage_unref(copy->usage);
     copy->usage = key_usage_ref(key->usage);
@@ -96,6 +97,7 @@ jwkd_status ring_environment_copy(const struct ring_environment *environment, st
     copy->row_revision = environment->row_revision;
     copy->created_at = environment->created_at;
     copy->largest_lifetime_sec = environment->largest_lifetime_sec;
+    copy->jwks_kept_until = environment->jwks_kept_until;
     copy->primary = environment->primary;
     copy->promotion = environment->promotion;
     copy->rotate_at = environment->rotate_at;
@@ -105,12 +107,21 @@ jwkd_status ring_environment_copy(const struct ring_environment *environment, st
     return JWKD_OK;
 }
 
+enum { ELSEWHERE_SEC = 24 * 3600 }; /* nobody knows for how long a key signed before it was imported */
+
+int64_t ring_key_longest_lifetime(const struct ring_environment *environment, const struct ring_key *key)
+{
+    int64_t longest = environment->largest_lifetime_sec; /* 0 in older rows */
+    if (longest < environment->settings.max_token_lifetime_sec) longest = environment->settings.max_token_lifetime_sec;
+    return key->imported && longest < ELSEWHERE_SEC ? (int64_t)ELSEWHERE_SEC : longest;
+}
+
 bool ring_key_worth_naming(const struct ring_environment *environment, const struct ring_key *key, int64_t now)
 {
     /* No token outlives the largest lifetime that was ever allowed here; but a key may have signed elsewhere before it was
      * imported, so a day is always granted. */
     int64_t lifetime = environment->largest_lifetime_sec;
-    if (lifetime < 24 * 3600) lifetime = 24 * 3600;
+    if (lifetime < ELSEWHERE_SEC) lifetime = ELSEWHERE_SEC;
     return !key_state_live(key->state) && key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
 }
 
@@ -164,6 +175,13 @@ size_t ring_environment_live(const struct ring_environment *environment)
     size_t live = 0;
     for (size_t i = 0; i < environment->count; i++) live += key_state_live(environment->keys[i]->state);
     return live;
+}
+
+uint32_t ring_environment_jwks_wait(const struct ring_environment *environment, int64_t age)
+{
+    uint32_t present = environment->settings.jwks_max_age_sec;
+    int64_t earlier = environment->jwks_kept_until - age;
+    return earlier > present ? (uint32_t)earlier : present;
 }
 
 static struct snapshot *snapshot_new(size_t capacity, uint64_t service_revision)

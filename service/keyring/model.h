@@ -10,6 +10,8 @@
 #include "jose/keyset.h"
 #include "keyring/usage.h"
 
+enum { RING_COMMIT_SEC = 10 }; /* from a decision to when everybody sees it, at most: longer than any commit */
+
 /* One key as it stood at some revision. Immutable. */
 struct ring_key {
     atomic_uint references;
@@ -19,6 +21,7 @@ struct ring_key {
     uint64_t revision;         /* of the environment when it last changed */
     uint64_t born;             /* of the environment when it was published */
     bool imported, held;
+    uint32_t jwks_wait_sec;    /* readers of the JWKS may accept it for so long from its deactivation on */
     int64_t retiring_since;    /* 0: it does not retire */
     struct buffer sealed;      /* empty once destroyed */
     struct key_usage *usage;   /* what it has signed; shared by all its states, and changes */
@@ -32,6 +35,7 @@ struct ring_promotion {
     char kid[LIMIT_KID + 1];
     uint64_t revision;         /* that published it */
     int64_t begun_at;
+    uint32_t jwks_wait_sec;    /* readers of the JWKS may lack the key for so long from its publication on */
     uint64_t published_ns;     /* about when, of this run's clock: for telling how long it may take */
 };
 
@@ -45,6 +49,7 @@ struct ring_environment {
     uint64_t row_revision;     /* the store's revision of the environment's row */
     int64_t created_at;
     uint32_t largest_lifetime_sec; /* that a token was ever allowed here */
+    int64_t jwks_kept_until;   /* the store's age, in seconds, to which an earlier, longer jwks_max_age_sec reaches; 0: none does */
     struct ring_key **keys;    /* oldest first */
     size_t count;
     int primary;               /* index of keys, or -1 */
@@ -84,6 +89,10 @@ int ring_environment_find(const struct ring_environment *environment, const char
 enum key_state ring_environment_state(const struct ring_environment *environment, size_t index);
 const char *ring_environment_primary_kid(const struct ring_environment *environment); /* "" for none */
 size_t ring_environment_live(const struct ring_environment *environment);
+/* How long readers may keep a JWKS that they have at this age of the store, under whatever jwks_max_age_sec they got it. */
+uint32_t ring_environment_jwks_wait(const struct ring_environment *environment, int64_t age);
+/* How long a token of the key may live, in seconds: of an imported one also those that it signed elsewhere. */
+int64_t ring_key_longest_lifetime(const struct ring_environment *environment, const struct ring_key *key);
 /* Whether tokens of a deactivated key could still be unexpired. */
 bool ring_key_worth_naming(const struct ring_environment *environment, const struct ring_key *key, int64_t now);
 

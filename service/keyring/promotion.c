@@ -20,7 +20,7 @@ bool operation_nobody_waits(struct edit *edit)
     struct registry *registry = edit->batch->keyring->options.registry;
     const struct ring_environment *environment = edit->after;
     if (environment->count == 0) return true; /* nothing was ever signed here: nobody misses anything */
-    if (environment->settings.jwks_max_age_sec) return false;
+    if (ring_environment_jwks_wait(environment, edit->batch->age)) return false;
     if (!registry) return true;
     uint64_t now_ns = clock_elapsed_ns();
     return registry_knows_all(registry, now_ns) && registry_close_if_nobody(registry, environment->id, now_ns);
@@ -31,7 +31,7 @@ struct promotion operation_standing(struct keyring *keyring, const struct ring_e
 {
     struct registry *registry = keyring->options.registry;
     struct promotion promotion = {.published_ns = published_ns, .all_known = true,
-        .jwks_max_age_ns = environment->settings.jwks_max_age_sec * NS_PER_SEC};
+        .jwks_max_age_ns = environment->promotion.jwks_wait_sec * NS_PER_SEC};
     if (!registry) return promotion;
     struct registry_count count = registry_count(registry, environment->id, environment->promotion.revision, now_ns);
     promotion.horizon_ns = registry_effective_ns(registry, published_ns) - published_ns;
@@ -57,7 +57,8 @@ jwkd_status operation_begin(struct edit *edit, struct bytes id, bool rotation, i
     struct ring_promotion *promotion = &after->promotion;
     const char *kid = jwk_kid(after->keys[index]->jwk);
     *promotion = (struct ring_promotion){.waiting = true, .rotation = rotation, .revision = after->revision + 1,
-        .begun_at = edit->batch->now, .published_ns = clock_elapsed_ns()};
+        .begun_at = edit->batch->now, .published_ns = clock_elapsed_ns(),
+        .jwks_wait_sec = ring_environment_jwks_wait(after, edit->batch->age)};
     memcpy(promotion->operation, id.data, sizeof promotion->operation);
     memcpy(promotion->kid, kid, strlen(kid) + 1);
     if (done) return operation_end(edit, JWKD__V1__OPERATION__PHASE__DONE, reason);
@@ -99,7 +100,7 @@ jwkd_status operation_describe(struct keyring *keyring, const struct ring_enviro
             standing.subscribers);
     else
         snprintf(text, sizeof text, "readers of the JWKS may keep the one before for %" PRIu32 " s",
-            environment->settings.jwks_max_age_sec);
+            environment->promotion.jwks_wait_sec);
     in_out->reason = arena_text(&reply->arena, bytes_of_text(text));
     return in_out->reason ? JWKD_OK : JWKD_NO_MEMORY;
 }

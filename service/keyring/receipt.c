@@ -18,7 +18,7 @@ void keyring_open_receipts(struct keyring *keyring, const struct snapshot *snaps
             .environment_id = environment->id, .kid = jwk_kid(key->jwk), .revision = key->revision};
         jwkd_status status = registry_open_receipt(keyring->options.registry, &opened, swapped_ns);
         if (status != JWKD_OK)
-            keyring->options.on_trouble(keyring->options.context, status,
+            keyring_trouble(keyring, status,
                 "a deactivation has no receipt: who confirms it will not be known");
     }
 }
@@ -119,8 +119,9 @@ jwkd_status keyring_get_receipt(
     receipt->environment = environment->settings.name;
     receipt->kid = wire_text(jwk_kid(key->jwk));
     receipt->at = key->deactivated_at;
-    receipt->last_expiry = atomic_load(&key->usage->last_expiry);
-    receipt->jwks_max_age_sec = environment->settings.jwks_max_age_sec;
+    receipt->last_expiry = atomic_load(&key->usage->last.expiry);
+    receipt->jwks_max_age_sec = environment->settings.jwks_max_age_sec; /* all that older rows know of */
+    if (receipt->jwks_max_age_sec < key->jwks_wait_sec) receipt->jwks_max_age_sec = key->jwks_wait_sec;
     jwkd_status status = tell(keyring, environment, key, reply, receipt);
     if (status != JWKD_OK) return fail(error, status, "out of memory for the answer");
     *answer = (Jwkd__V1__ReceiptReply)JWKD__V1__RECEIPT_REPLY__INIT;

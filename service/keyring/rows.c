@@ -46,6 +46,7 @@ jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *env
     row.key = &key;
     row.sealed = wire_bytes(buffer_bytes(&environment->keys[index]->sealed));
     row.born = environment->keys[index]->born;
+    row.jwks_wait_sec = environment->keys[index]->jwks_wait_sec;
     key_row_name(environment, index, name);
     return batch_put_message(batch, name, &row.base, STORE_ANY); /* the environment's row guards its keys */
 }
@@ -55,21 +56,23 @@ static void ceiling_row_name(const char *owner, const char *kid, char name[ROW_K
     snprintf(name, ROW_KEY_SIZE, "ceiling/%s/%s", owner, kid);
 }
 
-jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, int64_t ceiling)
+jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, struct reach ceiling)
 {
     char name[ROW_KEY_SIZE];
     Jwkd__Row__Ceiling row = JWKD__ROW__CEILING__INIT;
-    row.at = ceiling;
+    row.at = ceiling.expiry;
+    row.age = ceiling.age;
     ceiling_row_name(owner, kid, name);
     return batch_put_message(batch, name, &row.base, STORE_ANY);
 }
 
-jwkd_status rows_read_ceiling(const struct store_row *row, int64_t *out)
+jwkd_status rows_read_ceiling(const struct store_row *row, struct reach *out)
 {
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
     if (wire_unpack(&jwkd__row__ceiling__descriptor, row->value, &arena, &message) != JWKD_OK) return JWKD_CORRUPT;
-    *out = ((const Jwkd__Row__Ceiling *)message)->at;
+    const Jwkd__Row__Ceiling *stored = (const Jwkd__Row__Ceiling *)message;
+    *out = (struct reach){.expiry = stored->at, .age = stored->age};
     return JWKD_OK;
 }
 
@@ -226,6 +229,19 @@ struct expiry {
     jwkd_status status;
 };
 
+/* Of a promotion that waits longer than answers are kept; its end gives it a new day. */
+static bool operation_waits(const struct keyring *keyring, const char *hex)
+{
+    char id[2 * LIMIT_REQUEST_ID + 1];
+    for (size_t i = 0; i < keyring->snapshot->count; i++) {
+        const struct ring_promotion *promotion = &keyring->snapshot->environments[i]->promotion;
+        if (!promotion->waiting) continue;
+        bytes_to_hex(bytes_of(promotion->operation, sizeof promotion->operation), id);
+        if (strncmp(id, hex, sizeof id - 1) == 0) return true;
+    }
+    return false;
+}
+
 /* answered/TIME/REQUEST-ID/PRINCIPAL */
 static bool expire_answer(void *context, const struct store_row *row)
 {
@@ -240,11 +256,13 @@ static bool expire_answer(void *context, const struct store_row *row)
     if (expiry->more) return false;
     expiry->left--;
     const char *principal = strchr(name + head, '/');
-    if (principal && strcmp(principal + 1, OPERATION_PRINCIPAL) == 0)
+    bool operation = principal && strcmp(principal + 1, OPERATION_PRINCIPAL) == 0;
+    if (operation)
         snprintf(answer, sizeof answer, "operation/%.*s", (int)(principal - (name + head)), name + head);
     else
         snprintf(answer, sizeof answer, "answer/%s", name + head);
-    expiry->status = batch_erase(expiry->batch, answer);
+    if (!operation || !operation_waits(expiry->batch->keyring, name + head))
+        expiry->status = batch_erase(expiry->batch, answer);
     if (expiry->status == JWKD_OK) expiry->status = batch_erase(expiry->batch, name);
     return expiry->status == JWKD_OK;
 }
@@ -267,7 +285,8 @@ static jwkd_status read_promotion(const Jwkd__V1__Operation *stored, struct ring
     *out = (struct ring_promotion){.waiting = true,
         .rotation = stored->kind == JWKD__V1__OPERATION__KIND__ROTATE,
         .revision = stored->revision,
-        .begun_at = stored->begun_at};
+        .begun_at = stored->begun_at,
+        .jwks_wait_sec = stored->jwks_wait_sec};
     memcpy(out->operation, stored->id.data, sizeof out->operation);
     memcpy(out->kid, stored->kid, strlen(stored->kid) + 1);
     return JWKD_OK;
@@ -289,6 +308,9 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
     environment->created_at = stored->created_at;
     environment->rotate_at = stored->rotate_at;
     TRY(read_promotion(stored->pending, &environment->promotion));
+    if (environment->promotion.jwks_wait_sec == 0) /* nobody was waited for, or nobody said so then */
+        environment->promotion.jwks_wait_sec = environment->settings.jwks_max_age_sec;
+    environment->jwks_kept_until = stored->jwks_kept_until;
     environment->largest_lifetime_sec = stored->largest_token_lifetime_sec; /* 0 in older rows */
     *out = TAKE(environment);
     return JWKD_OK;
@@ -325,6 +347,7 @@ jwkd_status rows_read_key(const struct store_row *row, struct ring_key **out, bo
     key->destroyed_at = stored->key->destroyed_at;
     key->revision = stored->key->revision;
     key->born = stored->born;
+    key->jwks_wait_sec = stored->jwks_wait_sec;
     key->imported = stored->key->imported;
     key->held = stored->key->held;
     key->retiring_since = stored->key->retiring_since;

@@ -4,7 +4,7 @@
  *   env/NAME                             an environment (jwkd.v1.Environment)
  *   key/OWNER/KID                        a key; OWNER is the environment's id in 16 hexadecimal digits
  *   log/OWNER/REVISION                   an event (jwkd.v1.Event); REVISION in 16 hexadecimal digits
- *   ceiling/OWNER/KID                    the largest exp that the key may sign
+ *   ceiling/OWNER/KID                    how far what the key signs may reach
  *   operation/ID                         a promotion under way or ended (jwkd.v1.Operation)
  *   held/THUMBPRINT                      the tombstone of every key that any environment ever held: OWNER
  *   answer/REQUEST-ID/PRINCIPAL          the answer to a change
@@ -20,8 +20,8 @@ enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
 
 jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
 jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *environment, size_t index) MUST_CHECK;
-jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, int64_t ceiling) MUST_CHECK;
-/* Kept for as long as answers are, counted from the last time that it was put. */
+jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, struct reach ceiling) MUST_CHECK;
+/* Kept while it waits, and from its end on for as long as answers are. */
 jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *operation) MUST_CHECK;
 /* The packed operation is appended; NOT_FOUND. */
 jwkd_status rows_get_operation(struct keyring *keyring, struct bytes id, struct buffer *out) MUST_CHECK;
@@ -49,7 +49,7 @@ jwkd_status rows_expire_answers(struct batch *batch, bool *out_more) MUST_CHECK;
 /* From rows; CORRUPT. */
 jwkd_status rows_read_environment(const struct store_row *row, struct ring_environment **out) MUST_CHECK;
 jwkd_status rows_read_key(const struct store_row *row, struct ring_key **out, bool *out_primary) MUST_CHECK;
-jwkd_status rows_read_ceiling(const struct store_row *row, int64_t *out) MUST_CHECK;
+jwkd_status rows_read_ceiling(const struct store_row *row, struct reach *out) MUST_CHECK;
 jwkd_status rows_read_ready_key(const struct store_row *row, struct ready_key **out) MUST_CHECK;
 
 #endif

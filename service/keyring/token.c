@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "jose/base64url.h"
 #include "jose/jwt.h"
+#include "keyring/age.h"
 #include "keyring/ceiling.h"
 #include "keyring/internal.h"
 
@@ -79,7 +80,7 @@ static jwkd_status check_type(const char *type, jwkd_error *error)
 }
 
 static jwkd_status sign_item(struct keyring *keyring, const struct signing *signing, const Jwkd__V1__SignItem *item,
-    struct buffer *out, int64_t *out_expires_at, jwkd_error *error)
+    struct ceiling_patience *patience, struct buffer *out, int64_t *out_expires_at, jwkd_error *error)
 {
     const struct environment *settings = &signing->environment->settings;
     const char *type = *item->type ? item->type : "at+jwt";
@@ -100,14 +101,15 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
     if (RAND_bytes(random, sizeof random) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
     CLEANUP(buffer_clear) struct buffer claims = {0};
     TRY(jwt_prepare(&policy, &wish, random, &claims, out_expires_at, error));
-    TRY(ceiling_cover(keyring, signing->environment, signing->key, *out_expires_at, error));
-    key_usage_signed(signing->key->usage, *out_expires_at, policy.now);
+    const struct reach reach = {.expiry = *out_expires_at, .age = age_sec(keyring) + (*out_expires_at - policy.now)};
+    TRY(ceiling_cover(keyring, signing->environment, signing->key, reach, patience, error));
+    key_usage_signed(signing->key->usage, reach, policy.now);
     jwkd_status status = make_token(keyring, signing, bytes_of_text(type), buffer_bytes(&claims), out);
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "signing failed: %s", jwkd_status_text(status));
 }
 
 static jwkd_status sign_all(struct keyring *keyring, const Jwkd__V1__SignRequest *request, const struct signing *signing,
-    struct reply *reply, Jwkd__V1__SignReply *signed_reply)
+    struct ceiling_patience *patience, struct reply *reply, Jwkd__V1__SignReply *signed_reply)
 {
     Jwkd__V1__SignedToken *items;
     void *pointers = reply_array(reply, request->n_items, sizeof *items, &items);
@@ -119,7 +121,7 @@ static jwkd_status sign_all(struct keyring *keyring, const Jwkd__V1__SignRequest
         jwkd_error error = {0};
         token.size = 0;
         jwkd_status status =
-            sign_item(keyring, signing, request->items[i], &token, &items[i].expires_at, &error);
+            sign_item(keyring, signing, request->items[i], patience, &token, &items[i].expires_at, &error);
         char *text = arena_text(&reply->arena, status == JWKD_OK ? buffer_bytes(&token) : bytes_of_text(error.message));
         if (!text) return JWKD_NO_MEMORY;
         items[i].status = (Jwkd__V1__Status)status;
@@ -155,10 +157,11 @@ jwkd_status keyring_sign(struct keyring *keyring, const Jwkd__V1__Request *reque
     Jwkd__V1__SignReply *answer = reply_alloc(reply, sizeof *answer);
     if (!answer) return fail(error, JWKD_NO_MEMORY, "out of memory");
     *answer = (Jwkd__V1__SignReply)JWKD__V1__SIGN_REPLY__INIT;
+    struct ceiling_patience patience = {0};
     for (int attempt = 0; attempt < SIGN_ATTEMPTS; attempt++) {
         struct signing signing;
         TRY(begin_signing(keyring, sign->environment, reply, &signing, error));
-        jwkd_status status = sign_all(keyring, sign, &signing, reply, answer);
+        jwkd_status status = sign_all(keyring, sign, &signing, &patience, reply, answer);
         if (withdrawn(keyring, &signing)) continue;
         TRY(status);
         reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;

@@ -29,9 +29,35 @@ void key_usage_raise(atomic_int_fast64_t *what, int64_t to)
     }
 }
 
-void key_usage_signed(struct key_usage *usage, int64_t expires_at, int64_t now)
+void reach_raise(struct atomic_reach *what, struct reach to)
 {
-    key_usage_raise(&usage->last_expiry, expires_at);
+    key_usage_raise(&what->expiry, to.expiry);
+    key_usage_raise(&what->age, to.age);
+}
+
+struct reach reach_read(const struct atomic_reach *reach)
+{
+    return (struct reach){.expiry = atomic_load(&reach->expiry), .age = atomic_load(&reach->age)};
+}
+
+struct reach reach_larger(struct reach a, struct reach b)
+{
+    return (struct reach){.expiry = a.expiry > b.expiry ? a.expiry : b.expiry, .age = a.age > b.age ? a.age : b.age};
+}
+
+struct reach reach_further(struct reach reach, int64_t sec)
+{
+    return (struct reach){.expiry = reach.expiry + sec, .age = reach.age + sec};
+}
+
+bool reach_within(struct reach reach, struct reach ceiling)
+{
+    return reach.expiry <= ceiling.expiry && reach.age <= ceiling.age;
+}
+
+void key_usage_signed(struct key_usage *usage, struct reach reach, int64_t now)
+{
+    reach_raise(&usage->last, reach);
     if (atomic_load_explicit(&usage->last_used_at, memory_order_relaxed) < now) key_usage_raise(&usage->last_used_at, now);
     atomic_fetch_add_explicit(&usage->tokens, 1, memory_order_relaxed);
 }

@@ -11,17 +11,26 @@
 
 #include "base/cleanup.h"
 
+/* How far a token reaches: by the wall clock, and by the store's age, which tells how long it really lives, whatever the wall clock is
+ * set to. */
+struct reach {
+    int64_t expiry;                   /* exp */
+    int64_t age;                      /* of the store (age.h), in seconds */
+};
+/* Each only ever grows. */
+struct atomic_reach {
+    atomic_int_fast64_t expiry, age;
+};
+
 struct key_usage {
     atomic_uint references;
-    atomic_int_fast64_t ceiling;      /* durable: no exp above it was given out */
-    atomic_int_fast64_t last_expiry;  /* the largest exp signed since the start, or the ceiling found then; 0: none */
+    struct atomic_reach ceiling;      /* durable: no token beyond it was given out */
+    struct atomic_reach last;         /* the furthest signed since the start, or the ceiling found then; 0: none */
     atomic_int_fast64_t last_used_at; /* since the start; 0: not */
     atomic_uint_fast64_t tokens;      /* since the start */
     atomic_uint_fast64_t refused;     /* how often a higher ceiling could not be written */
     atomic_bool asked;                /* a higher ceiling is wanted already */
-    /* The writer's alone: since when it retires, by both clocks, as far as this run knows. */
-    uint64_t retires_from_ns;
-    int64_t retires_from_wall;
+    bool retires;                     /* the writer's alone: everybody sees that it does, so that it signs no more */
 };
 
 struct key_usage *key_usage_new(void); /* NULL when memory is short */
@@ -31,8 +40,13 @@ DEFINE_CLEANUP(struct key_usage *, key_usage_unref)
 
 /* Raises to a value, never lowers. */
 void key_usage_raise(atomic_int_fast64_t *what, int64_t to);
+void reach_raise(struct atomic_reach *what, struct reach to);
+struct reach reach_read(const struct atomic_reach *reach);
+struct reach reach_larger(struct reach a, struct reach b);
+struct reach reach_further(struct reach reach, int64_t sec);
+bool reach_within(struct reach reach, struct reach ceiling);
 /* A token is being made. Before the key's standing is read for the last time. */
-void key_usage_signed(struct key_usage *usage, int64_t expires_at, int64_t now);
+void key_usage_signed(struct key_usage *usage, struct reach reach, int64_t now);
 
 /* How far ahead of what is needed a ceiling is put, for tokens of this largest lifetime. */
 int64_t key_usage_step(uint32_t max_token_lifetime_sec);

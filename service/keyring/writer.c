@@ -38,11 +38,6 @@ struct round {
     bool spoiled;
 };
 
-static void trouble(struct keyring *keyring, jwkd_status status, const char *message)
-{
-    keyring->options.on_trouble(keyring->options.context, status, message);
-}
-
 /* ---- one change ---- */
 
 /* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
@@ -213,7 +208,8 @@ static bool serve(struct round *round, struct pending *pending)
     if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) != JWKD_OK)
         return false;
     const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
-    struct change_request change = {.request = request, .principal = pending->principal, .digest = pending->digest};
+    struct change_request change = {.request = request, .principal = pending->principal, .digest = pending->digest,
+        .noted = true};
     jwkd_error error = {0};
     bool broken = false;
     CLEANUP(reply_clear) struct reply reply;
@@ -327,7 +323,7 @@ static jwkd_status finish_round(struct round *round)
     jwkd_error error = {0};
     jwkd_status status = commit(round, &error);
     if (status != JWKD_OK && round->batch.write_count)
-        trouble(keyring, status, error.message[0] ? error.message : jwkd_status_text(status));
+        keyring_trouble(keyring, status, error.message[0] ? error.message : jwkd_status_text(status));
     bool committed = status == JWKD_OK;
     put_accepted(round, committed);
     append_pending(keyring, committed ? round->waiting : round->served);
@@ -374,12 +370,15 @@ static bool expire(struct keyring *keyring, struct round *round)
     return true;
 }
 
-/* What has fallen due. */
-static void run_agenda(struct keyring *keyring, struct round *round)
+/* What has fallen due. All is reckoned anew when a clock was set, and once in a while, for clocks are set little by little, too. */
+static void run_agenda(struct keyring *keyring, struct round *round, bool clock_set, bool poked)
 {
     struct moment now = moment_now(); /* one instant: what is due then is not later than it */
+    bool all = clock_set || now.elapsed_ns >= keyring->agenda_reckoned_ns + WAKE_EVERY_SEC * NS_PER_SEC;
+    if (all) keyring->agenda_reckoned_ns = now.elapsed_ns;
+    if (all || poked) agenda_reckon(keyring, now, all);
     if (keyring->agenda_failed_ns && now.elapsed_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC) return;
-    if (agenda_next_ns(keyring, now) > now.elapsed_ns) return;
+    if (agenda_next_ns(keyring) > now.elapsed_ns) return;
     if (begin_round(round, keyring) != JWKD_OK) return;
     bool failed = false;
     agenda_run(&round->batch, now, &round->spoiled, &failed);
@@ -397,17 +396,18 @@ static void raise_ceilings(struct keyring *keyring, struct round *round, struct 
     ceiling_settle(keyring, wishes, committed);
 }
 
-/* Both clocks run alike, or somebody has set the one. */
-static void watch_clocks(struct keyring *keyring)
+/* Both clocks run alike, or somebody has set the one: true. */
+static bool watch_clocks(struct keyring *keyring)
 {
     struct moment now = moment_now();
     int64_t apart_ms = now.wall_sec * 1000 - (int64_t)(now.elapsed_ns / NS_PER_MS), moved_ms = apart_ms - keyring->clocks_apart_ms;
     char text[160];
     keyring->clocks_apart_ms = apart_ms;
-    if (llabs(moved_ms) <= LARGEST_STEP_MS) return;
+    if (llabs(moved_ms) <= LARGEST_STEP_MS) return false;
     snprintf(text, sizeof text, "the wall clock was set %lld s %s; schedules wait until both clocks say so",
         llabs(moved_ms) / 1000, moved_ms > 0 ? "forward" : "back");
-    trouble(keyring, JWKD_FAILED_PRECONDITION, text);
+    keyring_trouble(keyring, JWKD_FAILED_PRECONDITION, text);
+    return true;
 }
 
 /* What waits, bounded; the rest and what must not be in the same batch stays queued. */
@@ -431,6 +431,7 @@ struct work {
     struct keyring_command *commands;
     struct ready_key *made;
     struct ceiling_wish *wishes;
+    bool poked;
 };
 
 /* Until an instant of the running-time clock at the latest. False: it is over. */
@@ -447,7 +448,8 @@ static bool wait_for_work(struct keyring *keyring, uint64_t until_ns, struct wor
     while (!keyring->queue_head && !keyring->made && !keyring->wishes && !keyring->poked && !keyring->stopping &&
         result != ETIMEDOUT)
         result = pthread_cond_timedwait(&keyring->queue_filled, &keyring->queue_lock, &until);
-    *out = (struct work){.commands = keyring->queue_head, .made = keyring->made, .wishes = keyring->wishes};
+    *out = (struct work){.commands = keyring->queue_head, .made = keyring->made, .wishes = keyring->wishes,
+        .poked = keyring->poked};
     keyring->queue_head = NULL;
     keyring->queue_tail = &keyring->queue_head;
     keyring->queued = 0;
@@ -463,7 +465,7 @@ static bool wait_for_work(struct keyring *keyring, uint64_t until_ns, struct wor
 static uint64_t next_look_ns(struct keyring *keyring)
 {
     struct moment now = moment_now();
-    uint64_t due_ns = agenda_next_ns(keyring, now), latest_ns = now.elapsed_ns + WAKE_EVERY_SEC * NS_PER_SEC;
+    uint64_t due_ns = agenda_next_ns(keyring), latest_ns = now.elapsed_ns + WAKE_EVERY_SEC * NS_PER_SEC;
     uint64_t again_ns = keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* a full disk is not asked all the time */
     if (keyring->agenda_failed_ns && due_ns < again_ns) due_ns = again_ns;
     return due_ns < latest_ns ? due_ns : latest_ns;
@@ -474,15 +476,15 @@ static void *write_changes(void *argument)
     struct keyring *keyring = argument;
     struct round *round = malloc(sizeof *round);
     if (!round) {
-        trouble(keyring, JWKD_NO_MEMORY, "the writer has no memory");
+        keyring_trouble(keyring, JWKD_NO_MEMORY, "the writer has no memory");
         return NULL;
     }
     struct work work = {0};
     do {
         accept_keys(keyring, round, work.made);
         raise_ceilings(keyring, round, work.wishes);
-        watch_clocks(keyring);
-        run_agenda(keyring, round);
+        bool clock_set = watch_clocks(keyring);
+        run_agenda(keyring, round, clock_set, work.poked);
         demand_keys(keyring); /* what the agenda lacks, too */
         bool more = expire(keyring, round);
         if (!wait_for_work(keyring, more ? 0 : next_look_ns(keyring), &work)) break;
@@ -515,7 +517,7 @@ static void deliver(void *context, struct ready_key *key)
     pthread_mutex_unlock(&keyring->queue_lock);
 }
 
-static void making_failed(void *context, jwkd_status status, const char *message) { trouble(context, status, message); }
+static void making_failed(void *context, jwkd_status status, const char *message) { keyring_trouble(context, status, message); }
 
 static unsigned queue_limit(const struct keyring *keyring)
 {

@@ -2,12 +2,35 @@
 #include "client/cases.h"
 
 #include <jwkd.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "client/fake_service.h"
 #include "client/journal.h"
+#include "lib/answer.h"
+#include "lib/block.h"
 
 #define OP(name) JWKD__V1__REQUEST__OPERATION_##name
+
+/* While there is no memory for what the program is to be told. */
+static atomic_bool short_of_memory;
+
+jwkd_status __real_answer_event_block(
+    const Jwkd__V1__Event *event, const Jwkd__V1__Change *change, jwkd_event **out);
+jwkd_status __wrap_answer_event_block(
+    const Jwkd__V1__Event *event, const Jwkd__V1__Change *change, jwkd_event **out);
+jwkd_status __wrap_answer_event_block(
+    const Jwkd__V1__Event *event, const Jwkd__V1__Change *change, jwkd_event **out)
+{
+    return short_of_memory ? JWKD_NO_MEMORY : __real_answer_event_block(event, change, out);
+}
+
+jwkd_status __real_block_build(block_layout *layout, const void *from, void **out);
+jwkd_status __wrap_block_build(block_layout *layout, const void *from, void **out);
+jwkd_status __wrap_block_build(block_layout *layout, const void *from, void **out)
+{
+    return short_of_memory ? JWKD_NO_MEMORY : __real_block_build(layout, from, out);
+}
 
 static struct fake *fake;
 static jwkd_client *client;
@@ -96,6 +119,21 @@ static void watch__says_where_the_log_does_not_reach(void **state)
     journal_await(&journal, JWKD_EVENT_KEY_PUBLISHED, 5, 1);
 }
 
+/* Even where nothing follows that could be told, and there is no memory still. */
+static void watch__says_what_it_had_no_memory_for(void **state)
+{
+    (void)state;
+    open_watch("shop");
+    short_of_memory = true;
+    fake_generate(fake, "shop"); /* 3 */
+    size_t row = journal_await(&journal, JWKD_EVENT_SYNCHRONISED, 0, 1);
+    short_of_memory = false;
+    assert_string_equal(journal.rows[row].environment, "shop");
+    fake_generate(fake, "shop");
+    journal_await(&journal, JWKD_EVENT_KEY_PUBLISHED, 4, 1);
+    assert_int_equal(journal_count(&journal, JWKD_EVENT_SYNCHRONISED), 1);
+}
+
 static void watch__of_all_hears_of_every_environment(void **state)
 {
     (void)state;
@@ -153,6 +191,7 @@ int main(void)
         CASE(watch__tells_of_one_environment),
         CASE(watch__fetches_what_it_missed),
         CASE(watch__says_where_the_log_does_not_reach),
+        CASE(watch__says_what_it_had_no_memory_for),
         CASE(watch__of_all_hears_of_every_environment),
         CASE(watch__catches_up_after_a_restart),
         CASE(watch__of_what_does_not_exist),

@@ -28,7 +28,7 @@ static void check(jwkd_status status, const jwkd_error *error)
 
 void ring_open(struct ring *ring)
 {
-    *ring = (struct ring){.memory = memory_new()};
+    *ring = (struct ring){.memory = memory_new(), .machine_boot = "this run of the machine"};
     pthread_mutex_init(&ring->lock, NULL);
     fixture_open(&ring->signing, 0);
     ring->store = memory_open(ring->memory);
@@ -37,8 +37,8 @@ void ring_open(struct ring *ring)
 void ring_start(struct ring *ring)
 {
     struct keyring_options options = {.store = ring->store, .signer = ring->signing.signer, .version = "test",
-        .registry = ring->registry,
-        .on_trouble = on_trouble, .context = ring};
+        .registry = ring->registry, .machine_boot = ring->machine_boot,
+        .on_trouble = ring->silent ? NULL : on_trouble, .context = ring};
     jwkd_error error = {0};
     check(keyring_open(&options, &ring->keyring, &error), &error);
     check(keyring_start(ring->keyring, NULL, &error), &error);
@@ -208,6 +208,22 @@ void ring_create(struct ring *ring, const char *name)
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
 }
 
+void ring_set(struct ring *ring, const char *name, const char *field, uint32_t value)
+{
+    uint8_t id[16];
+    char *fields[] = {wire_text(field)};
+    Jwkd__V1__Environment environment = JWKD__V1__ENVIRONMENT__INIT;
+    Jwkd__V1__UpdateEnvironmentRequest update = JWKD__V1__UPDATE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT);
+    environment.name = wire_text(name);
+    environment.rotate_every_sec = environment.jwks_max_age_sec = value; /* only what is named is taken */
+    update.environment = &environment;
+    update.fields = fields;
+    update.n_fields = 1;
+    request.update_environment = &update;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
 void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
 {
     uint8_t id[16];
@@ -220,25 +236,62 @@ void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
     snprintf(kid, LIMIT_KID + 1, "%s", ring_change(ring, &request, &arena)->key->key->kid);
 }
 
+void ring_import(struct ring *ring, const char *name, const char *file, char kid[LIMIT_KID + 1])
+{
+    uint8_t id[16];
+    CLEANUP(buffer_clear) struct buffer key = fixture_read(file);
+    Jwkd__V1__ImportRequest import = JWKD__V1__IMPORT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_IMPORT);
+    import.environment = wire_text(name);
+    import.private_key = wire_bytes(buffer_bytes(&key));
+    request.import = &import;
+    CLEANUP(arena_clear) struct arena arena;
+    const Jwkd__V1__Reply *reply = ring_change(ring, &request, &arena);
+    assert_int_equal(reply->status, JWKD_OK);
+    snprintf(kid, LIMIT_KID + 1, "%s", reply->key->key->kid);
+}
+
 /* ---- reading ---- */
 
-jwkd_status ring_sign(struct ring *ring, const char *name)
+void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size_t count)
 {
     uint8_t id[16];
     static const char CLAIMS[] = "{\"sub\":\"alice\",\"client_id\":\"test\"}";
-    Jwkd__V1__SignItem item = JWKD__V1__SIGN_ITEM__INIT, *items = &item;
+    Jwkd__V1__SignItem item = JWKD__V1__SIGN_ITEM__INIT, *items[LIMIT_BATCH];
     Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_SIGN);
     item.claims = wire_bytes(bytes_of_text(CLAIMS));
+    for (size_t i = 0; i < count; i++) items[i] = &item;
     sign.environment = wire_text(name);
-    sign.n_items = 1;
-    sign.items = &items;
+    sign.n_items = count;
+    sign.items = items;
     request.sign = &sign;
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
     jwkd_status status = keyring_sign(ring->keyring, &request, &reply, &error);
-    return status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[0]->status : status;
+    for (size_t i = 0; i < count; i++)
+        out[i] = status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[i]->status : status;
+}
+
+jwkd_status ring_sign(struct ring *ring, const char *name)
+{
+    jwkd_status status;
+    ring_sign_batch(ring, name, &status, 1);
+    return status;
+}
+
+uint64_t ring_commits(struct ring *ring)
+{
+    uint8_t id[16];
+    Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_STATUS);
+    request.status = &status;
+    CLEANUP(reply_clear) struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    assert_int_equal(keyring_status(ring->keyring, &request, &reply, &error), JWKD_OK);
+    return reply.message.service_status->commits;
 }
 
 static Jwkd__V1__KeyState look_at_key(struct ring *ring, const char *name, const char *kid, bool *out_primary)

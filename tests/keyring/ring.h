@@ -18,6 +18,8 @@ struct ring {
     struct store *store;
     struct registry *registry; /* NULL: nobody is counted */
     struct keyring *keyring;
+    const char *machine_boot; /* from the next start on */
+    bool silent;              /* from the next start on: nobody is told of trouble */
     unsigned ids;            /* of requests, so far */
     pthread_mutex_t lock;    /* guards what follows */
     char trouble[256];       /* what was complained of last; "": nothing */
@@ -51,12 +53,21 @@ jwkd_status ring_collect(struct ring *ring, const Jwkd__V1__Request *request);
 
 /* An ES256 environment. */
 void ring_create(struct ring *ring, const char *name);
+/* Sets rotate_every_sec or jwks_max_age_sec. */
+void ring_set(struct ring *ring, const char *name, const char *field, uint32_t value);
 /* A new ES256 key in it, which becomes primary; its kid. */
 void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1]);
+/* A key of tests/data/keys, which becomes primary; its kid. */
+void ring_import(struct ring *ring, const char *name, const char *file, char kid[LIMIT_KID + 1]);
 /* The status of signing a token. */
 jwkd_status ring_sign(struct ring *ring, const char *name);
+/* Likewise of `count` of them in one request. */
+void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size_t count);
 /* How the key stands; KEY_STATE_NONE: there is none. */
 Jwkd__V1__KeyState ring_key_state(struct ring *ring, const char *name, const char *kid);
+
+/* Of this run. */
+uint64_t ring_commits(struct ring *ring);
 
 bool ring_is_primary(struct ring *ring, const char *name, const char *kid);
 

@@ -35,6 +35,18 @@ static void commit__that_is_refused_changes_nothing(void **state)
     assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
 }
 
+static void commit__that_is_refused_need_not_be_told(void **state)
+{
+    struct ring *ring = *state;
+    struct deactivation deactivation;
+    ring->silent = true;
+    ring_restart(ring);
+    prepare(ring, &deactivation);
+    memory_next(ring->memory, "answer/", MEMORY_REFUSED);
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_UNAVAILABLE);
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
+}
+
 static void commit__that_was_carried_out_after_all_counts(void **state)
 {
     struct ring *ring = *state;
@@ -94,6 +106,7 @@ int main(void)
 {
     const struct CMUnitTest cases[] = {
         CASE(commit__that_is_refused_changes_nothing),
+        CASE(commit__that_is_refused_need_not_be_told),
         CASE(commit__that_was_carried_out_after_all_counts),
         CASE(commit__of_a_waiting_generation_is_found_out_too),
         CASE(commit__of_unknown_outcome_wants_a_restart),

@@ -1,5 +1,5 @@
 /* A new key becomes primary when everybody who could be fresh has it, and not before. */
-#include "keyring/ring.h"
+#include "keyring/clocks.h"
 
 #include "base/clock.h"
 
@@ -9,6 +9,12 @@ struct follower {
 };
 
 static struct registry *registry_of(struct ring *ring) { return ring->registry; }
+
+static int setup(void **state)
+{
+    clocks_reset();
+    return ring_setup_counting(state);
+}
 
 static uint64_t environment_id(struct ring *ring, const char *name)
 {
@@ -220,21 +226,6 @@ static void retirement__ends_at_once_where_nothing_was_signed(void **state)
     AWAIT(ring_key_state(ring, "shop", idle.kid) == JWKD__V1__KEY_STATE__DEACTIVATED);
 }
 
-static uint64_t commits(struct ring *ring)
-{
-    uint8_t id[16];
-    Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_STATUS);
-    request.status = &status;
-    struct reply reply;
-    jwkd_error error = {0};
-    reply_init(&reply, &request);
-    assert_int_equal(keyring_status(ring->keyring, &request, &reply, &error), JWKD_OK);
-    uint64_t count = reply.message.service_status->commits;
-    reply_clear(&reply);
-    return count;
-}
-
 /* While the commit that replaces it is under way, a key still signs. */
 static void retirement__never_ends_in_the_commit_that_begins_it(void **state)
 {
@@ -243,30 +234,55 @@ static void retirement__never_ends_in_the_commit_that_begins_it(void **state)
     struct made first = make(ring, "shop", false, false);
     struct follower follower = follow(ring, "shop");
     struct made second = make(ring, "shop", true, false);
-    uint64_t before = commits(ring);
+    uint64_t before = ring_commits(ring);
     confirm(ring, &follower, second.revision);
     AWAIT(ring_key_state(ring, "shop", first.kid) == JWKD__V1__KEY_STATE__DEACTIVATED);
-    assert_true(commits(ring) >= before + 2);
+    assert_true(ring_commits(ring) >= before + 2);
+}
+
+/* What it waited for is named, and nothing else. */
+static void check_reason(struct ring *ring, uint32_t jwks_sec, bool followed, bool confirmed, const char *expected)
+{
+    char name[32], reason[200];
+    snprintf(name, sizeof name, "shop-%u", ring->ids);
+    ring_create(ring, name);
+    struct made first = make(ring, name, false, false);
+    if (jwks_sec) ring_set(ring, name, "jwks_max_age_sec", jwks_sec);
+    struct follower follower = {.sequence = 0};
+    if (followed) follower = follow(ring, name);
+    struct made made = make(ring, name, false, false);
+    assert_false(made.primary);
+    if (confirmed) confirm(ring, &follower, made.revision);
+    for (int i = 0; i < 7; i++) { /* longer than a lease */
+        clocks_pass(100);
+        if (followed) confirm(ring, &follower, first.revision);
+    }
+    clocks_look(ring);
+    assert_int_equal(phase(ring, made.id, reason), JWKD__V1__OPERATION__PHASE__DONE);
+    assert_string_equal(reason, expected);
+}
+
+static void promotion__says_what_it_waited_for(void **state)
+{
+    struct ring *ring = *state;
+    check_reason(ring, 0, true, true, "every subscriber confirmed the key");
+    check_reason(ring, 60, true, true,
+        "every subscriber confirmed the key, and no reader of the JWKS may keep one without it");
+    check_reason(ring, 60, false, false, "no reader of the JWKS may keep one without the key");
+    check_reason(ring, 0, true, false, "every lease that could lack the key has run out");
+    check_reason(ring, 60, true, false,
+        "every lease that could lack the key has run out, and no reader of the JWKS may keep one without it");
 }
 
 /* The reserve is empty each time: the key has to be made first. */
 static void rotation__by_schedule_waits_for_its_key(void **state)
 {
     struct ring *ring = *state;
-    uint8_t id[16];
-    char fields[] = "rotate_every_sec", *names[] = {fields};
     ring_create(ring, "shop");
     struct made first = make(ring, "shop", false, false);
-    Jwkd__V1__Environment settings = JWKD__V1__ENVIRONMENT__INIT;
-    Jwkd__V1__UpdateEnvironmentRequest update = JWKD__V1__UPDATE_ENVIRONMENT_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT);
-    settings.name = wire_text("shop");
-    settings.rotate_every_sec = 1;
-    update.environment = &settings;
-    update.fields = names;
-    update.n_fields = 1;
-    request.update_environment = &update;
-    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    ring_set(ring, "shop", "rotate_every_sec", 1);
+    clocks_pass(1);
+    ring_create(ring, "other"); /* the writer looks */
     AWAIT(!ring_is_primary(ring, "shop", first.kid));
 }
 
@@ -296,7 +312,7 @@ static void lease__of_the_run_before_is_remembered(void **state)
     }
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup_counting, ring_teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, ring_teardown)
 
 int main(void)
 {
@@ -305,6 +321,7 @@ int main(void)
         CASE(promotion__waits_until_all_have_confirmed),
         CASE(promotion__now_skips_the_wait),
         CASE(promotion__goes_on_after_a_restart),
+        CASE(promotion__says_what_it_waited_for),
         CASE(promotion__is_cancelled_by_what_is_decided_later),
         CASE(rotation__lets_the_old_key_retire),
         CASE(retirement__ends_at_once_where_nothing_was_signed),

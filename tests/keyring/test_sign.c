@@ -26,21 +26,6 @@ static void *sign_without_room(void *argument)
     return NULL;
 }
 
-static void import_key(struct ring *ring, char kid[LIMIT_KID + 1])
-{
-    uint8_t id[16];
-    CLEANUP(buffer_clear) struct buffer key = fixture_read("rsa-3072.jwk");
-    Jwkd__V1__ImportRequest import = JWKD__V1__IMPORT_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_IMPORT);
-    import.environment = wire_text("shop");
-    import.private_key = wire_bytes(buffer_bytes(&key));
-    request.import = &import;
-    CLEANUP(arena_clear) struct arena arena;
-    const Jwkd__V1__Reply *reply = ring_change(ring, &request, &arena);
-    assert_int_equal(reply->status, JWKD_OK);
-    snprintf(kid, LIMIT_KID + 1, "%s", reply->key->key->kid);
-}
-
 static void deactivate(struct ring *ring, char *kid)
 {
     uint8_t id[16];
@@ -61,7 +46,7 @@ static void sign__that_fails_leaves_no_deactivated_key_unsealed(void **state)
     pthread_t thread;
     struct signature signature = {.ring = ring};
     ring_create(ring, "shop");
-    import_key(ring, kid);
+    ring_import(ring, "shop", "rsa-3072.jwk", kid);
     assert_int_equal(pthread_create(&thread, NULL, sign_without_room, &signature), 0);
     AWAIT(signer_unsealed(ring->signing.signer) == 1);
     deactivate(ring, kid);

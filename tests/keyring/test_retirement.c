@@ -1,0 +1,238 @@
+/* A key that retires goes when its last token has expired by the wall clock, and has lived as long as it was given; whatever the
+ * clocks were set to in between, and whoever was started again. */
+#include "keyring/clocks.h"
+
+#include "records.pb-c.h"
+
+enum {
+    LIFETIME = 900,    /* of the tokens signed here, in seconds */
+    LEEWAY = 30,
+    CEILING = 3600 + 900, /* how far a key may sign from its promotion on, which is what the next run knows */
+    MARGIN = 1,        /* exp is a whole second */
+};
+
+static int setup(void **state)
+{
+    clocks_reset();
+    return ring_setup(state);
+}
+
+static void retire(struct ring *ring, const char *kid)
+{
+    uint8_t id[16];
+    Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_RETIRE);
+    retire.environment = wire_text("shop");
+    retire.kid = wire_text(kid);
+    request.retire = &retire;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
+/* A key that has signed and was replaced. */
+static void use_up(struct ring *ring, char kid[LIMIT_KID + 1])
+{
+    char next[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
+    ring_generate(ring, "shop", next);
+}
+
+static void expect_active(struct ring *ring, const char *kid)
+{
+    clocks_look(ring);
+    assert_int_equal(ring_key_state(ring, "shop", kid), JWKD__V1__KEY_STATE__ACTIVE);
+}
+
+static void expect_gone(struct ring *ring, const char *kid)
+{
+    clocks_look(ring);
+    assert_int_equal(ring_key_state(ring, "shop", kid), JWKD__V1__KEY_STATE__DEACTIVATED);
+}
+
+static void retirement__ends_with_the_last_token(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    use_up(ring, kid);
+    retire(ring, kid);
+    clocks_pass(LIFETIME + LEEWAY - MARGIN);
+    expect_active(ring, kid);
+    clocks_pass(2 * MARGIN);
+    expect_gone(ring, kid);
+}
+
+/* When the key retires, the wall clock says already that its tokens have expired, which they have not. */
+static void retirement__waits_though_the_wall_clock_was_set_forward_before(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    use_up(ring, kid);
+    clocks_set_wall(2 * LIFETIME);
+    retire(ring, kid);
+    expect_active(ring, kid);
+    clocks_pass(LIFETIME + LEEWAY - MARGIN);
+    expect_active(ring, kid);
+    clocks_pass(2 * MARGIN);
+    expect_gone(ring, kid);
+}
+
+static void retirement__waits_though_the_wall_clock_was_set_forward_since(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    use_up(ring, kid);
+    retire(ring, kid);
+    clocks_set_wall(2 * LIFETIME);
+    expect_active(ring, kid);
+    clocks_pass(LIFETIME + LEEWAY + MARGIN);
+    expect_gone(ring, kid);
+}
+
+static void retirement__waits_for_a_wall_clock_that_was_set_back(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    use_up(ring, kid);
+    clocks_set_wall(-LIFETIME);
+    retire(ring, kid);
+    clocks_pass(LIFETIME + LEEWAY + MARGIN);
+    expect_active(ring, kid);
+    clocks_pass(LIFETIME);
+    expect_gone(ring, kid);
+}
+
+/* Tokens made after the wall clock was set back expire early by it, and live no shorter for that: the row has to say so before
+ * they leave. */
+static void retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set_back(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    clocks_pass(2 * CEILING);
+    ring_generate(ring, "shop", kid);
+    clocks_pass(CEILING - LEEWAY);
+    clocks_set_wall(LEEWAY - CEILING); /* as it was at the promotion: by the wall clock no higher ceiling is needed */
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
+    ring_restart(ring);
+    clocks_set_wall(3 * CEILING);
+    char next[LIMIT_KID + 1];
+    ring_generate(ring, "shop", next);
+    retire(ring, kid);
+    clocks_pass(LIFETIME + LEEWAY - MARGIN);
+    expect_active(ring, kid);
+    clocks_pass(CEILING);
+    expect_gone(ring, kid);
+}
+
+/* It may have signed before it was imported, and nobody knows for how long: a day is granted, in this run and the next. */
+static void check_imported(struct ring *ring, bool restart)
+{
+    enum { ELSEWHERE = 24 * 3600 };
+    char kid[LIMIT_KID + 1], next[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_import(ring, "shop", "rsa-2048.jwk", kid);
+    ring_generate(ring, "shop", next);
+    retire(ring, kid);
+    if (restart) ring_restart(ring);
+    clocks_pass(ELSEWHERE + LEEWAY - MARGIN);
+    expect_active(ring, kid);
+    clocks_pass(2 * MARGIN);
+    expect_gone(ring, kid);
+}
+
+static void retirement__of_an_imported_key_covers_its_earlier_use(void **state) { check_imported(*state, false); }
+
+static void retirement__of_an_imported_key_covers_its_earlier_use_in_the_next_run(void **state)
+{
+    check_imported(*state, true);
+}
+
+/* The age of the store goes on: what passed before the restart counts. */
+static void retirement__is_put_off_by_no_restart(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    use_up(ring, kid);
+    retire(ring, kid);
+    clocks_pass(CEILING - LEEWAY);
+    ring_restart(ring);
+    expect_active(ring, kid);
+    clocks_pass(2 * LEEWAY + MARGIN);
+    expect_gone(ring, kid);
+}
+
+static void retirement__waits_though_the_wall_clock_was_set_forward_at_a_restart(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    use_up(ring, kid);
+    clocks_set_wall(2 * CEILING);
+    ring_restart(ring);
+    retire(ring, kid);
+    clocks_pass(CEILING + LEEWAY - MARGIN);
+    expect_active(ring, kid);
+    clocks_pass(2 * MARGIN);
+    expect_gone(ring, kid);
+}
+
+/* Nobody knows how much time passed meanwhile: it is counted from the last commit on. */
+static void retirement__counts_nothing_while_the_machine_was_down(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    use_up(ring, kid);
+    clocks_pass(LIFETIME);
+    retire(ring, kid);
+    clocks_pass(2 * CEILING);
+    ring_stop(ring);
+    ring->machine_boot = "the next run";
+    ring_start(ring);
+    clocks_pass(CEILING - LIFETIME + LEEWAY - MARGIN);
+    expect_active(ring, kid);
+    ring_restart(ring); /* the same run of the machine */
+    clocks_pass(2 * MARGIN);
+    expect_gone(ring, kid);
+}
+
+/* A row that says nothing of the age. */
+static void retirement__by_an_older_row_waits_for_the_largest_lifetime(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1], name[LIMIT_KID + 64];
+    use_up(ring, kid);
+    ring_stop(ring);
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    Jwkd__Row__Ceiling row = JWKD__ROW__CEILING__INIT;
+    row.at = 1;
+    assert_int_equal(wire_pack(&row.base, &packed), JWKD_OK);
+    snprintf(name, sizeof name, "ceiling/0000000000000001/%s", kid);
+    assert_int_equal(memory_count(ring->memory, name), 1);
+    ring_put(ring, name, buffer_bytes(&packed));
+    ring_start(ring);
+    retire(ring, kid);
+    clocks_pass(3600);
+    expect_active(ring, kid);
+    clocks_pass(CEILING - 3600 + LEEWAY + MARGIN);
+    expect_gone(ring, kid);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, ring_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        CASE(retirement__ends_with_the_last_token),
+        CASE(retirement__waits_though_the_wall_clock_was_set_forward_before),
+        CASE(retirement__waits_though_the_wall_clock_was_set_forward_since),
+        CASE(retirement__waits_for_a_wall_clock_that_was_set_back),
+        CASE(retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set_back),
+        CASE(retirement__of_an_imported_key_covers_its_earlier_use),
+        CASE(retirement__of_an_imported_key_covers_its_earlier_use_in_the_next_run),
+        CASE(retirement__is_put_off_by_no_restart),
+        CASE(retirement__waits_though_the_wall_clock_was_set_forward_at_a_restart),
+        CASE(retirement__counts_nothing_while_the_machine_was_down),
+        CASE(retirement__by_an_older_row_waits_for_the_largest_lifetime),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
