@@ -38,7 +38,10 @@ struct service {
 static void on_trouble(void *context, jwkd_status status, const char *message)
 {
     (void)context;
-    log_warning(message, "status", jwkd_status_name(status));
+    if (status == JWKD_OK)
+        log_warning(message);
+    else
+        log_warning(message, "status", jwkd_status_name(status));
 }
 
 static jwkd_status make_directory(const char *path, mode_t mode, jwkd_error *error)
@@ -131,7 +134,7 @@ static jwkd_status open_keys(struct service *service, const struct config *confi
     TRY(signer_new(&signer, &service->signer, error));
     struct keyring_options keyring = {.store = service->store, .signer = service->signer,
         .registry = service->registry, .version = version,
-        .reserve = (unsigned)config->reserve, .memory_locked = service->locked, .on_trouble = on_trouble};
+        .reserve = (unsigned)config->reserve, .memory_locked = service->locked, .new_epoch = config->new_epoch, .on_trouble = on_trouble};
     process_machine_boot(service->machine_boot);
     keyring.machine_boot = service->machine_boot;
     memcpy(keyring.boot_id, service->boot_id, sizeof keyring.boot_id);

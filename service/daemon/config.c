@@ -48,6 +48,8 @@ static const struct option OPTIONS[] = {
      "address space for the store, taken once (65536)"},
     {"log-level", "LEVEL", OPTION_WORD, AT(log_level), 0, 0, 0, false, "error, warning, info or debug (info)"},
     {"log-format", "FORMAT", OPTION_WORD, AT(log_format), 0, 0, 0, false, "text or json (text)"},
+    {"new-epoch", NULL, OPTION_FLAG, AT(new_epoch), 0, 0, 0, true,
+     "have all verifiers take the keys anew: after a disk or a machine was set back as a whole, which does not show by itself"},
     {"config", "FILE", OPTION_PATH, AT(config_file), 0, 0, 0, true, "read options from a file first: name = value lines"},
     {"check", NULL, OPTION_FLAG, AT(check), 0, 0, 0, true, "check configuration, key file and every stored row, then exit"},
     {"help", NULL, OPTION_FLAG, AT(help), 0, 0, 0, true, "show this"},

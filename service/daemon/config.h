@@ -17,7 +17,7 @@ struct config {
     size_t listen_events_count;
     uint64_t workers, queue, reserve, heartbeat_ms, max_lease_ms, signer_keys, secure_heap_kib, map_size_mib;
     char log_level[16], log_format[16];
-    bool check, help, version;
+    bool check, help, version, new_epoch;
 };
 
 /* Sets the defaults, reads --config FILE if it is given, then the command line. INVALID_ARGUMENT names the option, or file and line. */

@@ -23,6 +23,7 @@ struct keyring_options {
     const char *machine_boot;      /* names the run of the machine, whose running-time clock this is; NULL: not known */
     unsigned reserve;              /* ready keys kept per key type in use */
     bool memory_locked;            /* for status */
+    bool new_epoch;                /* although the store does not look as if it was put back from a backup */
     unsigned change_queue;         /* changes that may wait; 0: 32 */
     /* Called with a sentence when something needs an operator's eye; any thread. May be NULL. */
     void (*on_trouble)(void *context, jwkd_status status, const char *message);

@@ -1,11 +1,11 @@
 /* From the store's rows to the first snapshot. */
 #include <inttypes.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "keyring/age.h"
 #include "keyring/rows.h"
+#include "keyring/service_row.h"
 
 /* Environments while they are read, in order of name. */
 struct loader {
@@ -194,73 +194,14 @@ static jwkd_status load_all(struct loader *loader, jwkd_error *error)
     return finish(loader, error);
 }
 
-static jwkd_status put_service_row(
-    struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t expected, jwkd_error *error)
-{
-    CLEANUP(buffer_clear) struct buffer packed = {0};
-    TRY(wire_pack(&row->base, &packed));
-    struct store_write write = {
-        .key = bytes_of_text("meta/service"), .value = buffer_bytes(&packed), .expected = expected};
-    return store_commit(keyring->options.store, &write, 1, false, &keyring->service_row_revision, error);
-}
-
-static jwkd_status make_service_row(struct keyring *keyring, jwkd_error *error)
-{
-    if (RAND_bytes(keyring->epoch, sizeof keyring->epoch) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
-    keyring->next_environment_id = 1;
-    Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
-    age_load(keyring, &row);
-    age_put(keyring, &row);
-    row.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
-    row.next_environment_id = keyring->next_environment_id;
-    if (keyring->options.registry) row.max_lease_ms = registry_max_lease_ms(keyring->options.registry);
-    return put_service_row(keyring, &row, STORE_ABSENT, error);
-}
-
-/* Leases of the run before last as long as they were granted; longer ones than the store knows of are granted only once it
- * does. Rows without one are of a version without leases. */
-static void settle_leases(struct keyring *keyring, const Jwkd__Row__Service *row)
-{
-    struct registry *registry = keyring->options.registry;
-    if (!registry) return;
-    jwkd_error error = {0};
-    Jwkd__Row__Service raised = *row;
-    uint32_t wanted_ms = raised.max_lease_ms = registry_max_lease_ms(registry), earlier_ms = row->max_lease_ms;
-    bool known = wanted_ms <= earlier_ms ||
-        put_service_row(keyring, &raised, keyring->service_row_revision, &error) == JWKD_OK;
-    registry_set_leases(registry, earlier_ms, known || earlier_ms == 0 ? wanted_ms : earlier_ms);
-    if (!known)
-        keyring_trouble(keyring, error.status,
-            "a longer lease than before could not be noted: it is granted after the next start");
-}
-
-static jwkd_status load_service_row(struct keyring *keyring, jwkd_error *error)
-{
-    CLEANUP(buffer_clear) struct buffer value = {0};
-    jwkd_status status =
-        store_get(keyring->options.store, bytes_of_text("meta/service"), &value, &keyring->service_row_revision);
-    if (status == JWKD_NOT_FOUND) return make_service_row(keyring, error);
-    if (status != JWKD_OK) return fail(error, status, "the row \"meta/service\" cannot be read: %s", jwkd_status_text(status));
-    CLEANUP(arena_clear) struct arena arena;
-    ProtobufCMessage *message;
-    status = wire_unpack(&jwkd__row__service__descriptor, buffer_bytes(&value), &arena, &message);
-    const Jwkd__Row__Service *row = status == JWKD_OK ? (const Jwkd__Row__Service *)message : NULL;
-    if (!row || row->epoch.len != sizeof keyring->epoch)
-        return fail(error, JWKD_CORRUPT, "the row \"meta/service\" is damaged");
-    memcpy(keyring->epoch, row->epoch.data, sizeof keyring->epoch);
-    keyring->next_environment_id = row->next_environment_id;
-    keyring->service_revision = row->revision;
-    keyring->wall_high = row->wall_high;
-    age_load(keyring, row);
-    settle_leases(keyring, row);
-    return JWKD_OK;
-}
-
 jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error)
 {
-    TRY(load_service_row(keyring, error));
+    CLEANUP(arena_clear) struct arena arena = {0};
+    const Jwkd__Row__Service *row;
+    TRY(service_row_load(keyring, &arena, &row, error));
     struct loader loader = {.keyring = keyring};
     jwkd_status status = load_all(&loader, error);
+    if (status == JWKD_OK && row) service_row_settle(keyring, row, loader.environments, loader.count);
     for (size_t i = 0; i < loader.count; i++) ring_environment_unref(loader.environments[i]);
     free(loader.environments);
     free(loader.by_id);

@@ -56,6 +56,16 @@ static void ceiling_row_name(const char *owner, const char *kid, char name[ROW_K
     snprintf(name, ROW_KEY_SIZE, "ceiling/%s/%s", owner, kid);
 }
 
+jwkd_status rows_make_ceiling(
+    const char *owner, const char *kid, struct reach ceiling, char name[ROW_KEY_SIZE], struct buffer *out)
+{
+    Jwkd__Row__Ceiling row = JWKD__ROW__CEILING__INIT;
+    row.at = ceiling.expiry;
+    row.age = ceiling.age;
+    ceiling_row_name(owner, kid, name);
+    return wire_pack(&row.base, out);
+}
+
 jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, struct reach ceiling)
 {
     char name[ROW_KEY_SIZE];

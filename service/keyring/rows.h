@@ -20,6 +20,9 @@ enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
 
 jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
 jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *environment, size_t index) MUST_CHECK;
+/* Outside of a batch. Appends the row. */
+jwkd_status rows_make_ceiling(
+    const char *owner, const char *kid, struct reach ceiling, char name[ROW_KEY_SIZE], struct buffer *out) MUST_CHECK;
 jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, struct reach ceiling) MUST_CHECK;
 /* Kept while it waits, and from its end on for as long as answers are. */
 jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *operation) MUST_CHECK;

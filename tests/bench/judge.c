@@ -108,10 +108,11 @@ static bool await_fresh(jwkd_verifier *verifier, const char *arguments)
 {
     char *end;
     uint64_t revision = strtoull(arguments, &end, 10);
-    uint64_t until_ns = clock_elapsed_ns() + strtoull(end, NULL, 10) * 1000000;
+    uint64_t until_ns = clock_elapsed_ns() + strtoull(end, &end, 10) * 1000000;
+    uint64_t most = strtoull(end, NULL, 10) ? revision : UINT64_MAX;
     for (;;) {
         jwkd_freshness freshness = freshness_of(verifier);
-        if (freshness.state == JWKD_FRESH && freshness.revision >= revision) return true;
+        if (freshness.state == JWKD_FRESH && freshness.revision >= revision && freshness.revision <= most) return true;
         if (clock_elapsed_ns() > until_ns) return false;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
@@ -289,14 +290,25 @@ static jwkd_status ask(struct judge *judge, const char *what, const char *rest, 
     return hear(judge, answer, size, patience_ms, error);
 }
 
-jwkd_status judge_await(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error)
+static jwkd_status await_revision(
+    struct judge *judge, uint64_t revision, bool exactly, unsigned patience_ms, jwkd_error *error)
 {
     char order[64], answer[64];
-    snprintf(order, sizeof order, "%" PRIu64 " %u", revision, patience_ms);
+    snprintf(order, sizeof order, "%" PRIu64 " %u %d", revision, patience_ms, exactly);
     TRY(ask(judge, "await", order, patience_ms + 30000, answer, sizeof answer, error));
     return strcmp(answer, "1") == 0
                ? JWKD_OK
                : fail(error, JWKD_TIMED_OUT, "a verifier is not fresh at revision %" PRIu64 " after %u ms", revision, patience_ms);
+}
+
+jwkd_status judge_await(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error)
+{
+    return await_revision(judge, revision, false, patience_ms, error);
+}
+
+jwkd_status judge_await_exactly(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error)
+{
+    return await_revision(judge, revision, true, patience_ms, error);
 }
 
 jwkd_status judge_hear(struct judge *judge, struct judgement *out, jwkd_error *error)

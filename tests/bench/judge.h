@@ -30,8 +30,10 @@ void judge_continue(struct judge *judge);
 /* Sends a line; false where the pipe is full (it is, for one that was stopped). */
 bool judge_tell(struct judge *judge, const char *what, const char *token);
 
-/* Waits until it is fresh and holds `revision`. */
+/* Waits until it is fresh and holds `revision`, or a later one. */
 jwkd_status judge_await(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error) MUST_CHECK;
+/* A later one may be of a history that is lost. */
+jwkd_status judge_await_exactly(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error) MUST_CHECK;
 
 struct judgement {
     jwkd_verdict verdict;

@@ -16,7 +16,7 @@ struct memory {
     struct memory_row *rows; /* in byte order */
     const char *prefix; /* of the commit that has the outcome; static storage */
     enum memory_outcome outcome;
-    bool lost, held;
+    bool lost, held, went_back;
     unsigned waiting;
 };
 
@@ -130,8 +130,14 @@ static jwkd_status engine_apply(void *engine, struct bytes guard, const struct e
 
 static void engine_close(void *engine) { (void)engine; } /* it outlives its stores, as a disk does */
 
+static bool engine_went_back(const void *engine)
+{
+    const struct memory *memory = engine;
+    return memory->went_back;
+}
+
 static const struct engine_ops OPS = {.version = ENGINE_VERSION, .get = engine_get, .list = engine_list,
-    .apply = engine_apply, .close = engine_close};
+    .apply = engine_apply, .went_back = engine_went_back, .close = engine_close};
 
 /* ---- */
 
@@ -165,6 +171,8 @@ struct store *memory_open(struct memory *memory)
     if (store_over(&OPS, memory, MAC_KEY, ID, &store) != JWKD_OK) abort();
     return store;
 }
+
+void memory_go_back(struct memory *memory, bool went_back) { memory->went_back = went_back; }
 
 void memory_next(struct memory *memory, const char *prefix, enum memory_outcome outcome)
 {

@@ -1,0 +1,163 @@
+#include "keyring/service_row.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "keyring/age.h"
+#include "keyring/rows.h"
+
+#define ROW_KEY "meta/service"
+
+static jwkd_status mint_epoch(struct keyring *keyring, jwkd_error *error)
+{
+    if (RAND_bytes(keyring->epoch, sizeof keyring->epoch) == 1) return JWKD_OK;
+    return fail(error, JWKD_INTERNAL, "no random bytes");
+}
+
+/* The first of `writes` is the service's row; its value is filled in here. */
+static jwkd_status commit(struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t expected, struct store_write *writes,
+    size_t count, jwkd_error *error)
+{
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    TRY(wire_pack(&row->base, &packed));
+    writes[0] = (struct store_write){.key = bytes_of_text(ROW_KEY), .value = buffer_bytes(&packed), .expected = expected};
+    return store_commit(keyring->options.store, writes, count, false, &keyring->service_row_revision, error);
+}
+
+static jwkd_status make(struct keyring *keyring, jwkd_error *error)
+{
+    TRY(mint_epoch(keyring, error));
+    keyring->next_environment_id = 1;
+    Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
+    struct store_write write;
+    age_load(keyring, &row);
+    age_put(keyring, &row);
+    row.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
+    row.next_environment_id = keyring->next_environment_id;
+    if (keyring->options.registry) row.max_lease_ms = registry_max_lease_ms(keyring->options.registry);
+    return commit(keyring, &row, STORE_ABSENT, &write, 1, error);
+}
+
+jwkd_status service_row_load(
+    struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out, jwkd_error *error)
+{
+    CLEANUP(buffer_clear) struct buffer value = {0};
+    *out = NULL;
+    jwkd_status status = store_get(keyring->options.store, bytes_of_text(ROW_KEY), &value, &keyring->service_row_revision);
+    if (status == JWKD_NOT_FOUND) return make(keyring, error);
+    if (status != JWKD_OK) return fail(error, status, "the row \"" ROW_KEY "\" cannot be read: %s", jwkd_status_text(status));
+    ProtobufCMessage *message;
+    status = wire_unpack(&jwkd__row__service__descriptor, buffer_bytes(&value), arena, &message);
+    const Jwkd__Row__Service *row = status == JWKD_OK ? (const Jwkd__Row__Service *)message : NULL;
+    if (!row || row->epoch.len != sizeof keyring->epoch) return fail(error, JWKD_CORRUPT, "the row \"" ROW_KEY "\" is damaged");
+    memcpy(keyring->epoch, row->epoch.data, sizeof keyring->epoch);
+    keyring->next_environment_id = row->next_environment_id;
+    keyring->service_revision = row->revision;
+    keyring->wall_high = row->wall_high;
+    age_load(keyring, row);
+    *out = row;
+    return JWKD_OK;
+}
+
+/* ---- another epoch */
+
+/* How far a key may have signed in a history that is lost. */
+struct lost_use {
+    struct ring_key *key;
+    struct reach reach;
+    char name[ROW_KEY_SIZE];
+    struct buffer packed;
+};
+struct lost_uses {
+    struct lost_use *items;
+    size_t count;
+};
+
+static void lost_uses_clear(struct lost_uses *uses)
+{
+    for (size_t i = 0; i < uses->count; i++) buffer_clear(&uses->items[i].packed);
+    free(uses->items);
+}
+
+static jwkd_status add_environment(struct lost_uses *uses, const struct ring_environment *environment, int64_t now, int64_t age)
+{
+    for (size_t i = 0; i < environment->count; i++) {
+        struct ring_key *key = environment->keys[i];
+        if (key->state != KEY_ACTIVE) continue;
+        int64_t longest = ring_key_longest_lifetime(environment, key);
+        struct lost_use *use = &uses->items[uses->count++];
+        *use = (struct lost_use){.key = key,
+            .reach = reach_larger(
+                (struct reach){.expiry = now + longest, .age = age + longest}, reach_read(&key->usage->ceiling))};
+        TRY(rows_make_ceiling(environment->owner, jwk_kid(key->jwk), use->reach, use->name, &use->packed));
+    }
+    return JWKD_OK;
+}
+
+static jwkd_status list_lost_uses(
+    const struct keyring *keyring, struct ring_environment *const *environments, size_t count, struct lost_uses *out)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < count; i++) most += environments[i]->count;
+    out->items = calloc(most, sizeof *out->items);
+    if (!out->items) return JWKD_NO_MEMORY;
+    int64_t now = clock_wall_sec(), age = age_sec(keyring);
+    for (size_t i = 0; i < count; i++) TRY(add_environment(out, environments[i], now, age));
+    return JWKD_OK;
+}
+
+static jwkd_status commit_all(
+    struct keyring *keyring, const Jwkd__Row__Service *row, const struct lost_uses *uses, jwkd_error *error)
+{
+    CLEANUP(free_at) struct store_write *writes = calloc(uses->count + 1, sizeof *writes);
+    if (!writes) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < uses->count; i++)
+        writes[i + 1] = (struct store_write){.key = bytes_of_text(uses->items[i].name),
+            .value = buffer_bytes(&uses->items[i].packed),
+            .expected = STORE_ANY};
+    return commit(keyring, row, keyring->service_row_revision, writes, uses->count + 1, error);
+}
+
+static bool wants_epoch(const struct keyring *keyring)
+{
+    return keyring->options.new_epoch || store_went_back(keyring->options.store);
+}
+
+static void tell_of_epoch(const struct keyring *keyring, jwkd_status noted)
+{
+    keyring_trouble(keyring, noted,
+        keyring->options.new_epoch ? "a new epoch begins, as was asked for: verifiers take all keys anew"
+                                   : "the store was put back from a backup, or copied: a new epoch begins, and verifiers take all keys "
+                                     "anew. What was deactivated after the backup was made is live again: look, and deactivate it");
+}
+
+/* ---- settling */
+
+void service_row_settle(
+    struct keyring *keyring, const Jwkd__Row__Service *row, struct ring_environment *const *environments, size_t count)
+{
+    CLEANUP(lost_uses_clear) struct lost_uses uses = {0};
+    struct registry *registry = keyring->options.registry;
+    jwkd_error error = {0};
+    Jwkd__Row__Service settled = *row;
+    uint32_t earlier_ms = row->max_lease_ms, wanted_ms = registry ? registry_max_lease_ms(registry) : earlier_ms;
+    bool another = wants_epoch(keyring), longer = wanted_ms > earlier_ms;
+    jwkd_status status = JWKD_OK;
+    if (longer) settled.max_lease_ms = wanted_ms;
+    if (another) {
+        status = mint_epoch(keyring, &error);
+        settled.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
+        if (status == JWKD_OK) status = list_lost_uses(keyring, environments, count, &uses);
+        for (size_t i = 0; i < uses.count; i++) reach_raise(&uses.items[i].key->usage->last, uses.items[i].reach);
+    }
+    if (status == JWKD_OK && (another || longer)) status = commit_all(keyring, &settled, &uses, &error);
+    for (size_t i = 0; i < uses.count && status == JWKD_OK; i++)
+        reach_raise(&uses.items[i].key->usage->ceiling, uses.items[i].reach);
+    /* Leases of the run before last as long as they were granted; longer ones than the store knows of are granted only once it does.
+     * Rows without one are of a version without leases. */
+    if (registry) registry_set_leases(registry, earlier_ms, status == JWKD_OK || earlier_ms == 0 ? wanted_ms : earlier_ms);
+    if (another) tell_of_epoch(keyring, status);
+    if (longer && status != JWKD_OK)
+        keyring_trouble(keyring, status, "a longer lease than before could not be noted: it is granted after the next start");
+}

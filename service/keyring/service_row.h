@@ -1,0 +1,15 @@
+/* The row of the service itself: its epoch, its revision, and what else a start has to know of the run before. */
+#ifndef KEYRING_SERVICE_ROW_H
+#define KEYRING_SERVICE_ROW_H
+
+#include "keyring/internal.h"
+
+/* Reads it into the keyring, and makes it in a store that has none. *out is NULL then; otherwise it lies in the arena. */
+jwkd_status service_row_load(
+    struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out, jwkd_error *error) MUST_CHECK;
+
+/* What this start changes, once everything is read: longer leases than before; and another epoch, where the store was put back from a
+ * backup, or the options ask for it. One commit, or none. Failing is no reason not to serve: the next start tries again. */
+void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row, struct ring_environment *const *environments, size_t count);
+
+#endif

@@ -1,0 +1,111 @@
+/* A store that was put back from a backup begins another epoch, and takes every live key for one that has signed until now. */
+#include "keyring/clocks.h"
+
+enum { LIFETIME = 900, LEEWAY = 30, LONGEST = 3600, MARGIN = 1 };
+
+static int setup(void **state)
+{
+    clocks_reset();
+    return ring_setup(state);
+}
+
+static void put_back(struct ring *ring, bool put_back)
+{
+    memory_go_back(ring->memory, put_back);
+    ring_restart(ring);
+}
+
+static bool is_of_epoch(struct ring *ring, const uint8_t epoch[16])
+{
+    return memcmp(keyring_epoch(ring->keyring), epoch, 16) == 0;
+}
+
+static void retire(struct ring *ring, const char *kid)
+{
+    uint8_t id[16];
+    Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_RETIRE);
+    retire.environment = wire_text("shop");
+    retire.kid = wire_text(kid);
+    request.retire = &retire;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
+static void epoch__stays_as_long_as_the_store_goes_on(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t first[16];
+    memcpy(first, keyring_epoch(ring->keyring), sizeof first);
+    ring_create(ring, "shop");
+    ring_restart(ring);
+    assert_true(is_of_epoch(ring, first));
+    assert_false(ring_complained(ring, "epoch"));
+}
+
+static void epoch__another_begins_with_a_store_that_was_put_back(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t first[16], second[16];
+    memcpy(first, keyring_epoch(ring->keyring), sizeof first);
+    put_back(ring, true);
+    memcpy(second, keyring_epoch(ring->keyring), sizeof second);
+    assert_false(is_of_epoch(ring, first));
+    assert_true(ring_complained(ring, "put back from a backup"));
+    put_back(ring, false);
+    assert_true(is_of_epoch(ring, second)); /* it is durable, */
+    ring_create(ring, "shop");
+    ring_restart(ring);
+    assert_true(is_of_epoch(ring, second)); /* and later commits keep it */
+}
+
+static void epoch__begins_although_it_cannot_be_written(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t first[16], second[16];
+    memcpy(first, keyring_epoch(ring->keyring), sizeof first);
+    memory_next(ring->memory, "meta/service", MEMORY_REFUSED);
+    put_back(ring, true);
+    memcpy(second, keyring_epoch(ring->keyring), sizeof second);
+    assert_false(is_of_epoch(ring, first));
+    put_back(ring, true); /* nothing was committed, so that it shows again */
+    assert_false(is_of_epoch(ring, first));
+    assert_false(is_of_epoch(ring, second));
+}
+
+/* What the key signed in the history that is lost, nobody knows: it may have been just before. */
+static void check_retirement(struct ring *ring, bool restart)
+{
+    char kid[LIMIT_KID + 1], next[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
+    ring_generate(ring, "shop", next);
+    clocks_pass(3 * LONGEST); /* by what is known, all that it signed has expired */
+    put_back(ring, true);
+    if (restart) put_back(ring, false);
+    retire(ring, kid);
+    clocks_pass(LONGEST + LEEWAY - MARGIN);
+    clocks_look(ring);
+    assert_int_equal(ring_key_state(ring, "shop", kid), JWKD__V1__KEY_STATE__ACTIVE);
+    clocks_pass(2 * MARGIN);
+    clocks_look(ring);
+    assert_int_equal(ring_key_state(ring, "shop", kid), JWKD__V1__KEY_STATE__DEACTIVATED);
+}
+
+static void epoch__another_covers_what_keys_may_have_signed(void **state) { check_retirement(*state, false); }
+
+static void epoch__another_covers_it_in_the_next_run_too(void **state) { check_retirement(*state, true); }
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, ring_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(epoch__stays_as_long_as_the_store_goes_on),
+        CASE(epoch__another_begins_with_a_store_that_was_put_back),
+        CASE(epoch__begins_although_it_cannot_be_written),
+        CASE(epoch__another_covers_what_keys_may_have_signed),
+        CASE(epoch__another_covers_it_in_the_next_run_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
