@@ -132,21 +132,28 @@ fails '32 hexadecimal digits' operation show 12
 
 # ---- rotate
 
-ok env create shop --algorithm ES256 --jwks-max-age 1h --leeway 0
-ok generate shop
-old=$(primary shop)
-ok sign shop --sub a --ttl 1h
-ok --json rotate shop
+ok env create read --algorithm ES256 --jwks-max-age 1h
+ok generate read
+old=$(primary read)
+ok --json rotate read
 new=$(member kid)
 equal 'a rotation that waits' 'rotation waiting' "$(of_operation kind) $(of_operation phase)"
 equal 'a rotation that waits: primary_kid' "$old" "$(member primary_kid)"
-fails 'is waiting to become primary already' rotate shop
-ok rotate shop --abort
+fails 'is waiting to become primary already' rotate read
+ok rotate read --abort
 contains 'abort before the promotion' "took back $new (ES256): active;" "$out"
-contains 'abort before the promotion' "shop signs with $old" "$out"
-equal 'the key of an aborted rotation' 'active true' "$(key_state shop "$new") $(member held "$("$jwkctl" --json show shop -- "$new")")"
+contains 'abort before the promotion' "read signs with $old" "$out"
+equal 'the key of an aborted rotation' 'active true' "$(key_state read "$new") $(member held "$("$jwkctl" --json show read -- "$new")")"
+ok env update read --jwks-max-age 1s
+ok --json rotate read
+equal 'a rotation after a lowered --jwks-max-age' 'waiting' "$(of_operation phase)"
+(($(member at_most_ms) > 3000000)) || failed "a rotation after a lowered --jwks-max-age: $out"
 
-ok env update shop --jwks-max-age 1s
+ok env create shop --algorithm ES256 --jwks-max-age 1s --leeway 0
+ok generate shop
+old=$(primary shop)
+ok sign shop --sub a --ttl 1h
+ok generate shop --hold
 ok --json rotate shop --wait
 new=$(member kid)
 equal 'rotate --wait' 'primary rotation done' "$(member state) $(of_operation kind) $(of_operation phase)"
