@@ -72,6 +72,7 @@ static jwkd_status open_upstream(
         .hold = relay->hold,
         .publish = publish,
         .publish_context = relay,
+        .patience_ms = options->patience_ms,
         .on_state = options->on_state,
         .state_context = options->context};
     return upstream_open(&upstream, &relay->upstream, error);
@@ -82,6 +83,7 @@ static jwkd_status open_server(struct relay *relay, const struct relay_options *
     const struct server_options server = {.upstream = relay->upstream,
         .hold = relay->hold,
         .instances = relay->instances,
+        .patience_ms = options->patience_ms,
         .urls = options->urls,
         .url_count = options->url_count,
         .events_urls = relay->told_urls,
@@ -128,5 +130,5 @@ jwkd_status relay_check(const struct relay_options *options, char *out_version, 
 {
     struct url url;
     TRY(read_options(options, &url, error));
-    return upstream_probe(&url, out_version, error);
+    return upstream_probe(&url, options->patience_ms, out_version, error);
 }

@@ -18,6 +18,7 @@ struct relay_options {
     size_t url_count;        /* at most RELAY_MAX_URLS; ipc sockets get mode 0660 */
     const char *const *events_urls; /* where to publish; told to callers in hello */
     size_t events_url_count;        /* likewise */
+    uint32_t patience_ms;           /* how long the service has to answer; 0: 3000 */
     /* Told once when the service is reached, and once when it is not any more (or not yet), with a sentence for an
      * operator; from a thread of the relay. May be NULL. */
     void (*on_state)(void *context, jwkd_status status, const char *message);

@@ -15,7 +15,7 @@
 enum {
     IN_FLIGHT = 256,        /* requests that the service has not answered; more are told BUSY */
     SPARE_CONTEXTS = 32,    /* to tell them, and to answer what needs no service */
-    ASK_MS = 3000,          /* the service has so long to answer, less if the request's deadline is nearer */
+    PATIENCE_MS = 3000,     /* the service has so long to answer, less if the request's deadline is nearer */
     ASK_LEAST_MS = 100,     /* deadlines are of another clock, of which we know a bound */
     SEND_TIMEOUT_MS = 5000, /* a caller that does not read */
 };
@@ -247,7 +247,8 @@ static nng_msg *pack_request(struct call *call)
 static void set_expiry(struct call *call)
 {
     uint64_t now_ns = clock_elapsed_ns();
-    uint64_t left_ms = hold_time_left_ms(call->server->options.hold, call->request, ASK_LEAST_MS, ASK_MS, now_ns);
+    uint64_t left_ms = hold_time_left_ms(
+        call->server->options.hold, call->request, ASK_LEAST_MS, call->server->options.patience_ms, now_ns);
     call->expires_ns = now_ns + left_ms * NS_PER_MS;
 }
 
@@ -475,6 +476,7 @@ jwkd_status server_start(const struct server_options *options, struct server **o
     struct server *server = calloc(1, sizeof *server);
     if (!server) return fail(error, JWKD_NO_MEMORY, "out of memory");
     server->options = *options;
+    if (!server->options.patience_ms) server->options.patience_ms = PATIENCE_MS;
     jwkd_status status = open_server(server, error);
     if (status != JWKD_OK) {
         server_stop(server);

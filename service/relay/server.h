@@ -11,6 +11,7 @@ struct server_options {
     struct upstream *upstream; /* these three outlive the server */
     struct hold *hold;
     struct instances *instances;
+    uint32_t patience_ms;    /* how long the service has to answer; 0: 3000 */
     const char *const *urls; /* where to listen */
     size_t url_count;
     char *const *events_urls; /* told to callers; outlives the server */

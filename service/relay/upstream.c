@@ -15,7 +15,7 @@ enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
     RECONNECT_MIN_MS = 10,
     RECONNECT_MAX_MS = 250,
-    HELLO_MS = 3000,       /* without an answer, then the connection is none */
+    HELLO_MS = 3000,
     HELLO_EVERY_MS = 5000,
     LOOK_AGAIN_MS = 250,   /* while something is wanting */
     PATIENCE_MS = 1000,    /* a restart need not be spoken of */
@@ -175,7 +175,6 @@ static jwkd_status pack_hello(nng_msg **out, uint8_t id[16])
 /* Sends it and waits for the answer. TIMED_OUT: the connection is none. */
 static jwkd_status exchange(nng_ctx context, nng_aio *aio, nng_msg *question, nng_msg **out)
 {
-    nng_aio_set_timeout(aio, HELLO_MS);
     nng_aio_set_msg(aio, question);
     nng_ctx_send(context, aio);
     nng_aio_wait(aio);
@@ -351,6 +350,11 @@ static int open_requests(nng_socket *out)
     return result == 0 ? limit(*out, LIMIT_REPLY) : result;
 }
 
+static void set_patience(nng_aio *aio, uint32_t patience_ms)
+{
+    nng_aio_set_timeout(aio, patience_ms ? (nng_duration)patience_ms : HELLO_MS);
+}
+
 static int open_sockets(struct upstream *upstream)
 {
     nng_socket *events = &upstream->events.socket;
@@ -358,6 +362,7 @@ static int open_sockets(struct upstream *upstream)
     if (result == 0) result = watch_pipes(&upstream->requests);
     if (result == 0) result = nng_ctx_open(&upstream->context, upstream->requests.socket);
     if (result == 0) result = nng_aio_alloc(&upstream->ask, NULL, NULL);
+    if (result == 0) set_patience(upstream->ask, upstream->options.patience_ms);
     if (result == 0) result = nng_sub0_open(events);
     if (result == 0) result = nng_socket_set_int(*events, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
     if (result == 0) result = limit(*events, LIMIT_EVENT);
@@ -407,7 +412,7 @@ static void stop_keeper(struct upstream *upstream)
     pthread_cond_broadcast(&upstream->changed);
     pthread_mutex_unlock(&upstream->lock);
     if (!upstream->running) return;
-    nng_aio_abort(upstream->ask, NNG_ECANCELED); /* it waits for HELLO_MS at most otherwise */
+    nng_aio_abort(upstream->ask, NNG_ECANCELED); /* it waits for the patience at most otherwise */
     pthread_join(upstream->keeper, NULL);
     upstream->running = false;
 }
@@ -486,7 +491,7 @@ static int probe_dial(struct probe *probe)
     return result == 0 ? nng_dial(probe->socket, probe->url->text, NULL, 0) : result;
 }
 
-jwkd_status upstream_probe(const struct url *url, char *out_version, jwkd_error *error)
+jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *out_version, jwkd_error *error)
 {
     CLEANUP(probe_clear) struct probe probe = {.url = url};
     CLEANUP(held_unref_at) struct held *held = NULL;
@@ -495,6 +500,7 @@ jwkd_status upstream_probe(const struct url *url, char *out_version, jwkd_error 
     uint64_t sent_ns;
     int result = probe_dial(&probe);
     if (result != 0) return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url->text, nng_strerror(result));
+    set_patience(probe.aio, patience_ms);
     jwkd_status status = say_hello(probe.context, probe.aio, &held, &sent_ns, &why);
     if (status != JWKD_OK) return fail(error, status, "the service at %.150s: %.90s", url->text, why.message);
     if (!choose_events(url, held->reply->hello, &events))

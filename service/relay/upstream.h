@@ -13,6 +13,7 @@ struct upstream;
 
 struct upstream_options {
     struct url url;
+    uint32_t patience_ms; /* without an answer to a hello, then the connection is none; 0: 3000 */
     struct hold *hold; /* outlives it; hears everything before `publish` does */
     /* Takes over a message as it was published, in the order in which they came; it must not wait. */
     void (*publish)(void *context, nng_msg *message);
@@ -36,6 +37,6 @@ bool upstream_is_connected(struct upstream *upstream);
 int upstream_context(struct upstream *upstream, nng_ctx *out);
 
 /* Says hello once, for --check: the service's version in `out_version` (64 characters). UNREACHABLE, DENIED. */
-jwkd_status upstream_probe(const struct url *url, char *out_version, jwkd_error *error) MUST_CHECK;
+jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *out_version, jwkd_error *error) MUST_CHECK;
 
 #endif
