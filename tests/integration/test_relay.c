@@ -89,10 +89,12 @@ static void verifier__hears_of_every_change(void **state)
     assert_verdict(observer_judge(&scene->observer, scene->token), JWKD_VERDICT_VALID);
     free(key_generate(scene->admin, "shop"));
     observer_await(&scene->observer, revision_of(scene->admin, "shop"));
+    observer_await_seen(&scene->observer, JWKD_EVENT_KEY_PUBLISHED); /* by its event, not by a snapshot */
     char *token = token_sign(scene->admin, "shop");
     assert_verdict(observer_judge(&scene->observer, token), JWKD_VERDICT_VALID);
     assert_verdict(observer_judge(&scene->observer, scene->token), JWKD_VERDICT_VALID);
     deactivate(scene);
+    observer_await_seen(&scene->observer, JWKD_EVENT_KEY_DEACTIVATED);
     observer_await(&scene->observer, revision_of(scene->admin, "shop"));
     assert_verdict(observer_judge(&scene->observer, scene->token), JWKD_VERDICT_KEY_DEACTIVATED);
     assert_verdict(observer_judge(&scene->observer, token), JWKD_VERDICT_VALID);
