@@ -6,7 +6,7 @@
 #include <nng/nng.h>
 #include <pthread.h>
 
-#include "lib/url.h"
+#include "wire/url.h"
 #include "wire/wire.h"
 
 struct call;

@@ -1,6 +1,5 @@
 #include "daemon/boot.h"
 
-#include <errno.h>
 #include <nng/nng.h>
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -11,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/log.h"
+#include "daemon/places.h"
 #include "daemon/process.h"
 #include "keyring/keyring.h"
 #include "rpc/server.h"
@@ -26,9 +26,7 @@ struct service {
     struct keyring *keyring;
     struct publisher *publisher;
     struct rpc_server *rpc;
-    char rpc_socket[CONFIG_PATH + 32], events_socket[CONFIG_PATH + 32];
-    const char *rpc_urls[CONFIG_MAX_URLS + 1], *events_urls[CONFIG_MAX_URLS + 1];
-    char listen[CONFIG_MAX_URLS][256], listen_events[CONFIG_MAX_URLS][256];
+    struct places places;
     uint8_t boot_id[16];
     char machine_boot[PROCESS_BOOT_NAME];
     bool locked;
@@ -42,19 +40,6 @@ static void on_trouble(void *context, jwkd_status status, const char *message)
         log_warning(message);
     else
         log_warning(message, "status", jwkd_status_name(status));
-}
-
-static jwkd_status make_directory(const char *path, mode_t mode, jwkd_error *error)
-{
-    char partial[CONFIG_PATH];
-    snprintf(partial, sizeof partial, "%s", path);
-    for (char *slash = strchr(partial + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(partial, 0755); /* what is missing is reported below */
-        *slash = '/';
-    }
-    if (mkdir(path, mode) == 0 || errno == EEXIST) return JWKD_OK;
-    return fail(error, JWKD_UNAVAILABLE, "the directory %.150s cannot be made: %s", path, strerror(errno));
 }
 
 static void open_secure_heap(const struct config *config)
@@ -141,34 +126,19 @@ static jwkd_status open_keys(struct service *service, const struct config *confi
     return keyring_open(&keyring, &service->keyring, error);
 }
 
-static size_t list_urls(const char **urls, const char *directory, const char *name, char *socket, size_t socket_size,
-    char (*more)[256], size_t count)
-{
-    snprintf(socket, socket_size, "ipc://%s/%s", directory, name);
-    urls[0] = socket;
-    for (size_t i = 0; i < count; i++) urls[i + 1] = more[i];
-    return count + 1;
-}
-
 static jwkd_status open_sockets(struct service *service, const struct config *config, const char *version, jwkd_error *error)
 {
-    if (strlen(config->socket_dir) > 90) /* sun_path holds 108 */
-        return fail(error, JWKD_INVALID_ARGUMENT, "the socket directory's path is longer than a Unix socket's address may be");
-    TRY(make_directory(config->socket_dir, 0750, error));
-    memcpy(service->listen, config->listen, sizeof service->listen);
-    memcpy(service->listen_events, config->listen_events, sizeof service->listen_events);
-    size_t rpc_count = list_urls(service->rpc_urls, config->socket_dir, "rpc.sock", service->rpc_socket,
-        sizeof service->rpc_socket, service->listen, config->listen_count);
-    size_t events_count = list_urls(service->events_urls, config->socket_dir, "events.sock", service->events_socket,
-        sizeof service->events_socket, service->listen_events, config->listen_events_count);
+    struct places *places = &service->places;
+    TRY(places_list(config, places, error));
+    TRY(places_make_directory(config->socket_dir, 0750, error));
     struct publisher_options events = {.service_revision = keyring_service_revision(service->keyring),
-        .heartbeat_ms = (uint32_t)config->heartbeat_ms, .urls = service->events_urls, .url_count = events_count};
+        .heartbeat_ms = (uint32_t)config->heartbeat_ms, .urls = places->events_urls, .url_count = places->events_count};
     memcpy(events.boot_id, service->boot_id, sizeof events.boot_id);
     memcpy(events.epoch, keyring_epoch(service->keyring), sizeof events.epoch);
     TRY(publisher_start(&events, &service->publisher, error));
     TRY(keyring_start(service->keyring, service->publisher, error));
-    struct rpc_options rpc = {.keyring = service->keyring, .registry = service->registry, .version = version, .urls = service->rpc_urls,
-        .url_count = rpc_count, .events_urls = service->events_urls, .events_url_count = events_count,
+    struct rpc_options rpc = {.keyring = service->keyring, .registry = service->registry, .version = version, .urls = places->rpc_urls,
+        .url_count = places->rpc_count, .events_urls = places->events_urls, .events_url_count = places->events_count,
         .heartbeat_ms = (uint32_t)config->heartbeat_ms, .workers = (unsigned)config->workers,
         .queue = (unsigned)config->queue};
     memcpy(rpc.boot_id, service->boot_id, sizeof rpc.boot_id);
@@ -186,7 +156,7 @@ static jwkd_status start(struct service *service, const struct config *config, c
     service->locked = process_lock_memory();
     open_secure_heap(config); /* before OpenSSL allocates anything */
     if (RAND_bytes(service->boot_id, sizeof service->boot_id) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
-    TRY(make_directory(config->data, 0700, error));
+    TRY(places_make_directory(config->data, 0700, error));
     service->new_store = !store_exists(config);
     TRY(open_seal(service, config, true, error));
     TRY(open_store(service, config, error)); /* forks: before the first thread */
@@ -204,7 +174,7 @@ jwkd_status boot_start(const struct config *config, const char *version, struct 
         boot_stop(service);
         return status;
     }
-    log_info("serving", "requests", service->rpc_urls[0], "events", service->events_urls[0], "memory_locked",
+    log_info("serving", "requests", service->places.rpc_urls[0], "events", service->places.events_urls[0], "memory_locked",
         service->locked ? "yes" : "no");
     *out = service;
     return JWKD_OK;

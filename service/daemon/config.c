@@ -10,7 +10,7 @@
 
 enum { CONFIG_FILE_MAX = 64 * 1024 };
 
-enum option_kind { OPTION_FLAG, OPTION_PATH, OPTION_WORD, OPTION_NUMBER, OPTION_DURATION, OPTION_URLS };
+enum option_kind { OPTION_FLAG, OPTION_PATH, OPTION_WORD, OPTION_NUMBER, OPTION_DURATION, OPTION_URLS, OPTION_UPSTREAM };
 
 struct option {
     const char *name;
@@ -46,6 +46,8 @@ static const struct option OPTIONS[] = {
      "memory for unsealed keys, locked where allowed (4096)"},
     {"map-size", "MIB", OPTION_NUMBER, AT(map_size_mib), 0, 16, 16777216, false,
      "address space for the store, taken once (65536)"},
+    {"upstream", "URL", OPTION_UPSTREAM, AT(upstream), 0, 0, 0, false,
+     "the service to stand in for, or another relay, e.g. tcp://10.0.0.5:7070"},
     {"log-level", "LEVEL", OPTION_WORD, AT(log_level), 0, 0, 0, false, "error, warning, info or debug (info)"},
     {"log-format", "FORMAT", OPTION_WORD, AT(log_format), 0, 0, 0, false, "text or json (text)"},
     {"new-epoch", NULL, OPTION_FLAG, AT(new_epoch), 0, 0, 0, true,
@@ -59,10 +61,22 @@ static const struct option OPTIONS[] = {
 
 enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
 
-static const struct option *find_option(struct bytes name)
+/* A relay has no keys and no store. */
+static const char *const RELAY_OPTIONS[] = {"upstream", "socket-dir", "listen", "listen-events", "log-level", "log-format",
+    "config", "check", "help", "version"};
+
+static bool is_of_program(const struct option *option, bool relay)
+{
+    if (!relay) return option->kind != OPTION_UPSTREAM;
+    for (size_t i = 0; i < sizeof RELAY_OPTIONS / sizeof *RELAY_OPTIONS; i++)
+        if (strcmp(RELAY_OPTIONS[i], option->name) == 0) return true;
+    return false;
+}
+
+static const struct option *find_option(struct bytes name, bool relay)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (bytes_equal_text(name, OPTIONS[i].name)) return &OPTIONS[i];
+        if (bytes_equal_text(name, OPTIONS[i].name) && is_of_program(&OPTIONS[i], relay)) return &OPTIONS[i];
     return NULL;
 }
 
@@ -143,6 +157,7 @@ static jwkd_status set_option(const struct option *option, struct config *config
     case OPTION_NUMBER: return set_number(option, member(config, option->offset), value, error);
     case OPTION_DURATION: return set_duration(option, member(config, option->offset), value, error);
     case OPTION_URLS: return add_url(option, config, value, error);
+    case OPTION_UPSTREAM: return set_text(option, config->upstream, sizeof config->upstream, value, error);
     }
     return JWKD_INTERNAL;
 }
@@ -155,6 +170,8 @@ static struct bytes trim(struct bytes text)
     return text;
 }
 
+static const char *program(const struct config *config) { return config->relay ? "jwkd relay" : "jwkd"; }
+
 static jwkd_status parse_line(struct bytes line, const char *file, unsigned number, struct config *config, jwkd_error *error)
 {
     line = trim(line);
@@ -163,10 +180,10 @@ static jwkd_status parse_line(struct bytes line, const char *file, unsigned numb
     if (!equals) return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: a line is \"name = value\"", file, number);
     struct bytes name = trim(bytes_of(line.data, (size_t)(equals - line.data)));
     struct bytes value = trim(bytes_of(equals + 1, line.size - (size_t)(equals - line.data) - 1));
-    const struct option *option = find_option(name);
+    const struct option *option = find_option(name, config->relay);
     if (!option || option->command_line_only)
-        return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: there is no setting \"%.*s\" (jwkd --help lists them)", file,
-            number, (int)(name.size < 40 ? name.size : 40), (const char *)name.data);
+        return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: there is no setting \"%.*s\" (%s --help lists them)", file,
+            number, (int)(name.size < 40 ? name.size : 40), (const char *)name.data, program(config));
     jwkd_error why = {0};
     jwkd_status status = set_option(option, config, value, &why);
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "%.100s:%u: %.120s", file, number, why.message);
@@ -200,18 +217,19 @@ static jwkd_status read_file(const char *file, struct config *config, jwkd_error
 }
 
 /* "--name value", "--name=value" or "--flag". */
-static jwkd_status next_argument(int count, char *const *arguments, int *index, const struct option **out_option,
-    struct bytes *out_value, jwkd_error *error)
+static jwkd_status next_argument(int count, char *const *arguments, const struct config *config, int *index,
+    const struct option **out_option, struct bytes *out_value, jwkd_error *error)
 {
     const char *argument = arguments[*index];
     if (strcmp(argument, "-h") == 0) argument = "--help";
     if (strcmp(argument, "-V") == 0) argument = "--version";
     if (strncmp(argument, "--", 2) != 0)
-        return fail(error, JWKD_INVALID_ARGUMENT, "\"%.60s\" is not an option (jwkd --help lists them)", argument);
+        return fail(error, JWKD_INVALID_ARGUMENT, "\"%.60s\" is not an option (%s --help lists them)", argument, program(config));
     const char *equals = strchr(argument, '=');
     struct bytes name = bytes_of(argument + 2, equals ? (size_t)(equals - argument) - 2 : strlen(argument) - 2);
-    const struct option *option = find_option(name);
-    if (!option) return fail(error, JWKD_INVALID_ARGUMENT, "there is no option \"%.60s\" (jwkd --help lists them)", argument);
+    const struct option *option = find_option(name, config->relay);
+    if (!option)
+        return fail(error, JWKD_INVALID_ARGUMENT, "there is no option \"%.60s\" (%s --help lists them)", argument, program(config));
     if (option->kind == OPTION_FLAG && equals)
         return fail(error, JWKD_INVALID_ARGUMENT, "--%s takes no value", option->name);
     struct bytes value = equals ? bytes_of_text(equals + 1) : (struct bytes){0};
@@ -227,10 +245,10 @@ static jwkd_status next_argument(int count, char *const *arguments, int *index, 
 static jwkd_status read_arguments(int count, char *const *arguments, bool only_command_line, struct config *config,
     jwkd_error *error)
 {
-    for (int i = 1; i < count; i++) {
+    for (int i = config->relay ? 2 : 1; i < count; i++) {
         const struct option *option = NULL;
         struct bytes value;
-        TRY(next_argument(count, arguments, &i, &option, &value, error));
+        TRY(next_argument(count, arguments, config, &i, &option, &value, error));
         if (only_command_line && !option->command_line_only) continue;
         TRY(set_option(option, config, value, error));
     }
@@ -259,6 +277,13 @@ static jwkd_status check_words(const struct config *config, jwkd_error *error)
     return fail(error, JWKD_INVALID_ARGUMENT, "log-level is error, warning, info or debug, not \"%s\"", config->log_level);
 }
 
+static jwkd_status check_upstream(const struct config *config, jwkd_error *error)
+{
+    if (config->relay && !*config->upstream)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a relay needs to know where the service is: --upstream URL");
+    return JWKD_OK;
+}
+
 static jwkd_status check_transports(const struct config *config, jwkd_error *error)
 {
     if (config->listen_count && !config->listen_events_count)
@@ -282,6 +307,7 @@ static jwkd_status make_absolute(char path[CONFIG_PATH], jwkd_error *error)
 jwkd_status config_read(int count, char *const *arguments, struct config *out, jwkd_error *error)
 {
     memset(out, 0, sizeof *out);
+    out->relay = count > 1 && strcmp(arguments[1], "relay") == 0;
     default_directories(out);
     out->reserve = 4;
     out->heartbeat_ms = 250;
@@ -302,20 +328,35 @@ jwkd_status config_read(int count, char *const *arguments, struct config *out, j
         strcat(out->key_file, "/jwkd.key");
     }
     TRY(check_words(out, error));
+    TRY(check_upstream(out, error));
     return check_transports(out, error);
 }
 
-void config_print_help(void)
+static void print_options(bool relay)
 {
-    printf("Usage: jwkd [OPTION]...\n"
-           "Owns JWT signing keys: signs, verifies, publishes key sets and announces every change.\n\n"
-           "  jwkd --data DIR --socket-dir DIR    is all that it takes to run one\n\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char left[40];
+        if (!is_of_program(&OPTIONS[i], relay)) continue;
+        bool checks = relay && strcmp(OPTIONS[i].name, "check") == 0;
         snprintf(left, sizeof left, "--%s%s%s", OPTIONS[i].name, OPTIONS[i].value ? " " : "",
             OPTIONS[i].value ? OPTIONS[i].value : "");
-        printf("  %-22s %s\n", left, OPTIONS[i].help);
+        printf("  %-22s %s\n", left, checks ? "check the options, and whether the service answers, then exit" : OPTIONS[i].help);
     }
+}
+
+void config_print_help(const struct config *config)
+{
+    if (config->relay)
+        printf("Usage: jwkd relay --upstream URL [OPTION]...\n"
+               "Stands in for a service that has more verifiers than one process reaches. It passes events and\n"
+               "heartbeats on, and what verifiers ask; it has no keys, and signs and changes nothing.\n\n"
+               "  jwkd relay --upstream URL --socket-dir DIR    is all that it takes to run one\n\n");
+    else
+        printf("Usage: jwkd [OPTION]...\n"
+               "       jwkd relay --upstream URL [OPTION]...\n"
+               "Owns JWT signing keys: signs, verifies, publishes key sets and announces every change.\n\n"
+               "  jwkd --data DIR --socket-dir DIR    is all that it takes to run one\n\n");
+    print_options(config->relay);
     printf("\nSIGTERM and SIGINT end it. Exit status: 0; 1 it could not start or the check failed; 2 usage.\n"
            "See jwkd(8), jwkctl(1).\n");
 }

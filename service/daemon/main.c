@@ -7,6 +7,7 @@
 #include "daemon/boot.h"
 #include "daemon/log.h"
 #include "daemon/process.h"
+#include "daemon/relay_boot.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -22,19 +23,52 @@ static int check(const struct config *config)
     return EXIT_FAILED;
 }
 
+static int check_relay(const struct config *config)
+{
+    char version[64];
+    jwkd_error error = {0};
+    if (relay_boot_check(config, version, &error) == JWKD_OK) {
+        printf("ok: the service at %s answers, version %s\n", config->upstream, version);
+        return EXIT_OK;
+    }
+    fprintf(stderr, "jwkd relay: %s\n", error.message);
+    return EXIT_FAILED;
+}
+
+static int complain(jwkd_status status, const jwkd_error *error)
+{
+    log_error(error->message[0] ? error->message : jwkd_status_text(status), "status", jwkd_status_name(status));
+    return EXIT_FAILED;
+}
+
+static void wait_for_the_end(void)
+{
+    int received = process_wait();
+    log_info("stopping", "signal", received == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
 static int serve(const struct config *config)
 {
     struct service *service;
     jwkd_error error = {0};
     process_block_signals();
     jwkd_status status = boot_start(config, JWKD_VERSION, &service, &error);
-    if (status != JWKD_OK) {
-        log_error(error.message[0] ? error.message : jwkd_status_text(status), "status", jwkd_status_name(status));
-        return EXIT_FAILED;
-    }
-    int received = process_wait();
-    log_info("stopping", "signal", received == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (status != JWKD_OK) return complain(status, &error);
+    wait_for_the_end();
     boot_stop(service);
+    log_info("stopped");
+    return EXIT_OK;
+}
+
+static int serve_relay(const struct config *config)
+{
+    struct relay_service *service;
+    jwkd_error error = {0};
+    process_block_signals();
+    jwkd_status status = relay_boot_start(config, &service, &error);
+    if (status != JWKD_OK) return complain(status, &error);
+    wait_for_the_end();
+    relay_boot_stop(service);
     log_info("stopped");
     return EXIT_OK;
 }
@@ -45,11 +79,11 @@ int main(int count, char **arguments)
     jwkd_error error = {0};
     process_protect();
     if (config_read(count, arguments, &config, &error) != JWKD_OK) {
-        fprintf(stderr, "jwkd: %s\n", error.message);
+        fprintf(stderr, "jwkd%s: %s\n", config.relay ? " relay" : "", error.message);
         return EXIT_USAGE;
     }
     if (config.help) {
-        config_print_help();
+        config_print_help(&config);
         return EXIT_OK;
     }
     if (config.version) {
@@ -57,5 +91,6 @@ int main(int count, char **arguments)
         return EXIT_OK;
     }
     log_open(config.log_level, strcmp(config.log_format, "json") == 0);
+    if (config.relay) return config.check ? check_relay(&config) : serve_relay(&config);
     return config.check ? check(&config) : serve(&config);
 }

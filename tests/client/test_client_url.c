@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/url.h"
+#include "wire/url.h"
 
 static void url__reads_what_is_documented(void **state)
 {
@@ -98,6 +98,26 @@ static void url__knows_a_directory_by_another_name(void **state)
     rmdir(directory);
 }
 
+static bool same(const char *one, const char *other)
+{
+    struct url a, b;
+    assert_int_equal(url_parse(one, &a, NULL), JWKD_OK);
+    assert_int_equal(url_parse(other, &b, NULL), JWKD_OK);
+    return url_same(&a, &b);
+}
+
+static void url__knows_a_socket_by_another_name(void **state)
+{
+    (void)state;
+    assert_true(same("/tmp/rpc.sock", "ipc:///tmp/rpc.sock"));
+    assert_true(same("/tmp/rpc.sock", "/tmp/../tmp/rpc.sock"));
+    assert_false(same("/tmp/rpc.sock", "/tmp/events.sock"));
+    assert_false(same("/tmp/rpc.sock", "/proc/rpc.sock"));
+    assert_true(same("tcp://keys.example:7001", "tcp://KEYS.example:7001"));
+    assert_false(same("tcp://keys.example:7001", "tcp://keys.example:7002"));
+    assert_false(same("tcp://keys.example:7001", "/tmp/rpc.sock"));
+}
+
 static void url__trusts_root_and_the_owner(void **state)
 {
     (void)state;
@@ -118,6 +138,7 @@ int main(void)
         cmocka_unit_test(url__without_one_looks_in_the_documented_places),
         cmocka_unit_test(url__follows_only_to_the_same_place),
         cmocka_unit_test(url__knows_a_directory_by_another_name),
+        cmocka_unit_test(url__knows_a_socket_by_another_name),
         cmocka_unit_test(url__trusts_root_and_the_owner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@ MAY_USE = {
     "service/events": SIDE_BY_SIDE,
     "service/keyring": SIDE_BY_SIDE | {"store", "seal", "signer", "events"},
     "service/rpc": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring"},
-    "service/daemon": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "rpc"},
+    "service/relay": {"base", "wire"},
+    "service/daemon": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "rpc", "relay"},
     "client/include": set(),
     "client/lib": FORMATS,
     "client/cli": {"base"},
@@ -32,7 +33,7 @@ MAY_USE = {
 PUBLIC = {"jwkd.h": {"client/lib", "client/cli", "client/examples"}}
 # Libraries, and where alone they may be seen.
 CONFINED = {
-    "nng": {"service/rpc", "service/events", "service/daemon", "client/lib"},
+    "nng": {"service/rpc", "service/events", "service/relay", "service/daemon", "client/lib"},
     "lmdb.h": {"service/store"},
     "jansson.h": {"client/cli"},
     "microhttpd.h": {"service/http"},

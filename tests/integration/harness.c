@@ -28,9 +28,10 @@ static pid_t spawn(const struct service *service, const char *argument)
 {
     char *arguments[16] = {(char *)(uintptr_t)TEST_BINARY_DIR "/jwkd"};
     size_t count = 1;
-    const char *const fixed[] = {"--data", service->data, "--socket-dir", service->sockets, "--reserve", "2"};
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        arguments[count++] = (char *)(uintptr_t)fixed[i];
+    const char *const daemon[] = {"--socket-dir", service->sockets, "--data", service->data, "--reserve", "2", NULL};
+    const char *const relay[] = {"relay", "--socket-dir", service->sockets, "--upstream", service->upstream, NULL};
+    for (const char *const *fixed = service->upstream ? relay : daemon; *fixed; fixed++)
+        arguments[count++] = (char *)(uintptr_t)*fixed;
     if (*service->key_file) {
         arguments[count++] = (char *)(uintptr_t) "--key-file";
         arguments[count++] = (char *)(uintptr_t)service->key_file;

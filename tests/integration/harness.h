@@ -31,6 +31,7 @@ struct service {
     char url[128];      /* of rpc.sock */
     char log[96];       /* what the daemon wrote */
     char key_file[128]; /* "": within the data directory */
+    const char *upstream; /* not NULL: it is a relay of this URL */
     const char *option; /* one more for the daemon, e.g. "--max-lease=3s"; NULL: none */
     pid_t pid;          /* 0: not running */
 };

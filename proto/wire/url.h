@@ -1,6 +1,6 @@
 /* The service's URLs: reading the one that is dialled, and deciding which others may follow from it. */
-#ifndef LIB_URL_H
-#define LIB_URL_H
+#ifndef WIRE_URL_H
+#define WIRE_URL_H
 
 #include <sys/types.h>
 
@@ -24,6 +24,9 @@ jwkd_status url_parse(const char *text, struct url *out, jwkd_error *error) MUST
  * host (a tcp URL without host means the dialled one). DENIED for anything else: following it would weaken
  * transport or identity. */
 jwkd_status url_follow(const struct url *dialled, const char *offered, struct url *out) MUST_CHECK;
+
+/* Whether both lead to the same socket, however they spell it. */
+bool url_same(const struct url *one, const struct url *other);
 
 /* Whether a process of this user may own the other end of an ipc socket: root, or the owner of the
  * directory that the socket is in. */

@@ -1,4 +1,4 @@
-#include "lib/url.h"
+#include "wire/url.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -110,6 +110,14 @@ jwkd_status url_follow(const struct url *dialled, const char *offered, struct ur
     }
     *out = url;
     return JWKD_OK;
+}
+
+bool url_same(const struct url *one, const struct url *other)
+{
+    if (one->transport != other->transport) return false;
+    if (one->transport == TRANSPORT_TCP) return strcasecmp(one->text, other->text) == 0;
+    return same_directory(one->place, other->place) &&
+           strcmp(basename(one->text), basename(other->text)) == 0;
 }
 
 bool url_trusts_uid(const struct url *url, uid_t uid)

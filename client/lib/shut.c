@@ -1,0 +1,82 @@
+#include "lib/shut.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { LONGEST_SEC = 3 };
+
+/* Of the two who know it, the later one frees it. */
+struct shutting {
+    nng_socket socket;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed;
+    bool closed, left_behind;
+};
+
+static void shutting_free(struct shutting *shutting)
+{
+    pthread_cond_destroy(&shutting->changed);
+    pthread_mutex_destroy(&shutting->lock);
+    free(shutting);
+}
+
+static void *close_it(void *argument)
+{
+    struct shutting *shutting = argument;
+    nng_close(shutting->socket);
+    pthread_mutex_lock(&shutting->lock);
+    shutting->closed = true;
+    bool last = shutting->left_behind;
+    pthread_cond_signal(&shutting->changed);
+    pthread_mutex_unlock(&shutting->lock);
+    if (last) shutting_free(shutting);
+    return NULL;
+}
+
+static struct shutting *shutting_new(nng_socket socket)
+{
+    struct shutting *shutting = calloc(1, sizeof *shutting);
+    pthread_condattr_t attributes;
+    if (!shutting) return NULL;
+    shutting->socket = socket;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&shutting->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&shutting->lock, NULL);
+    return shutting;
+}
+
+static bool await_closed(struct shutting *shutting)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += LONGEST_SEC;
+    pthread_mutex_lock(&shutting->lock);
+    while (!shutting->closed && pthread_cond_timedwait(&shutting->changed, &shutting->lock, &until) != ETIMEDOUT) {
+    }
+    bool closed = shutting->closed;
+    shutting->left_behind = !closed;
+    pthread_mutex_unlock(&shutting->lock);
+    return closed;
+}
+
+void shut(nng_socket socket)
+{
+    pthread_t thread;
+    struct shutting *shutting = shutting_new(socket);
+    if (!shutting || pthread_create(&thread, NULL, close_it, shutting) != 0) {
+        if (shutting) shutting_free(shutting);
+        nng_close(socket);
+        return;
+    }
+    if (await_closed(shutting)) {
+        pthread_join(thread, NULL);
+        shutting_free(shutting);
+    } else {
+        pthread_detach(thread);
+    }
+}

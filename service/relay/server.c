@@ -1,0 +1,514 @@
+#include "relay/server.h"
+
+#include <inttypes.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "relay/answer.h"
+#include "relay/listen.h"
+#include "relay/rules.h"
+
+enum {
+    IN_FLIGHT = 256,        /* requests that the service has not answered; more are told BUSY */
+    SPARE_CONTEXTS = 32,    /* to tell them, and to answer what needs no service */
+    PATIENCE_MS = 3000,     /* the service has so long to answer, less if the request's deadline is nearer */
+    ASK_LEAST_MS = 100,     /* deadlines are of another clock, of which we know a bound */
+    SEND_TIMEOUT_MS = 5000, /* a caller that does not read */
+};
+
+enum phase { PHASE_RECEIVING, PHASE_WORKING, PHASE_SENDING, PHASE_CLOSED };
+
+/* One context: receives a request, has it answered, sends the answer, and again. */
+struct call {
+    struct server *server;
+    nng_ctx context;
+    nng_aio *aio;
+    _Atomic enum phase phase;
+    nng_pipe pipe; /* where the request came from */
+    char principal[32];
+    struct arena arena;
+    Jwkd__V1__Request *request; /* in the arena; NULL when it could not be read */
+    enum rule rule;
+    /* while it is passed on */
+    nng_ctx ask_context;
+    nng_aio *ask;
+    bool asking, sent;
+    uint64_t expires_ns;
+    uint8_t sent_id[LIMIT_REQUEST_ID];
+    struct held *snapshot; /* which the service was told of */
+    uint64_t generation;
+};
+
+struct server {
+    struct server_options options;
+    nng_socket socket;
+    _Atomic bool stopping;
+    atomic_uint in_flight;
+    uint64_t id_prefix;
+    atomic_uint_fast64_t id_counter;
+    struct call *calls;
+    size_t call_count;
+};
+
+static struct bytes id_of(const struct call *call)
+{
+    return call->request ? wire_view(call->request->request_id) : (struct bytes){0};
+}
+
+static void receive(struct call *call)
+{
+    call->phase = PHASE_RECEIVING;
+    nng_aio_set_timeout(call->aio, NNG_DURATION_INFINITE);
+    nng_ctx_recv(call->context, call->aio);
+}
+
+/* Forgets the request; what may have been a private key is wiped. */
+static void release(struct call *call)
+{
+    arena_clear(&call->arena);
+    call->request = NULL;
+    held_unref(call->snapshot);
+    call->snapshot = NULL;
+    if (call->asking) atomic_fetch_sub(&call->server->in_flight, 1);
+    call->asking = false;
+}
+
+/* Without memory for an answer (NULL) there is none: the caller's own timeout tells it. */
+static void answer(struct call *call, nng_msg *message)
+{
+    release(call);
+    if (!message) {
+        receive(call);
+        return;
+    }
+    call->phase = PHASE_SENDING;
+    nng_aio_set_timeout(call->aio, SEND_TIMEOUT_MS);
+    nng_aio_set_msg(call->aio, message);
+    nng_ctx_send(call->context, call->aio);
+}
+
+static void refuse(struct call *call, jwkd_status status, const jwkd_error *error)
+{
+    answer(call, answer_failure(id_of(call), status, error));
+}
+
+static const char *upstream_text(const struct call *call)
+{
+    return upstream_url(call->server->options.upstream)->text;
+}
+
+/* ---- what the service answered */
+
+/* States that the caller learns of: the relay must not answer with older ones. */
+static void see_states(struct call *call, const Jwkd__V1__Reply *reply)
+{
+    struct hold *hold = call->server->options.hold;
+    const Jwkd__V1__Request *request = call->request;
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_ENVIRONMENTS)
+        for (size_t i = 0; i < reply->environments->n_environments; i++)
+            hold_see(hold, reply->environments->environments[i]->name, reply->environments->environments[i]->state);
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_KEYS &&
+        request->operation_case == JWKD__V1__REQUEST__OPERATION_LIST_KEYS)
+        hold_see(hold, request->list_keys->environment, reply->keys->state);
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_CHANGES && call->rule == RULE_CHANGES)
+        hold_see(hold, request->get_changes->environment, reply->changes->state);
+}
+
+static void pass_hello(struct call *call, const Jwkd__V1__Reply *reply)
+{
+    const struct server_options *options = &call->server->options;
+    const Jwkd__V1__HelloReply *hello = reply->hello;
+    if (hello->instance_id.len == INSTANCES_ID && hello->boot_id.len == INSTANCES_ID)
+        instances_bind(options->instances, hello->boot_id.data, hello->instance_id.data, call->principal,
+            clock_elapsed_ns());
+    answer(call, answer_hello(id_of(call), reply, options->events_urls, options->events_url_count));
+}
+
+static bool is_of_snapshot(const struct call *call, const Jwkd__V1__State *state)
+{
+    if (!call->snapshot || !state) return false;
+    const Jwkd__V1__State *held = call->snapshot->reply->jwks->state;
+    return held->environment_id == state->environment_id && held->revision == state->revision &&
+           bytes_equal(wire_view(held->epoch), wire_view(state->epoch));
+}
+
+static void pass_jwks(struct call *call, struct held *held)
+{
+    const Jwkd__V1__JwksReply *jwks = held->reply->jwks;
+    struct hold *hold = call->server->options.hold;
+    const char *environment = call->request->get_jwks->environment;
+    bool filled = jwks->unchanged && is_of_snapshot(call, jwks->state);
+    if (filled) hold_see(hold, environment, jwks->state);
+    else if (!jwks->unchanged && jwks->state) hold_keep(hold, environment, held, call->generation);
+    nng_msg *message = filled ? answer_unchanged(id_of(call), held->reply, call->snapshot)
+                              : answer_pass(id_of(call), held->reply);
+    answer(call, message);
+}
+
+static void pass(struct call *call, struct held *held)
+{
+    const Jwkd__V1__Reply *reply = held->reply;
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_HELLO) {
+        pass_hello(call, reply);
+    } else if (reply->result_case == JWKD__V1__REPLY__RESULT_JWKS && call->rule == RULE_JWKS) {
+        pass_jwks(call, held);
+    } else {
+        see_states(call, reply);
+        answer(call, answer_pass(id_of(call), reply));
+    }
+}
+
+/* A reply to another question than this one would let a client place the service's clock too late. */
+static bool answers(const struct call *call, const Jwkd__V1__Reply *reply)
+{
+    struct bytes id = wire_view(reply->request_id);
+    bool nameless = id.size == 0 && reply->status != JWKD__V1__STATUS__OK;
+    return reply->version == WIRE_VERSION &&
+           (nameless || bytes_equal(id, bytes_of(call->sent_id, sizeof call->sent_id)));
+}
+
+static void answered(struct call *call, nng_msg *message)
+{
+    CLEANUP(held_unref_at) struct held *held = NULL;
+    jwkd_error error = {0};
+    jwkd_status status = held_unpack(bytes_of(nng_msg_body(message), nng_msg_len(message)), &held);
+    nng_msg_free(message);
+    if (status == JWKD_OK && answers(call, held->reply)) {
+        pass(call, held);
+        return;
+    }
+    fail(&error, JWKD_UNAVAILABLE, "the service at %.180s gave an answer that cannot be read", upstream_text(call));
+    refuse(call, error.status, &error);
+}
+
+/* ---- passing on */
+
+static void lost(struct call *call, int result)
+{
+    jwkd_error error = {0};
+    const char *why = result == NNG_ETIMEDOUT ? "does not answer in time" : "is not reached at present";
+    fail(&error, JWKD_UNAVAILABLE, "the service at %.180s %s", upstream_text(call), why);
+    refuse(call, error.status, &error);
+}
+
+static nng_duration time_left_ms(const struct call *call)
+{
+    uint64_t now_ns = clock_elapsed_ns();
+    return now_ns < call->expires_ns ? (nng_duration)((call->expires_ns - now_ns) / NS_PER_MS + 1) : 1;
+}
+
+static void on_ask(void *argument)
+{
+    struct call *call = argument;
+    int result = nng_aio_result(call->ask);
+    if (result != 0) {
+        if (!call->sent) nng_msg_free(nng_aio_get_msg(call->ask));
+        nng_aio_set_msg(call->ask, NULL);
+        lost(call, result);
+        return;
+    }
+    if (!call->sent) {
+        call->sent = true;
+        nng_aio_set_timeout(call->ask, time_left_ms(call));
+        nng_ctx_recv(call->ask_context, call->ask);
+        return;
+    }
+    nng_msg *message = nng_aio_get_msg(call->ask);
+    nng_aio_set_msg(call->ask, NULL);
+    answered(call, message);
+}
+
+/* Of every passing on its own, so that even the repetition of a request has an answer of its own. */
+static void make_id(struct call *call)
+{
+    uint64_t number = atomic_fetch_add(&call->server->id_counter, 1);
+    memcpy(call->sent_id, &call->server->id_prefix, sizeof number);
+    memcpy(call->sent_id + sizeof number, &number, sizeof number);
+}
+
+/* Packed anew from what was understood: what was not might mean something to the service. */
+static nng_msg *pack_request(struct call *call)
+{
+    Jwkd__V1__Request request = *call->request;
+    nng_msg *message;
+    make_id(call);
+    request.request_id = wire_bytes(bytes_of(call->sent_id, sizeof call->sent_id));
+    request.base.n_unknown_fields = 0;
+    request.base.unknown_fields = NULL;
+    if (nng_msg_alloc(&message, jwkd__v1__request__get_packed_size(&request)) != 0) return NULL;
+    jwkd__v1__request__pack(&request, nng_msg_body(message));
+    return message;
+}
+
+static void set_expiry(struct call *call)
+{
+    uint64_t now_ns = clock_elapsed_ns();
+    uint64_t left_ms = hold_time_left_ms(
+        call->server->options.hold, call->request, ASK_LEAST_MS, call->server->options.patience_ms, now_ns);
+    call->expires_ns = now_ns + left_ms * NS_PER_MS;
+}
+
+static void ask(struct call *call)
+{
+    struct server *server = call->server;
+    nng_msg *message = NULL;
+    call->asking = true;
+    if (atomic_fetch_add(&server->in_flight, 1) >= IN_FLIGHT) {
+        jwkd_error error = {0};
+        fail(&error, JWKD_BUSY, "too many requests wait for the service; try again in a moment");
+        refuse(call, JWKD_BUSY, &error);
+    } else if (server->stopping || !upstream_is_connected(server->options.upstream)) {
+        lost(call, NNG_ECLOSED);
+    } else if (!(message = pack_request(call))) {
+        refuse(call, JWKD_NO_MEMORY, NULL);
+    } else {
+        call->sent = false;
+        set_expiry(call);
+        nng_aio_set_timeout(call->ask, time_left_ms(call));
+        nng_aio_set_msg(call->ask, message);
+        nng_ctx_send(call->ask_context, call->ask);
+    }
+}
+
+/* ---- each kind of request */
+
+static bool owns(struct call *call, ProtobufCBinaryData id)
+{
+    return instances_hear(call->server->options.instances, wire_view(id), call->principal, clock_elapsed_ns());
+}
+
+static void ask_hello(struct call *call)
+{
+    Jwkd__V1__HelloRequest *hello = call->request->hello;
+    struct instances *instances = call->server->options.instances;
+    if (hello->subscribe && !(hello->instance_id.len == INSTANCES_ID && owns(call, hello->instance_id))) {
+        /* Not known, or somebody else's: as with the service, that begins a new registration. */
+        if (hello->instance_id.len == INSTANCES_ID) hello->instance_id = (ProtobufCBinaryData){0};
+        if (!instances_may_bind(instances, call->principal, clock_elapsed_ns())) {
+            jwkd_error error = {0};
+            fail(&error, JWKD_RESOURCE_EXHAUSTED, "too many subscribers are registered for %s already", call->principal);
+            refuse(call, error.status, &error);
+            return;
+        }
+    }
+    ask(call);
+}
+
+/* False: it is refused. An id of another size the service refuses. */
+static bool check_instance(struct call *call, ProtobufCBinaryData id)
+{
+    if (id.len != INSTANCES_ID || owns(call, id)) return true;
+    jwkd_error error = {0};
+    fail(&error, JWKD_NOT_FOUND, "no such subscriber is registered here: say hello again");
+    refuse(call, error.status, &error);
+    return false;
+}
+
+/* The service makes the caller one of the environment's, and says whether the snapshot that is held here is still the
+ * present one: then it need not send it. */
+static void ask_jwks(struct call *call)
+{
+    Jwkd__V1__GetJwksRequest *get = call->request->get_jwks;
+    if (!check_instance(call, get->instance_id)) return;
+    struct held *snapshot = hold_snapshot(call->server->options.hold, get->environment, &call->generation);
+    if (get->unless) held_unref(snapshot); /* the caller has one of its own */
+    else call->snapshot = snapshot;
+    if (call->snapshot) get->unless = call->snapshot->reply->jwks->state;
+    ask(call);
+}
+
+static void ask_changes(struct call *call)
+{
+    CLEANUP(hold_page_clear) struct hold_page page;
+    struct bytes boot_id = call->request->deadline_ns ? wire_view(call->request->boot_id) : (struct bytes){0};
+    page.count = 0;
+    if (hold_changes(call->server->options.hold, call->request->get_changes, boot_id, clock_elapsed_ns(), &page))
+        answer(call, answer_changes(id_of(call), &page));
+    else
+        ask(call);
+}
+
+static void deny(struct call *call)
+{
+    jwkd_error error = {0};
+    fail(&error, JWKD_DENIED, "a relay neither signs nor changes anything: ask the service itself, at %.150s",
+        upstream_text(call));
+    refuse(call, error.status, &error);
+}
+
+static void handle(struct call *call)
+{
+    switch (call->rule) {
+    case RULE_UNKNOWN:
+        break;
+    case RULE_PASS:
+        ask(call);
+        return;
+    case RULE_HELLO:
+        ask_hello(call);
+        return;
+    case RULE_RENEW:
+        if (check_instance(call, call->request->renew->instance_id)) ask(call);
+        return;
+    case RULE_JWKS:
+        ask_jwks(call);
+        return;
+    case RULE_CHANGES:
+        ask_changes(call);
+        return;
+    case RULE_REFUSE:
+        deny(call);
+        return;
+    }
+    jwkd_error error = {0};
+    fail(&error, JWKD_UNSUPPORTED, "the request names no operation that is known here");
+    refuse(call, error.status, &error);
+}
+
+/* ---- receiving */
+
+/* Who asks: over ipc the system says so. */
+static jwkd_status identify(struct call *call, jwkd_error *error)
+{
+    uint64_t uid;
+    int result = nng_pipe_get_uint64(call->pipe, NNG_OPT_IPC_PEER_UID, &uid);
+    if (result == 0) snprintf(call->principal, sizeof call->principal, "uid:%" PRIu64, uid);
+    else if (result == NNG_ENOTSUP) snprintf(call->principal, sizeof call->principal, "anonymous");
+    else return fail(error, JWKD_UNAVAILABLE, "the connection was lost before the caller was known");
+    return JWKD_OK;
+}
+
+static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_error *error)
+{
+    ProtobufCMessage *message;
+    if (wire_unpack(&jwkd__v1__request__descriptor, packed, &call->arena, &message) != JWKD_OK)
+        return fail(error, JWKD_MALFORMED, "the message is not a jwkd.v1.Request");
+    call->request = (Jwkd__V1__Request *)message;
+    if (call->request->version != WIRE_VERSION)
+        return fail(error, JWKD_UNSUPPORTED, "protocol version %u is not spoken here, only %d", call->request->version,
+            WIRE_VERSION);
+    if (call->request->request_id.len != LIMIT_REQUEST_ID)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a request id has %d bytes, not %zu", LIMIT_REQUEST_ID,
+            call->request->request_id.len);
+    call->rule = rule_of(call->request);
+    return identify(call, error);
+}
+
+static void received(struct call *call, nng_msg *message)
+{
+    jwkd_error error = {0};
+    call->phase = PHASE_WORKING;
+    call->pipe = nng_msg_get_pipe(message);
+    jwkd_status status = read_request(call, bytes_of(nng_msg_body(message), nng_msg_len(message)), &error);
+    OPENSSL_cleanse(nng_msg_body(message), nng_msg_len(message));
+    nng_msg_free(message);
+    if (status == JWKD_OK) handle(call);
+    else refuse(call, status, &error);
+}
+
+static void on_aio(void *argument)
+{
+    struct call *call = argument;
+    int result = nng_aio_result(call->aio);
+    if (call->phase == PHASE_SENDING && result != 0) {
+        nng_msg *unsent = nng_aio_get_msg(call->aio);
+        if (unsent) nng_msg_free(unsent);
+        nng_aio_set_msg(call->aio, NULL);
+        if (result == NNG_ETIMEDOUT) nng_pipe_close(call->pipe); /* it asks and does not read */
+    }
+    if (result == NNG_ECLOSED || result == NNG_ECANCELED || (call->server->stopping && call->phase == PHASE_SENDING)) {
+        call->phase = PHASE_CLOSED;
+        return;
+    }
+    if (call->phase == PHASE_SENDING || result != 0) {
+        receive(call);
+        return;
+    }
+    nng_msg *message = nng_aio_get_msg(call->aio);
+    nng_aio_set_msg(call->aio, NULL);
+    received(call, message);
+}
+
+/* ---- starting and stopping */
+
+static bool open_call(struct call *call)
+{
+    struct server *server = call->server;
+    if (nng_aio_alloc(&call->aio, on_aio, call) != 0) return false;
+    if (nng_aio_alloc(&call->ask, on_ask, call) != 0) return false;
+    return nng_ctx_open(&call->context, server->socket) == 0 &&
+           upstream_context(server->options.upstream, &call->ask_context) == 0;
+}
+
+static jwkd_status open_calls(struct server *server, jwkd_error *error)
+{
+    server->calls = calloc(IN_FLIGHT + SPARE_CONTEXTS, sizeof *server->calls);
+    if (!server->calls) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    while (server->call_count < IN_FLIGHT + SPARE_CONTEXTS) {
+        struct call *call = &server->calls[server->call_count++];
+        call->server = server;
+        if (!open_call(call)) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    }
+    return JWKD_OK;
+}
+
+static jwkd_status open_server(struct server *server, jwkd_error *error)
+{
+    const struct server_options *options = &server->options;
+    if (getentropy(&server->id_prefix, sizeof server->id_prefix) != 0)
+        return fail(error, JWKD_INTERNAL, "no random bytes");
+    int result = nng_rep0_open(&server->socket);
+    if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no request socket: %s", nng_strerror(result));
+    TRY(open_calls(server, error));
+    for (size_t i = 0; i < server->call_count; i++)
+        receive(&server->calls[i]);
+    for (size_t i = 0; i < options->url_count; i++)
+        TRY(listen_on(server->socket, options->urls[i], LIMIT_REQUEST, error));
+    return JWKD_OK;
+}
+
+jwkd_status server_start(const struct server_options *options, struct server **out, jwkd_error *error)
+{
+    struct server *server = calloc(1, sizeof *server);
+    if (!server) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    server->options = *options;
+    if (!server->options.patience_ms) server->options.patience_ms = PATIENCE_MS;
+    jwkd_status status = open_server(server, error);
+    if (status != JWKD_OK) {
+        server_stop(server);
+        return status;
+    }
+    *out = server;
+    return JWKD_OK;
+}
+
+static void free_calls(struct server *server)
+{
+    for (size_t i = 0; i < server->call_count; i++) {
+        struct call *call = &server->calls[i];
+        release(call);
+        if (call->aio) nng_aio_free(call->aio);
+        if (call->ask) nng_aio_free(call->ask);
+        if (nng_ctx_id(call->ask_context) > 0) nng_ctx_close(call->ask_context);
+    }
+    free(server->calls);
+}
+
+void server_stop(struct server *server)
+{
+    if (!server) return;
+    server->stopping = true; /* a context that has sent its answer receives no more */
+    for (size_t i = 0; i < server->call_count; i++)
+        if (server->calls[i].ask) nng_aio_stop(server->calls[i].ask); /* whose caller is told */
+    for (size_t i = 0; i < server->call_count; i++)
+        if (server->calls[i].phase == PHASE_SENDING) nng_aio_wait(server->calls[i].aio);
+    if (nng_socket_id(server->socket) > 0) nng_close(server->socket);
+    for (size_t i = 0; i < server->call_count; i++)
+        if (server->calls[i].aio) nng_aio_stop(server->calls[i].aio);
+    free_calls(server);
+    free(server);
+}

@@ -1,0 +1,510 @@
+#include "relay/upstream.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/pubsub0/sub.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+enum {
+    RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
+    RECONNECT_MIN_MS = 10,
+    RECONNECT_MAX_MS = 250,
+    HELLO_MS = 3000,
+    HELLO_EVERY_MS = 5000,
+    LOOK_AGAIN_MS = 250,   /* while something is wanting */
+    PATIENCE_MS = 1000,    /* a restart need not be spoken of */
+    DIALER_DEAD_MS = 3000, /* a dialer of nng 1.5.2 can have given up for good: client_redial() tells why */
+    SILENCE_MS = 5000,     /* and some heartbeats: then the event stream is none */
+    SILENCE_BEATS = 4,
+    OFFERED_URLS = 16,
+};
+
+/* One of the two sockets. */
+struct link {
+    struct upstream *upstream;
+    nng_socket socket;
+    nng_dialer dialer;
+    char url[URL_SIZE]; /* what is dialled; "": nothing. These two are of the keeper alone */
+    nng_pipe pipe;
+    bool connected;
+    uint64_t since_ns; /* it has been connected, or without a connection, since then */
+};
+
+enum told { TOLD_NOTHING, TOLD_REACHED, TOLD_TROUBLE };
+
+struct upstream {
+    struct upstream_options options;
+    nng_aio *receive;
+    nng_aio *ask; /* the keeper's hello, */
+    nng_ctx context; /* and its context */
+    pthread_t keeper;
+    bool running;
+    pthread_mutex_t lock; /* guards all below; never held across a call into nng */
+    pthread_cond_t changed;
+    bool stop, denied;
+    struct link requests, events;
+    uint64_t heard_ns; /* when the last message was published */
+    /* of the keeper alone */
+    enum told told;
+    bool greeted; /* the last hello was answered */
+    uint32_t heartbeat_ms;
+    uint64_t hello_at_ns;
+};
+
+/* ---- the connections; in nng's callbacks */
+
+static bool admit(struct upstream *upstream, nng_pipe pipe)
+{
+    const struct url *url = &upstream->options.url;
+    uint64_t uid;
+    if (url->transport != TRANSPORT_IPC) return true;
+    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 && url_trusts_uid(url, (uid_t)uid)) return true;
+    nng_pipe_close(pipe);
+    return false;
+}
+
+static void connected(struct link *link, nng_pipe pipe)
+{
+    struct upstream *upstream = link->upstream;
+    link->pipe = pipe;
+    link->connected = true;
+    link->since_ns = clock_elapsed_ns();
+    if (link == &upstream->events) upstream->heard_ns = link->since_ns;
+    upstream->denied = false;
+}
+
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
+{
+    struct link *link = argument;
+    struct upstream *upstream = link->upstream;
+    bool admitted = event != NNG_PIPE_EV_ADD_PRE || admit(upstream, pipe);
+    bool lost = false;
+    pthread_mutex_lock(&upstream->lock);
+    if (!admitted) {
+        upstream->denied = true;
+    } else if (event == NNG_PIPE_EV_ADD_PRE) {
+        connected(link, pipe);
+    } else if (event == NNG_PIPE_EV_REM_POST && nng_pipe_id(pipe) == nng_pipe_id(link->pipe)) {
+        lost = link->connected;
+        link->connected = false;
+        link->since_ns = clock_elapsed_ns();
+    }
+    pthread_cond_broadcast(&upstream->changed);
+    pthread_mutex_unlock(&upstream->lock);
+    if (lost && link == &upstream->events) hold_disconnect(upstream->options.hold);
+}
+
+static void on_received(void *argument)
+{
+    struct upstream *upstream = argument;
+    const struct upstream_options *options = &upstream->options;
+    int result = nng_aio_result(upstream->receive);
+    if (result == NNG_ECLOSED || result == NNG_ECANCELED) return;
+    if (result == 0) {
+        nng_msg *message = nng_aio_get_msg(upstream->receive);
+        nng_aio_set_msg(upstream->receive, NULL);
+        hold_hear(options->hold, bytes_of(nng_msg_body(message), nng_msg_len(message)));
+        options->publish(options->publish_context, message);
+        pthread_mutex_lock(&upstream->lock);
+        upstream->heard_ns = clock_elapsed_ns();
+        pthread_mutex_unlock(&upstream->lock);
+    }
+    nng_recv_aio(upstream->events.socket, upstream->receive);
+}
+
+/* ---- dialling; on the keeper */
+
+static void hang_up(struct link *link)
+{
+    if (!link->url[0]) return;
+    nng_dialer_close(link->dialer); /* and its connection */
+    link->url[0] = '\0';
+}
+
+static void dial(struct upstream *upstream, struct link *link, const char *url)
+{
+    nng_dialer dialer;
+    hang_up(link);
+    pthread_mutex_lock(&upstream->lock);
+    link->since_ns = clock_elapsed_ns();
+    pthread_mutex_unlock(&upstream->lock);
+    if (nng_dial(link->socket, url, &dialer, NNG_FLAG_NONBLOCK) != 0) return; /* another time */
+    link->dialer = dialer;
+    snprintf(link->url, sizeof link->url, "%s", url);
+}
+
+/* What a link has to be dialled anew for. Under the lock. */
+static bool is_dead(const struct upstream *upstream, const struct link *link, uint64_t now_ns)
+{
+    if (!link->connected) return now_ns > link->since_ns + DIALER_DEAD_MS * NS_PER_MS;
+    uint64_t silence_ns = (SILENCE_MS + (uint64_t)upstream->heartbeat_ms * SILENCE_BEATS) * NS_PER_MS;
+    return link == &upstream->events && now_ns > upstream->heard_ns + silence_ns;
+}
+
+static void keep_dialled(struct upstream *upstream, struct link *link, const char *url)
+{
+    pthread_mutex_lock(&upstream->lock);
+    bool anew = strcmp(link->url, url) != 0 || is_dead(upstream, link, clock_elapsed_ns());
+    pthread_mutex_unlock(&upstream->lock);
+    if (anew) dial(upstream, link, url);
+}
+
+/* ---- hello; on the keeper */
+
+static jwkd_status pack_hello(nng_msg **out, uint8_t id[16])
+{
+    Jwkd__V1__HelloRequest hello = JWKD__V1__HELLO_REQUEST__INIT;
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    if (getentropy(id, 16) != 0) return JWKD_INTERNAL;
+    hello.client = wire_text("jwkd relay");
+    request.version = WIRE_VERSION;
+    request.request_id = wire_bytes(bytes_of(id, 16));
+    request.operation_case = JWKD__V1__REQUEST__OPERATION_HELLO;
+    request.hello = &hello;
+    if (nng_msg_alloc(out, jwkd__v1__request__get_packed_size(&request)) != 0) return JWKD_NO_MEMORY;
+    jwkd__v1__request__pack(&request, nng_msg_body(*out));
+    return JWKD_OK;
+}
+
+/* Sends it and waits for the answer. TIMED_OUT: the connection is none. */
+static jwkd_status exchange(nng_ctx context, nng_aio *aio, nng_msg *question, nng_msg **out)
+{
+    nng_aio_set_msg(aio, question);
+    nng_ctx_send(context, aio);
+    nng_aio_wait(aio);
+    if (nng_aio_result(aio) != 0) {
+        nng_msg_free(nng_aio_get_msg(aio));
+        return JWKD_UNREACHABLE;
+    }
+    nng_ctx_recv(context, aio);
+    nng_aio_wait(aio);
+    if (nng_aio_result(aio) != 0) return nng_aio_result(aio) == NNG_ETIMEDOUT ? JWKD_TIMED_OUT : JWKD_UNREACHABLE;
+    *out = nng_aio_get_msg(aio);
+    return JWKD_OK;
+}
+
+static jwkd_status read_hello(nng_msg *answer, const uint8_t id[16], struct held **out, jwkd_error *error)
+{
+    CLEANUP(held_unref_at) struct held *held = NULL;
+    if (held_unpack(bytes_of(nng_msg_body(answer), nng_msg_len(answer)), &held) != JWKD_OK)
+        return fail(error, JWKD_MALFORMED, "what answers is no jwkd");
+    const Jwkd__V1__Reply *reply = held->reply;
+    if (reply->status != JWKD__V1__STATUS__OK)
+        return fail(error, JWKD_UNAVAILABLE, "it says: %.200s", reply->message);
+    if (reply->result_case != JWKD__V1__REPLY__RESULT_HELLO || reply->hello->boot_id.len != 16 ||
+        !bytes_equal(wire_view(reply->request_id), bytes_of(id, 16)) || reply->hello->n_events_urls > OFFERED_URLS)
+        return fail(error, JWKD_MALFORMED, "what answers does not answer a hello");
+    if (reply->hello->min_version > WIRE_VERSION || reply->hello->max_version < WIRE_VERSION)
+        return fail(error, JWKD_UNSUPPORTED, "it speaks other versions of the protocol");
+    *out = TAKE(held);
+    return JWKD_OK;
+}
+
+static jwkd_status say_hello(
+    nng_ctx context, nng_aio *aio, struct held **out, uint64_t *out_sent_ns, jwkd_error *error)
+{
+    uint8_t id[16];
+    nng_msg *question, *answer;
+    if (pack_hello(&question, id) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *out_sent_ns = clock_elapsed_ns();
+    jwkd_status status = exchange(context, aio, question, &answer);
+    if (status != JWKD_OK) return fail(error, status, "it does not answer");
+    status = read_hello(answer, id, out, error);
+    nng_msg_free(answer);
+    return status;
+}
+
+/* The one with the transport and the place of the request URL. */
+static bool choose_events(const struct url *dialled, const Jwkd__V1__HelloReply *hello, struct url *out)
+{
+    for (size_t i = 0; i < hello->n_events_urls; i++)
+        if (url_follow(dialled, hello->events_urls[i], out) == JWKD_OK) return true;
+    return false;
+}
+
+static jwkd_status greet(struct upstream *upstream, jwkd_error *error)
+{
+    CLEANUP(held_unref_at) struct held *held = NULL;
+    struct url events;
+    uint64_t sent_ns;
+    TRY(say_hello(upstream->context, upstream->ask, &held, &sent_ns, error));
+    const Jwkd__V1__HelloReply *hello = held->reply->hello;
+    if (!choose_events(&upstream->options.url, hello, &events))
+        return fail(error, JWKD_DENIED, "it offers no event socket of the same transport in the same place");
+    upstream->heartbeat_ms = hello->heartbeat_ms;
+    hold_welcome(upstream->options.hold, hello, sent_ns);
+    keep_dialled(upstream, &upstream->events, events.text);
+    return JWKD_OK;
+}
+
+/* ---- the keeper */
+
+static void tell(struct upstream *upstream, enum told what, jwkd_status status, const char *why)
+{
+    char message[400];
+    if (upstream->told == what) return;
+    upstream->told = what;
+    if (!upstream->options.on_state) return;
+    const char *url = upstream->options.url.text;
+    if (what == TOLD_REACHED) snprintf(message, sizeof message, "the service at %s is reached", url);
+    else snprintf(message, sizeof message, "the service at %s is not reached, trying again: %s", url, why);
+    for (char *c = message; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+    upstream->options.on_state(upstream->options.state_context, status, message);
+}
+
+static void complain(struct upstream *upstream, uint64_t now_ns)
+{
+    pthread_mutex_lock(&upstream->lock);
+    bool denied = upstream->denied;
+    bool patient = now_ns < upstream->requests.since_ns + PATIENCE_MS * NS_PER_MS;
+    pthread_mutex_unlock(&upstream->lock);
+    if (denied)
+        tell(upstream, TOLD_TROUBLE, JWKD_DENIED, "the other end belongs neither to root nor to the owner of its directory");
+    else if (!patient)
+        tell(upstream, TOLD_TROUBLE, JWKD_UNREACHABLE, "there is no connection");
+}
+
+static void say_hello_again(struct upstream *upstream)
+{
+    jwkd_error error = {0};
+    pthread_mutex_lock(&upstream->lock);
+    nng_pipe pipe = upstream->requests.pipe;
+    pthread_mutex_unlock(&upstream->lock);
+    jwkd_status status = greet(upstream, &error);
+    upstream->greeted = status == JWKD_OK;
+    uint32_t pause_ms = upstream->greeted ? HELLO_EVERY_MS : LOOK_AGAIN_MS;
+    upstream->hello_at_ns = clock_elapsed_ns() + pause_ms * NS_PER_MS;
+    if (upstream->greeted) tell(upstream, TOLD_REACHED, JWKD_OK, "");
+    else if (status != JWKD_UNREACHABLE) tell(upstream, TOLD_TROUBLE, status, error.message);
+    if (status == JWKD_TIMED_OUT) nng_pipe_close(pipe);
+}
+
+/* Another connection may lead to another run of the service. */
+static void look(struct upstream *upstream, bool connected_now, bool anew)
+{
+    uint64_t now_ns = clock_elapsed_ns();
+    keep_dialled(upstream, &upstream->requests, upstream->options.url.text);
+    if (upstream->events.url[0]) keep_dialled(upstream, &upstream->events, upstream->events.url);
+    if (anew) upstream->hello_at_ns = 0;
+    if (!connected_now) complain(upstream, now_ns);
+    else if (now_ns >= upstream->hello_at_ns) say_hello_again(upstream);
+}
+
+static void wait_a_while(struct upstream *upstream)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += LOOK_AGAIN_MS * (long)NS_PER_MS;
+    at.tv_sec += at.tv_nsec / (long)NS_PER_SEC;
+    at.tv_nsec %= (long)NS_PER_SEC;
+    pthread_cond_timedwait(&upstream->changed, &upstream->lock, &at);
+}
+
+static void *keep(void *argument)
+{
+    struct upstream *upstream = argument;
+    int known = 0; /* the connection that was greeted */
+    pthread_mutex_lock(&upstream->lock);
+    while (!upstream->stop) {
+        bool connected_now = upstream->requests.connected;
+        int id = connected_now ? nng_pipe_id(upstream->requests.pipe) : 0;
+        pthread_mutex_unlock(&upstream->lock);
+        look(upstream, connected_now, id != known);
+        pthread_mutex_lock(&upstream->lock);
+        known = id;
+        bool moved = upstream->requests.connected != connected_now;
+        if (!upstream->stop && !moved) wait_a_while(upstream);
+    }
+    pthread_mutex_unlock(&upstream->lock);
+    return NULL;
+}
+
+/* ---- opening and closing */
+
+static int limit(nng_socket socket, size_t most)
+{
+    int result = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, most);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    return result;
+}
+
+static int watch_pipes(struct link *link)
+{
+    int result = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, link);
+    return result == 0 ? nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, on_pipe, link) : result;
+}
+
+static int open_requests(nng_socket *out)
+{
+    int result = nng_req0_open(out);
+    /* Never sent again by nng: an answer must be to a question that was asked after it was read here. */
+    if (result == 0) result = nng_socket_set_ms(*out, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    return result == 0 ? limit(*out, LIMIT_REPLY) : result;
+}
+
+static void set_patience(nng_aio *aio, uint32_t patience_ms)
+{
+    nng_aio_set_timeout(aio, patience_ms ? (nng_duration)patience_ms : HELLO_MS);
+}
+
+static int open_sockets(struct upstream *upstream)
+{
+    nng_socket *events = &upstream->events.socket;
+    int result = open_requests(&upstream->requests.socket);
+    if (result == 0) result = watch_pipes(&upstream->requests);
+    if (result == 0) result = nng_ctx_open(&upstream->context, upstream->requests.socket);
+    if (result == 0) result = nng_aio_alloc(&upstream->ask, NULL, NULL);
+    if (result == 0) set_patience(upstream->ask, upstream->options.patience_ms);
+    if (result == 0) result = nng_sub0_open(events);
+    if (result == 0) result = nng_socket_set_int(*events, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
+    if (result == 0) result = limit(*events, LIMIT_EVENT);
+    if (result == 0) result = watch_pipes(&upstream->events);
+    if (result == 0) result = nng_socket_set(*events, NNG_OPT_SUB_SUBSCRIBE, "", 0); /* everything */
+    if (result == 0) result = nng_aio_alloc(&upstream->receive, on_received, upstream);
+    if (result == 0) nng_aio_set_timeout(upstream->receive, NNG_DURATION_INFINITE);
+    return result;
+}
+
+static jwkd_status start(struct upstream *upstream, jwkd_error *error)
+{
+    int result = open_sockets(upstream);
+    if (result != 0) return fail(error, JWKD_NO_MEMORY, "no sockets: %s", nng_strerror(result));
+    nng_recv_aio(upstream->events.socket, upstream->receive);
+    upstream->running = pthread_create(&upstream->keeper, NULL, keep, upstream) == 0;
+    return upstream->running ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "no thread to keep the connection");
+}
+
+jwkd_status upstream_open(const struct upstream_options *options, struct upstream **out, jwkd_error *error)
+{
+    struct upstream *upstream = calloc(1, sizeof *upstream);
+    if (!upstream) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    upstream->options = *options;
+    upstream->requests.upstream = upstream->events.upstream = upstream;
+    upstream->requests.since_ns = clock_elapsed_ns();
+    pthread_mutex_init(&upstream->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&upstream->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    jwkd_status status = start(upstream, error);
+    if (status != JWKD_OK) {
+        upstream_stop(upstream);
+        upstream_free(upstream);
+        return status;
+    }
+    *out = upstream;
+    return JWKD_OK;
+}
+
+static void stop_keeper(struct upstream *upstream)
+{
+    pthread_mutex_lock(&upstream->lock);
+    upstream->stop = true;
+    pthread_cond_broadcast(&upstream->changed);
+    pthread_mutex_unlock(&upstream->lock);
+    if (!upstream->running) return;
+    nng_aio_abort(upstream->ask, NNG_ECANCELED); /* it waits for the patience at most otherwise */
+    pthread_join(upstream->keeper, NULL);
+    upstream->running = false;
+}
+
+/* nng_close() of 1.5.2 can wait for ever for a message that comes in meanwhile: nothing may come any more. */
+static void close_link(struct link *link)
+{
+    if (nng_socket_id(link->socket) <= 0) return;
+    hang_up(link);
+    nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, NULL, NULL);
+    nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, NULL, NULL);
+    nng_close(link->socket);
+    link->socket = (nng_socket)NNG_SOCKET_INITIALIZER;
+}
+
+void upstream_stop(struct upstream *upstream)
+{
+    if (!upstream) return;
+    stop_keeper(upstream);
+    if (upstream->receive) nng_aio_stop(upstream->receive);
+    close_link(&upstream->events);
+    close_link(&upstream->requests);
+}
+
+void upstream_free(struct upstream *upstream)
+{
+    if (!upstream) return;
+    if (upstream->receive) nng_aio_free(upstream->receive);
+    if (upstream->ask) nng_aio_free(upstream->ask);
+    pthread_cond_destroy(&upstream->changed);
+    pthread_mutex_destroy(&upstream->lock);
+    free(upstream);
+}
+
+/* ---- for others */
+
+const struct url *upstream_url(const struct upstream *upstream)
+{
+    return &upstream->options.url;
+}
+
+bool upstream_is_connected(struct upstream *upstream)
+{
+    pthread_mutex_lock(&upstream->lock);
+    bool is_connected = upstream->requests.connected;
+    pthread_mutex_unlock(&upstream->lock);
+    return is_connected;
+}
+
+int upstream_context(struct upstream *upstream, nng_ctx *out)
+{
+    return nng_ctx_open(out, upstream->requests.socket);
+}
+
+/* ---- --check */
+
+struct probe {
+    nng_socket socket;
+    nng_ctx context;
+    nng_aio *aio;
+    const struct url *url;
+};
+
+static void probe_clear(struct probe *probe)
+{
+    if (nng_socket_id(probe->socket) > 0) nng_close(probe->socket);
+    if (probe->aio) nng_aio_free(probe->aio);
+}
+
+/* At once where nobody listens. */
+static int probe_dial(struct probe *probe)
+{
+    int result = open_requests(&probe->socket);
+    if (result == 0) result = nng_ctx_open(&probe->context, probe->socket);
+    if (result == 0) result = nng_aio_alloc(&probe->aio, NULL, NULL);
+    return result == 0 ? nng_dial(probe->socket, probe->url->text, NULL, 0) : result;
+}
+
+jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *out_version, jwkd_error *error)
+{
+    CLEANUP(probe_clear) struct probe probe = {.url = url};
+    CLEANUP(held_unref_at) struct held *held = NULL;
+    jwkd_error why = {0};
+    struct url events;
+    uint64_t sent_ns;
+    int result = probe_dial(&probe);
+    if (result != 0) return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url->text, nng_strerror(result));
+    set_patience(probe.aio, patience_ms);
+    jwkd_status status = say_hello(probe.context, probe.aio, &held, &sent_ns, &why);
+    if (status != JWKD_OK) return fail(error, status, "the service at %.150s: %.90s", url->text, why.message);
+    if (!choose_events(url, held->reply->hello, &events))
+        return fail(error, JWKD_DENIED, "the service at %.150s offers no event socket in the same place", url->text);
+    snprintf(out_version, 64, "%s", held->reply->hello->service_version);
+    return JWKD_OK;
+}
