@@ -10,12 +10,11 @@
 #include "lib/follow.h"
 #include "lib/fork.h"
 #include "lib/probe.h"
+#include "lib/shut.h"
 
 enum {
     DEFAULT_TIMEOUT_MS = 5000,
     LONGEST_TIMEOUT_MS = LIMIT_DEADLINE_SEC * 1000,
-    RECONNECT_MIN_MS = 10,
-    RECONNECT_MAX_MS = 250,
     OFFERED_URLS = 16,
 };
 
@@ -163,8 +162,8 @@ static jwkd_status client_dial(jwkd_client *client, jwkd_error *error)
     /* Never re-sent by nng: it would repeat a change that was executed (call.c repeats with the same id). */
     result = nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     if (result == 0) result = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, LIMIT_REPLY);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, CLIENT_RECONNECT_MIN_MS);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, CLIENT_RECONNECT_MAX_MS);
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, on_pipe, client);
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, on_pipe, client);
     if (result != 0) return fail(error, JWKD_INTERNAL, "no socket: %s", nng_strerror(result));
@@ -227,7 +226,7 @@ void jwkd_close(jwkd_client *client)
     if (nng_socket_id(client->socket) > 0) {
         nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, NULL, NULL);
         nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, NULL, NULL);
-        nng_close(client->socket);
+        shut(client->socket);
     }
     pthread_cond_destroy(&client->calls_ended);
     pthread_mutex_destroy(&client->lock);

@@ -7,11 +7,10 @@
 
 #include "base/clock.h"
 #include "lib/answer.h"
+#include "lib/shut.h"
 
 enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
-    RECONNECT_MIN_MS = 10,
-    RECONNECT_MAX_MS = 250,
     FAREWELL_MS = 100,
     LONGEST_ALARM_MS = 10000, /* heartbeats come more often, and set it anew */
 };
@@ -198,8 +197,8 @@ static int open_socket(struct follow *follow)
     if (result != 0) return result;
     result = nng_socket_set_int(follow->socket, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
     if (result == 0) result = nng_socket_set_size(follow->socket, NNG_OPT_RECVMAXSZ, LIMIT_EVENT);
-    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
-    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMINT, CLIENT_RECONNECT_MIN_MS);
+    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMAXT, CLIENT_RECONNECT_MAX_MS);
     for (nng_pipe_ev event = NNG_PIPE_EV_ADD_PRE; result == 0 && event < NNG_PIPE_EV_NUM; event++)
         result = nng_pipe_notify(follow->socket, event, on_pipe, follow);
     struct bytes heartbeats = WIRE_HEARTBEAT_TOPIC;
@@ -216,7 +215,7 @@ static void close_socket(struct follow *follow)
     if (follow->receive) nng_aio_stop(follow->receive);
     for (nng_pipe_ev event = NNG_PIPE_EV_ADD_PRE; event < NNG_PIPE_EV_NUM; event++)
         nng_pipe_notify(follow->socket, event, NULL, NULL);
-    nng_close(follow->socket);
+    shut(follow->socket);
     if (follow->receive) nng_aio_free(follow->receive);
 }
 

@@ -5,7 +5,7 @@
 
 enum {
     LONGEST_QUESTION_MS = 2000, /* a close waits for the question under way */
-    REDIAL_MS = 1000,
+    REDIAL_MS = 3000,
     LOOK_AGAIN_MS = 250, /* while there is no event stream: nobody says when the service answers again */
 };
 

@@ -13,8 +13,8 @@
 
 enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
-    RECONNECT_MIN_MS = 10,
-    RECONNECT_MAX_MS = 250,
+    RECONNECT_MIN_MS = 100,  /* client.h of the library tells why not less */
+    RECONNECT_MAX_MS = 1000,
     HELLO_MS = 3000,
     HELLO_EVERY_MS = 5000,
     LOOK_AGAIN_MS = 250,   /* while something is wanting */
