@@ -12,7 +12,6 @@
 enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
     FAREWELL_MS = 100,
-    LONGEST_ALARM_MS = 10000, /* heartbeats come more often, and set it anew */
 };
 
 /* ---- what arrives; in nng's callback */
@@ -48,17 +47,6 @@ static void check_boot(struct follow *follow, ProtobufCBinaryData boot_id)
     resync_watches(follow);
 }
 
-/* What is due later is left to the receiving's own timeout: to wake the worker only to have it look at the clock would cost the others,
- * who are about to hear the same, a good part of their time. */
-static void update_in_callback(struct follow *follow, uint64_t now_ns)
-{
-    bool shown = follow_show(follow, now_ns);
-    uint64_t at_ns = lease_next(&follow->lease, now_ns).at_ns;
-    bool earlier = at_ns < follow->wakes_ns;
-    follow->alarm_ns = earlier ? at_ns : UINT64_MAX;
-    if (shown || (earlier && at_ns <= now_ns)) pthread_cond_broadcast(&follow->changed);
-}
-
 static void handle_event(struct follow *follow, struct bytes topic, const Jwkd__V1__Event *event)
 {
     bool whole = answer_event_is_whole(event) && event->boot_id.len == sizeof follow->boot_id;
@@ -69,7 +57,7 @@ static void handle_event(struct follow *follow, struct bytes topic, const Jwkd__
     lease_hear_boot(&follow->lease, wire_view(event->boot_id), now_ns);
     for (struct follower *f = follow->followers; f; f = f->next)
         if (follows(f, event->environment)) f->kind->on_event(f, event);
-    update_in_callback(follow, now_ns);
+    follow_update(follow, now_ns);
     pthread_mutex_unlock(&follow->lock);
 }
 
@@ -79,7 +67,7 @@ static void handle_heartbeat(struct follow *follow, const Jwkd__V1__Heartbeat *h
     uint64_t now_ns = clock_elapsed_ns();
     check_boot(follow, heartbeat->boot_id);
     lease_hear_heartbeat(&follow->lease, heartbeat, now_ns);
-    update_in_callback(follow, now_ns);
+    follow_update(follow, now_ns);
     follow->service_revision = heartbeat->service_revision;
     for (struct follower *f = follow->followers; f; f = f->next) {
         if (is_verifier(f) || f->needs_sync || f == follow->syncing ||
@@ -113,27 +101,6 @@ static void handle(struct follow *follow, struct bytes message)
     arena_clear(&arena);
 }
 
-static void receive_next(struct follow *follow)
-{
-    pthread_mutex_lock(&follow->lock);
-    uint64_t now_ns = clock_elapsed_ns(), alarm_ns = follow->alarm_ns;
-    pthread_mutex_unlock(&follow->lock);
-    nng_duration ms = NNG_DURATION_INFINITE;
-    if (alarm_ns <= now_ns)
-        ms = 1;
-    else if (alarm_ns - now_ns < LONGEST_ALARM_MS * NS_PER_MS)
-        ms = (nng_duration)((alarm_ns - now_ns) / NS_PER_MS + 1);
-    nng_aio_set_timeout(follow->receive, ms);
-    nng_recv_aio(follow->socket, follow->receive);
-}
-
-static void on_alarm(struct follow *follow)
-{
-    pthread_mutex_lock(&follow->lock);
-    update_in_callback(follow, clock_elapsed_ns());
-    pthread_mutex_unlock(&follow->lock);
-}
-
 static void on_received(void *argument)
 {
     struct follow *follow = argument;
@@ -143,10 +110,8 @@ static void on_received(void *argument)
         nng_msg *message = nng_aio_get_msg(follow->receive);
         handle(follow, bytes_of(nng_msg_body(message), nng_msg_len(message)));
         nng_msg_free(message);
-    } else if (result == NNG_ETIMEDOUT) {
-        on_alarm(follow);
     }
-    receive_next(follow);
+    nng_recv_aio(follow->socket, follow->receive);
 }
 
 /* ---- the connection */
@@ -248,7 +213,6 @@ static jwkd_status follow_new(jwkd_client *client, struct follow **out, jwkd_err
     if (getentropy(&seed, sizeof seed) != 0) seed = clock_elapsed_ns(); /* it only spreads */
     lease_init(&follow->lease, seed);
     follow->client = client;
-    follow->alarm_ns = UINT64_MAX;
     follow->last_notice = &follow->first_notice;
     pthread_mutex_init(&follow->lock, NULL);
     pthread_condattr_t attributes;
@@ -345,19 +309,12 @@ static bool show_freshness(struct follow *follow, struct follower *follower, uin
     return true;
 }
 
-bool follow_show(struct follow *follow, uint64_t now_ns)
-{
-    bool changed = false;
-    for (struct follower *f = follow->followers; f; f = f->next)
-        if (is_verifier(f)) changed = show_freshness(follow, f, now_ns) || changed;
-    return changed;
-}
-
 void follow_update(struct follow *follow, uint64_t now_ns)
 {
-    bool shown = follow_show(follow, now_ns);
-    if (shown || lease_next(&follow->lease, now_ns).at_ns < follow->wakes_ns)
-        pthread_cond_broadcast(&follow->changed);
+    bool changed = lease_next(&follow->lease, now_ns).at_ns < follow->wakes_ns;
+    for (struct follower *f = follow->followers; f; f = f->next)
+        if (is_verifier(f)) changed = show_freshness(follow, f, now_ns) || changed;
+    if (changed) pthread_cond_broadcast(&follow->changed);
 }
 
 void follow_say_farewell(struct follow *follow)

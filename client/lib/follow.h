@@ -72,7 +72,6 @@ struct follow {
     struct lease lease;
     struct lease_pace pace; /* of reaching the service at all */
     uint64_t wakes_ns;      /* when the worker looks again; 0: it is at work */
-    uint64_t alarm_ns;      /* when nng's callback wakes it before; UINT64_MAX: there is no need */
     /* the connection */
     nng_dialer dialer;
     uint64_t dialled_ns; /* when it began to dial, or the connection was lost */
@@ -108,8 +107,6 @@ enum lease_freshness follower_await_snapshot(struct follower *follower, uint64_t
 /* The opening has ended; under the lock. `error` may be NULL if OK. */
 void follower_settle(struct follower *follower, jwkd_status status, const jwkd_error *error);
 
-/* Shows the verifiers what the lease says, and tells the programs; true if anything changed. Under the lock. */
-bool follow_show(struct follow *follow, uint64_t now_ns);
 /* After every word with the lease: shows the verifiers what it says, tells the programs, wakes the worker.
  * Under the lock. */
 void follow_update(struct follow *follow, uint64_t now_ns);
