@@ -198,7 +198,9 @@ void lease_remove(struct lease *lease, struct lease_part *part, uint64_t now_ns)
     while (*place != part)
         place = &(*place)->next;
     *place = part->next;
-    if (lease_is_registered(lease)) lease_want_confirm(lease, now_ns);
+    if (!lease_is_registered(lease)) return;
+    lease->confirm = true;
+    lease->confirm_at_ns = now_ns; /* a farewell is waited for, and nobody else says one at the same instant */
 }
 
 /* The longest of all, so that the service does not take a subscriber for harmless too early. */
