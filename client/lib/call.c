@@ -143,15 +143,14 @@ static bool is_closing(jwkd_client *client)
     return closing;
 }
 
-/* The connection may be dead without either end having noticed. A hello tells: the next call begins with one. A second one tells a
- * service that has much to do from one that is not there: closing a connection on which an answer is about to come is not free of danger
- * (shut.h). */
+/* The connection may be dead without either end having noticed. A hello tells: the next call begins with one.
+ */
 static void call_unanswered(struct call *call)
 {
-    if (call->hello && call->silences > 0)
-        client_drop_pipe(call->client, call->pipe);
-    else if (!call->hello)
+    if (!call->hello)
         client_forget_session(call->client, call->boot_id);
+    else if (clock_elapsed_ns() - call->sent_ns >= HELLO_MS * NS_PER_MS)
+        client_hello_unheard(call->client, call->pipe);
     if (call->silences < MOST_SILENCES) call->silences++;
     if (time_left_ms(call, clock_elapsed_ns()) > 0)
         call_send(call);

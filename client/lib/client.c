@@ -81,6 +81,7 @@ jwkd_status client_learn(jwkd_client *client, const Jwkd__V1__HelloReply *hello,
     }
     pthread_mutex_lock(&client->lock);
     client->session = session;
+    client->unheard = 0;
     pthread_mutex_unlock(&client->lock);
     return JWKD_OK;
 }
@@ -118,6 +119,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
     pthread_mutex_lock(&client->lock);
     client->pipe = pipe;
     client->connected = true;
+    client->unheard = 0;
     client->session.known = false;
     pthread_mutex_unlock(&client->lock);
 }
@@ -130,10 +132,13 @@ nng_pipe client_pipe(jwkd_client *client)
     return pipe;
 }
 
-void client_drop_pipe(jwkd_client *client, nng_pipe pipe)
+void client_hello_unheard(jwkd_client *client, nng_pipe pipe)
 {
-    nng_pipe now = client_pipe(client);
-    if (nng_pipe_id(pipe) > 0 && nng_pipe_id(pipe) == nng_pipe_id(now)) nng_pipe_close(pipe);
+    pthread_mutex_lock(&client->lock);
+    bool present = nng_pipe_id(pipe) > 0 && nng_pipe_id(pipe) == nng_pipe_id(client->pipe);
+    bool dead = present && ++client->unheard > 1;
+    pthread_mutex_unlock(&client->lock);
+    if (dead) nng_pipe_close(pipe);
 }
 
 void client_redial(jwkd_client *client)

@@ -40,6 +40,7 @@ struct jwkd_client {
     bool closing;
     struct session session;
     nng_pipe pipe; /* the connection, where there is one */
+    unsigned unheard; /* hellos on it since the last that was answered */
     bool connected;
     nng_dialer dialer;
     uint64_t trying_ns; /* since when the dialer tries to connect, when there is no connection */
@@ -55,9 +56,10 @@ jwkd_status client_check(const jwkd_client *client, jwkd_error *error) MUST_CHEC
 struct session client_session(jwkd_client *client);
 /* Forgets a session of this boot, if it is the one known: the next call says hello again. */
 void client_forget_session(jwkd_client *client, const uint8_t boot_id[16]);
-/* Closes a connection that does not answer, so that nng makes another. `pipe`: what client_pipe() said when
- * it was asked. */
-void client_drop_pipe(jwkd_client *client, nng_pipe pipe);
+/* Closes a connection on which a second hello got no answer, so that nng makes another: the first may have met a service that has much
+ * to do, and to close a connection on which an answer is about to come is not free of danger (shut.h). `pipe`: what client_pipe() said
+ * when it was asked. */
+void client_hello_unheard(jwkd_client *client, nng_pipe pipe);
 nng_pipe client_pipe(jwkd_client *client);
 /* How a dialer tries: first after the one, in the end after the other. In nng 1.5.2 both are upper bounds of what chance gives, half of
  * the pauses are none, and a pause of "-1" (one of a thousand at 500 ms, one of twenty at 10 ms) is one without end. So the least is

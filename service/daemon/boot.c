@@ -16,7 +16,7 @@
 #include "rpc/server.h"
 #include "store/lmdb.h"
 
-enum { THREAD_STACK = 2 * 1024 * 1024, SHUTDOWN_SEC = 15 };
+enum { THREAD_STACK = 2 * 1024 * 1024, SHUTDOWN_SEC = 15, SOCKETS_SEC = 5 };
 
 struct service {
     struct seal *seal;
@@ -184,6 +184,7 @@ void boot_stop(struct service *service)
 {
     process_watchdog(SHUTDOWN_SEC);
     if (service->keyring) keyring_stop(service->keyring);
+    process_bound_sockets(SOCKETS_SEC); /* what was decided is durable, and what was begun is being answered */
     rpc_stop(service->rpc);
     publisher_stop(service->publisher);
     keyring_close(service->keyring);

@@ -94,17 +94,36 @@ void process_machine_boot(char out[PROCESS_BOOT_NAME])
     if (file) fclose(file);
 }
 
-static void *watch(void *argument)
+static void *watch_shutdown(void *argument)
 {
     sleep(*(unsigned *)argument);
     log_error("the shutdown hangs; giving up");
     _exit(1);
 }
 
+static void *watch_sockets(void *argument)
+{
+    sleep(*(unsigned *)argument);
+    log_warning("connections do not end; leaving them to the system");
+    _exit(0);
+}
+
+static void watch(void *(*how)(void *), unsigned *seconds)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, how, seconds) == 0) pthread_detach(thread);
+}
+
 void process_watchdog(unsigned seconds)
 {
     static unsigned limit;
-    pthread_t thread;
     limit = seconds;
-    if (pthread_create(&thread, NULL, watch, &limit) == 0) pthread_detach(thread);
+    watch(watch_shutdown, &limit);
+}
+
+void process_bound_sockets(unsigned seconds)
+{
+    static unsigned limit;
+    limit = seconds;
+    watch(watch_sockets, &limit);
 }

@@ -8,7 +8,7 @@
 #include "daemon/process.h"
 #include "relay/relay.h"
 
-enum { SHUTDOWN_SEC = 15 };
+enum { SOCKETS_SEC = 5 };
 
 struct relay_service {
     struct places places;
@@ -57,7 +57,7 @@ jwkd_status relay_boot_start(const struct config *config, struct relay_service *
 
 void relay_boot_stop(struct relay_service *service)
 {
-    process_watchdog(SHUTDOWN_SEC);
+    process_bound_sockets(SOCKETS_SEC); /* there is nothing else */
     relay_stop(service->relay);
     free(service);
     nng_fini();

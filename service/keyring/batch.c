@@ -6,6 +6,7 @@
 #include "keyring/age.h"
 #include "keyring/agenda.h"
 #include "keyring/rows.h"
+#include "keyring/service_row.h"
 
 enum { BATCH_MEMORY = 64 * 1024 * 1024 };
 
@@ -247,6 +248,7 @@ jwkd_status batch_commit(struct batch *batch, jwkd_error *error)
     struct keyring *keyring = batch->keyring;
     if (batch->write_count == 0) return JWKD_OK;
     if (keyring->estranged) return fail(error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    if (keyring->unsettled) TRY(service_row_settle_again(keyring, error));
     TRY(put_service_row(batch));
     CLEANUP(snapshot_unref_at) struct snapshot *next = NULL;
     TRY(snapshot_next(keyring->snapshot, batch->touched, batch->touched_count, batch->service_revision, &next));

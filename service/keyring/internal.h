@@ -49,6 +49,7 @@ struct keyring {
     uint64_t agenda_reckoned_ns;   /* when all of it was */
     uint64_t agenda_failed_ns;     /* when something due could not be committed; 0: not */
     int64_t clocks_apart_ms;       /* the wall clock's distance from the running-time clock */
+    bool unsettled;                /* what the start had to write could not be written (service_row.h) */
     bool estranged;                /* the store may hold a change that is not known here: nothing may be built on either */
 
     atomic_uint promotions_waiting;

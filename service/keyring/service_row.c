@@ -80,12 +80,16 @@ static void lost_uses_clear(struct lost_uses *uses)
     free(uses->items);
 }
 
+/* The largest lifetime may have been raised in that history, too: a day is granted, as to an imported key. */
+enum { LOST_SEC = 24 * 3600 };
+
 static jwkd_status add_environment(struct lost_uses *uses, const struct ring_environment *environment, int64_t now, int64_t age)
 {
     for (size_t i = 0; i < environment->count; i++) {
         struct ring_key *key = environment->keys[i];
         if (key->state != KEY_ACTIVE) continue;
         int64_t longest = ring_key_longest_lifetime(environment, key);
+        if (longest < LOST_SEC) longest = LOST_SEC;
         struct lost_use *use = &uses->items[uses->count++];
         *use = (struct lost_use){.key = key,
             .reach = reach_larger(
@@ -134,30 +138,66 @@ static void tell_of_epoch(const struct keyring *keyring, jwkd_status noted)
 
 /* ---- settling */
 
+/* The disk did not say what it did. Nobody else writes the row. */
+static jwkd_status find_out(struct keyring *keyring, jwkd_status status)
+{
+    CLEANUP(buffer_clear) struct buffer value = {0};
+    uint64_t revision;
+    if (store_get(keyring->options.store, bytes_of_text(ROW_KEY), &value, &revision) != JWKD_OK ||
+        revision == keyring->service_row_revision)
+        return status;
+    keyring->service_row_revision = revision;
+    return JWKD_OK;
+}
+
+/* In one commit: the row, and with another epoch how far each key may have signed. */
+static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, bool another, struct ring_environment *const *environments,
+    size_t count, jwkd_error *error)
+{
+    CLEANUP(lost_uses_clear) struct lost_uses uses = {0};
+    if (another && list_lost_uses(keyring, environments, count, &uses) != JWKD_OK)
+        return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < uses.count; i++) reach_raise(&uses.items[i].key->usage->last, uses.items[i].reach);
+    jwkd_status status = commit_all(keyring, row, &uses, error);
+    if (status != JWKD_OK) status = find_out(keyring, status);
+    for (size_t i = 0; i < uses.count && status == JWKD_OK; i++)
+        reach_raise(&uses.items[i].key->usage->ceiling, uses.items[i].reach);
+    return status;
+}
+
 void service_row_settle(
     struct keyring *keyring, const Jwkd__Row__Service *row, struct ring_environment *const *environments, size_t count)
 {
-    CLEANUP(lost_uses_clear) struct lost_uses uses = {0};
     struct registry *registry = keyring->options.registry;
     jwkd_error error = {0};
     Jwkd__Row__Service settled = *row;
     uint32_t earlier_ms = row->max_lease_ms, wanted_ms = registry ? registry_max_lease_ms(registry) : earlier_ms;
     bool another = wants_epoch(keyring), longer = wanted_ms > earlier_ms;
-    jwkd_status status = JWKD_OK;
+    jwkd_status status = another ? mint_epoch(keyring, &error) : JWKD_OK;
+    settled.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
     if (longer) settled.max_lease_ms = wanted_ms;
-    if (another) {
-        status = mint_epoch(keyring, &error);
-        settled.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
-        if (status == JWKD_OK) status = list_lost_uses(keyring, environments, count, &uses);
-        for (size_t i = 0; i < uses.count; i++) reach_raise(&uses.items[i].key->usage->last, uses.items[i].reach);
-    }
-    if (status == JWKD_OK && (another || longer)) status = commit_all(keyring, &settled, &uses, &error);
-    for (size_t i = 0; i < uses.count && status == JWKD_OK; i++)
-        reach_raise(&uses.items[i].key->usage->ceiling, uses.items[i].reach);
+    if (status == JWKD_OK && (another || longer)) status = note(keyring, &settled, another, environments, count, &error);
+    keyring->unsettled = another && status != JWKD_OK;
     /* Leases of the run before last as long as they were granted; longer ones than the store knows of are granted only once it does.
      * Rows without one are of a version without leases. */
-    if (registry) registry_set_leases(registry, earlier_ms, status == JWKD_OK || earlier_ms == 0 ? wanted_ms : earlier_ms);
+    bool unknown = longer && status != JWKD_OK;
+    if (registry) registry_set_leases(registry, earlier_ms, unknown && earlier_ms ? earlier_ms : wanted_ms);
     if (another) tell_of_epoch(keyring, status);
-    if (longer && status != JWKD_OK)
+    if (unknown)
         keyring_trouble(keyring, status, "a longer lease than before could not be noted: it is granted after the next start");
+}
+
+jwkd_status service_row_settle_again(struct keyring *keyring, jwkd_error *error)
+{
+    struct registry *registry = keyring->options.registry;
+    Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
+    row.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
+    row.next_environment_id = keyring->next_environment_id;
+    row.revision = keyring->service_revision;
+    age_put(keyring, &row);
+    row.wall_high = keyring->wall_high;
+    if (registry) row.max_lease_ms = registry_longest_lease_ms(registry, clock_elapsed_ns());
+    TRY(note(keyring, &row, true, keyring->snapshot->environments, keyring->snapshot->count, error));
+    keyring->unsettled = false;
+    return JWKD_OK;
 }

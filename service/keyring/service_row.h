@@ -9,7 +9,10 @@ jwkd_status service_row_load(
     struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out, jwkd_error *error) MUST_CHECK;
 
 /* What this start changes, once everything is read: longer leases than before; and another epoch, where the store was put back from a
- * backup, or the options ask for it. One commit, or none. Failing is no reason not to serve: the next start tries again. */
+ * backup, or the options ask for it. One commit, or none. Failing is no reason not to serve: keyring->unsettled. */
 void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row, struct ring_environment *const *environments, size_t count);
+/* The writer, before it commits anything else: the epoch is already the new one, and must not become durable without how far keys may have
+ * signed. Fails as a commit does. */
+jwkd_status service_row_settle_again(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
 
 #endif

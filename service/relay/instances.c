@@ -26,7 +26,7 @@ jwkd_status instances_new(size_t capacity, struct instances **out)
     struct instances *instances = calloc(1, sizeof *instances);
     if (!instances) return JWKD_NO_MEMORY;
     pthread_mutex_init(&instances->lock, NULL);
-    instances->capacity = capacity ? capacity : LIMIT_SUBSCRIBERS / 2;
+    instances->capacity = capacity ? capacity : LIMIT_SUBSCRIBERS; /* shared as the service does */
     *out = instances;
     return JWKD_OK;
 }

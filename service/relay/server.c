@@ -114,6 +114,10 @@ static void see_states(struct call *call, const Jwkd__V1__Reply *reply)
     if (reply->result_case == JWKD__V1__REPLY__RESULT_KEYS &&
         request->operation_case == JWKD__V1__REQUEST__OPERATION_LIST_KEYS)
         hold_see(hold, request->list_keys->environment, reply->keys->state);
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_KEY && request->operation_case == JWKD__V1__REQUEST__OPERATION_GET_KEY)
+        hold_see(hold, request->get_key->environment, reply->key->state);
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_VERIFIED && request->operation_case == JWKD__V1__REQUEST__OPERATION_VERIFY)
+        hold_see(hold, request->verify->environment, reply->verified->state);
     if (reply->result_case == JWKD__V1__REPLY__RESULT_CHANGES && call->rule == RULE_CHANGES)
         hold_see(hold, request->get_changes->environment, reply->changes->state);
 }

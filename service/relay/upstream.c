@@ -53,6 +53,7 @@ struct upstream {
     /* of the keeper alone */
     enum told told;
     bool greeted; /* the last hello was answered */
+    unsigned unheard; /* hellos in succession */
     uint32_t heartbeat_ms;
     uint64_t hello_at_ns;
 };
@@ -283,7 +284,10 @@ static void say_hello_again(struct upstream *upstream)
     upstream->hello_at_ns = clock_elapsed_ns() + pause_ms * NS_PER_MS;
     if (upstream->greeted) tell(upstream, TOLD_REACHED, JWKD_OK, "");
     else if (status != JWKD_UNREACHABLE) tell(upstream, TOLD_TROUBLE, status, error.message);
-    if (status == JWKD_TIMED_OUT) nng_pipe_close(pipe);
+    /* Once may be a service that has much to do; to close a connection on which an answer is about to come can have nng 1.5.2 never be
+     * done with it. */
+    upstream->unheard = status == JWKD_TIMED_OUT ? upstream->unheard + 1 : 0;
+    if (upstream->unheard > 1) nng_pipe_close(pipe);
 }
 
 /* Another connection may lead to another run of the service. */

@@ -10,7 +10,7 @@
 
 /* Always of one length, so that writing in place leaves nothing of what was there. */
 #define FORMAT "revision=%020llu\nfile=%020llu\nat=%020lld\n"
-enum { SIZE = 9 + 20 + 1 + 5 + 20 + 1 + 3 + 20 + 1, DIGITS = 20, TOLERANCE_SEC = 1 };
+enum { SIZE = 9 + 20 + 1 + 5 + 20 + 1 + 3 + 20 + 1, DIGITS = 20, TOLERANCE_SEC = 120 };
 
 /* Cuts "NAME=" and twenty digits and a line's end off the front of *text. */
 static bool cut_number(struct bytes *text, const char *name, uint64_t *out)
@@ -48,7 +48,8 @@ static bool is_about(int64_t a, int64_t b)
     return a - b <= TOLERANCE_SEC && b - a <= TOLERANCE_SEC;
 }
 
-/* What writes to a file changes both of its times; who copies into it, or sets its times, leaves them apart. */
+/* What writes to a file changes both of its times; who copies into it, or sets its times, leaves them apart. After a power failure what
+ * was written may be older than the times: a disk is given half a minute for it. */
 static bool is_as_written(const struct witness *witness, const struct stat *file)
 {
     return witness->inode == file->st_ino && is_about(witness->at, file->st_mtim.tv_sec) &&
@@ -71,12 +72,12 @@ void witness_note(int directory, int *in_out_fd, uint64_t revision)
 {
     struct stat file;
     char text[SIZE + 1];
-    if (*in_out_fd < 0)
-        *in_out_fd = openat(directory, WITNESS_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    bool first = *in_out_fd < 0;
+    if (first) *in_out_fd = openat(directory, WITNESS_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (*in_out_fd < 0 || fstat(*in_out_fd, &file) != 0) return;
     int64_t now = clock_wall_sec();
     snprintf(text, sizeof text, FORMAT, (unsigned long long)revision, (unsigned long long)file.st_ino,
         (long long)(now > 0 ? now : 0));
-    ssize_t ignored = pwrite(*in_out_fd, text, SIZE, 0);
-    (void)ignored;
+    ssize_t written = pwrite(*in_out_fd, text, SIZE, 0);
+    if (first && written == SIZE) (void)fsync(*in_out_fd); /* or a power failure leaves it empty */
 }

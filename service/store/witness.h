@@ -1,8 +1,9 @@
 /* The witness: a small file beside the database that says how far the database had come. A database that was put back from a backup
  * looks like any other; that it is behind its witness, or that the witness is not the file that was written here, is how that shows.
  *
- * It is written in place after each commit, and no disk is waited for: a process that is killed leaves it as it was written, a power
- * failure perhaps an older one, which is no reason for suspicion. What does not show is a medium that went back as a whole, as with a
+ * It is written in place after each commit, and but for the first time no disk is waited for: a process that is killed leaves it as it
+ * was written, a power failure perhaps an older one, which is no reason for suspicion. Suspicion where there is no need (who changes the
+ * owner of the files, on media that number files anew at each mount) costs no more than new snapshots, and later retirements. What does not show is a medium that went back as a whole, as with a
  * snapshot of a virtual machine. */
 #ifndef STORE_WITNESS_H
 #define STORE_WITNESS_H
