@@ -72,6 +72,46 @@ static void answer_jwks(struct fake *fake, const Jwkd__V1__State *unless, Jwkd__
     send_reply(fake, reply, id);
 }
 
+/* Whatever speaks of the environment's state. */
+struct told {
+    Jwkd__V1__ListEnvironmentsReply environments;
+    Jwkd__V1__Environment shop, *one;
+    Jwkd__V1__ListKeysReply keys;
+    Jwkd__V1__KeyReply key;
+    Jwkd__V1__VerifyReply verified;
+};
+
+static void tell_state(
+    Jwkd__V1__Request__OperationCase operation, Jwkd__V1__State *state, struct told *told, Jwkd__V1__Reply *reply)
+{
+    if (operation == JWKD__V1__REQUEST__OPERATION_LIST_ENVIRONMENTS) {
+        told->environments = (Jwkd__V1__ListEnvironmentsReply)JWKD__V1__LIST_ENVIRONMENTS_REPLY__INIT;
+        told->shop = (Jwkd__V1__Environment)JWKD__V1__ENVIRONMENT__INIT;
+        told->shop.name = wire_text("shop");
+        told->shop.state = state;
+        told->one = &told->shop;
+        told->environments.environments = &told->one;
+        told->environments.n_environments = 1;
+        reply->result_case = JWKD__V1__REPLY__RESULT_ENVIRONMENTS;
+        reply->environments = &told->environments;
+    } else if (operation == JWKD__V1__REQUEST__OPERATION_LIST_KEYS) {
+        told->keys = (Jwkd__V1__ListKeysReply)JWKD__V1__LIST_KEYS_REPLY__INIT;
+        told->keys.state = state;
+        reply->result_case = JWKD__V1__REPLY__RESULT_KEYS;
+        reply->keys = &told->keys;
+    } else if (operation == JWKD__V1__REQUEST__OPERATION_GET_KEY) {
+        told->key = (Jwkd__V1__KeyReply)JWKD__V1__KEY_REPLY__INIT;
+        told->key.state = state;
+        reply->result_case = JWKD__V1__REPLY__RESULT_KEY;
+        reply->key = &told->key;
+    } else if (operation == JWKD__V1__REQUEST__OPERATION_VERIFY) {
+        told->verified = (Jwkd__V1__VerifyReply)JWKD__V1__VERIFY_REPLY__INIT;
+        told->verified.state = state;
+        reply->result_case = JWKD__V1__REPLY__RESULT_VERIFIED;
+        reply->verified = &told->verified;
+    }
+}
+
 static void answer(struct fake *fake, const Jwkd__V1__Request *request)
 {
     Jwkd__V1__Reply reply = JWKD__V1__REPLY__INIT;
@@ -79,6 +119,7 @@ static void answer(struct fake *fake, const Jwkd__V1__Request *request)
     Jwkd__V1__ChangesReply changes = JWKD__V1__CHANGES_REPLY__INIT;
     Jwkd__V1__StatusReply status = JWKD__V1__STATUS_REPLY__INIT;
     Jwkd__V1__RenewReply renewed = JWKD__V1__RENEW_REPLY__INIT;
+    struct told told;
     uint8_t other[16] = {0};
     struct bytes id = fake->mode == FAKE_OTHER_ID ? bytes_of(other, 16) : wire_view(request->request_id);
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_HELLO) {
@@ -100,6 +141,8 @@ static void answer(struct fake *fake, const Jwkd__V1__Request *request)
         } else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RENEW) {
             reply.result_case = JWKD__V1__REPLY__RESULT_RENEWED;
             reply.renewed = &renewed;
+        } else {
+            tell_state(request->operation_case, &state, &told, &reply);
         }
         send_reply(fake, &reply, id);
     }

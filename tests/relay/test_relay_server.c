@@ -371,6 +371,37 @@ static void changes__are_answered_here_once_their_event_is_heard(void **state)
     assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), 1);
 }
 
+/* The caller knows of a state whose event has not come: the relay must not answer with less. */
+static void changes__are_the_services_where_the_caller_was_told_of_more(void **state)
+{
+    struct scene *scene = *state;
+    Jwkd__V1__ListEnvironmentsRequest environments = JWKD__V1__LIST_ENVIRONMENTS_REQUEST__INIT;
+    Jwkd__V1__ListKeysRequest keys = JWKD__V1__LIST_KEYS_REQUEST__INIT;
+    Jwkd__V1__GetKeyRequest key = JWKD__V1__GET_KEY_REQUEST__INIT;
+    Jwkd__V1__VerifyRequest verify = JWKD__V1__VERIFY_REQUEST__INIT;
+    keys.environment = key.environment = verify.environment = wire_text("shop");
+    const struct {
+        Jwkd__V1__Request__OperationCase operation;
+        void *body;
+    } questions[] = {{JWKD__V1__REQUEST__OPERATION_LIST_ENVIRONMENTS, &environments},
+        {JWKD__V1__REQUEST__OPERATION_LIST_KEYS, &keys}, {JWKD__V1__REQUEST__OPERATION_GET_KEY, &key},
+        {JWKD__V1__REQUEST__OPERATION_VERIFY, &verify}};
+    for (unsigned i = 0; i < sizeof questions / sizeof *questions; i++) {
+        CLEANUP(buffer_clear) struct buffer heard = {0};
+        fake_change(&scene->fake, true);
+        await_published(scene, &heard);
+        held_unref(get_changes(scene, scene->fake.revision - 1));
+        assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), i); /* answered here so far */
+        fake_change(&scene->fake, false);
+        held_unref(ask(scene, questions[i].operation, questions[i].body));
+        held_unref(get_changes(scene, scene->fake.revision - 1));
+        assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), i + 1);
+        relay_stop(scene->relay); /* its log has a gap now */
+        start_relay(scene);
+        await_upstream(scene);
+    }
+}
+
 /* ---- what is not passed on */
 
 static void operation__that_changes_something_is_denied(void **state)
@@ -580,6 +611,7 @@ int main(void)
         CASE(snapshot__is_the_services_if_that_has_a_newer_one),
         CASE(snapshot__that_the_caller_has_is_asked_for_as_the_caller_asks),
         CASE(changes__are_answered_here_once_their_event_is_heard),
+        CASE(changes__are_the_services_where_the_caller_was_told_of_more),
         CASE(operation__that_changes_something_is_denied),
         CASE(field__that_is_not_known_is_not_passed_on),
         CASE(request__that_is_none_is_answered),
