@@ -70,3 +70,33 @@ SAME(JWKD_VERDICT_WRONG_AUDIENCE, JWKD__V1__VERDICT__WRONG_AUDIENCE);
 SAME(JWKD_VERDICT_WRONG_TYPE, JWKD__V1__VERDICT__WRONG_TYPE);
 SAME(JWKD_VERDICT_MISSING_CLAIM, JWKD__V1__VERDICT__MISSING_CLAIM);
 SAME(JWKD_VERDICT_KEYS_TOO_OLD, JWKD__V1__VERDICT__KEYS_TOO_OLD);
+
+static void *member_at(ProtobufCMessage *message, unsigned offset)
+{
+    return (uint8_t *)message + offset;
+}
+
+/* Of a field that is not repeated: whether it is the one of its oneof that is set. */
+static bool is_chosen(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+    if (!(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)) return true;
+    return *(const uint32_t *)member_at(message, field->quantifier_offset) == field->id;
+}
+
+void wire_forget_unknown(ProtobufCMessage *message)
+{
+    if (!message) return;
+    message->n_unknown_fields = 0;
+    message->unknown_fields = NULL;
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE || !is_chosen(message, field)) continue;
+        ProtobufCMessage **members = member_at(message, field->offset);
+        size_t count = 1;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            count = *(const size_t *)member_at(message, field->quantifier_offset);
+            members = *(ProtobufCMessage ***)(void *)members;
+        }
+        for (size_t k = 0; k < count; k++) wire_forget_unknown(members[k]);
+    }
+}

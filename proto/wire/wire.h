@@ -15,6 +15,9 @@ enum { WIRE_VERSION = 1 };
 jwkd_status wire_unpack(const ProtobufCMessageDescriptor *type, struct bytes packed, struct arena *arena,
     ProtobufCMessage **out) MUST_CHECK;
 
+/* Leaves out, at every depth of a message that was unpacked into an arena, what this version does not know: it is not packed again. */
+void wire_forget_unknown(ProtobufCMessage *message);
+
 /* Appends the packed message. */
 jwkd_status wire_pack(const ProtobufCMessage *message, struct buffer *out) MUST_CHECK;
 

@@ -241,8 +241,7 @@ static nng_msg *pack_request(struct call *call)
     nng_msg *message;
     make_id(call);
     request.request_id = wire_bytes(bytes_of(call->sent_id, sizeof call->sent_id));
-    request.base.n_unknown_fields = 0;
-    request.base.unknown_fields = NULL;
+    wire_forget_unknown(&request.base);
     if (nng_msg_alloc(&message, jwkd__v1__request__get_packed_size(&request)) != 0) return NULL;
     jwkd__v1__request__pack(&request, nng_msg_body(message));
     return message;

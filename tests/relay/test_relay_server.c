@@ -440,6 +440,16 @@ static void field__that_is_not_known_is_not_passed_on(void **state)
     assert_int_equal(fake_last(&scene->fake)->base.n_unknown_fields, 0);
     assert_memory_not_equal(fake_last(&scene->fake)->request_id.data, scene->id, 16); /* each has an id of its own */
 
+    static const uint8_t INSIDE[] = {0x82, 0x01, sizeof UNKNOWN, 0xfa, 0x06, 0x00}; /* the same in a hello, field 16 */
+    packed.size = 0;
+    request.operation_case = JWKD__V1__REQUEST__OPERATION__NOT_SET;
+    assert_int_equal(wire_pack(&request.base, &packed), JWKD_OK);
+    assert_int_equal(buffer_append(&packed, INSIDE, sizeof INSIDE), JWKD_OK);
+    CLEANUP(held_unref_at) struct held *welcomed = ask_bytes(scene, buffer_bytes(&packed));
+    assert_int_equal(welcomed->reply->status, JWKD__V1__STATUS__OK);
+    assert_int_equal(fake_last(&scene->fake)->operation_case, JWKD__V1__REQUEST__OPERATION_HELLO);
+    assert_int_equal(fake_last(&scene->fake)->hello->base.n_unknown_fields, 0);
+
     packed.size = 0;
     request.operation_case = JWKD__V1__REQUEST__OPERATION__NOT_SET;
     assert_int_equal(wire_pack(&request.base, &packed), JWKD_OK);
