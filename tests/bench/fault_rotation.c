@@ -163,7 +163,7 @@ static jwkd_status rotate_for(struct rotation *rotation, jwkd_client *client, do
 {
     double begin = now_sec();
     while (now_sec() - begin < seconds && !rotation->stop) {
-        double next = now_sec() + EVERY_MS / 1e3;
+        double next = now_sec() + (double)EVERY_MS / 1e3;
         TRY(rotate_once(client, error));
         rotation->rotations++;
         double left = next - now_sec();

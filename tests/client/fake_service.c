@@ -538,10 +538,12 @@ static void answer_renewal(
         const struct fake_environment *e = find(fake, renew->held[i]->environment);
         if (!e || !bytes_equal(wire_view(renew->held[i]->state->epoch), bytes_of(fake->epoch, 16))) continue;
         size_t place = (size_t)(e - fake->environments);
-        MUST(!instance->held[place].follows && renew->held[i]->state->revision <= e->revision);
+        const Jwkd__V1__State *state = renew->held[i]->state;
+        bool present = state->environment_id == e->id; /* not one that had the name before */
+        MUST(!instance->held[place].follows && (!present || state->revision <= e->revision));
         instance->held[place].follows = true;
-        instance->held[place].environment_id = renew->held[i]->state->environment_id;
-        instance->held[place].confirmed = renew->held[i]->state->revision;
+        instance->held[place].environment_id = state->environment_id;
+        instance->held[place].confirmed = present ? state->revision : 0;
     }
     Jwkd__V1__RenewReply renewed = JWKD__V1__RENEW_REPLY__INIT;
     renewed.clock_ns = fake_clock_ns();
