@@ -234,14 +234,13 @@ static void make_id(struct call *call)
     memcpy(call->sent_id + sizeof number, &number, sizeof number);
 }
 
-/* Packed anew from what was understood: what was not might mean something to the service. */
+/* Packed anew from what was understood. */
 static nng_msg *pack_request(struct call *call)
 {
     Jwkd__V1__Request request = *call->request;
     nng_msg *message;
     make_id(call);
     request.request_id = wire_bytes(bytes_of(call->sent_id, sizeof call->sent_id));
-    wire_forget_unknown(&request.base);
     if (nng_msg_alloc(&message, jwkd__v1__request__get_packed_size(&request)) != 0) return NULL;
     jwkd__v1__request__pack(&request, nng_msg_body(message));
     return message;
@@ -390,6 +389,7 @@ static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_err
     ProtobufCMessage *message;
     if (wire_unpack(&jwkd__v1__request__descriptor, packed, &call->arena, &message) != JWKD_OK)
         return fail(error, JWKD_MALFORMED, "the message is not a jwkd.v1.Request");
+    wire_forget_unknown(message); /* what is not understood here might mean something to the service */
     call->request = (Jwkd__V1__Request *)message;
     if (call->request->version != WIRE_VERSION)
         return fail(error, JWKD_UNSUPPORTED, "protocol version %u is not spoken here, only %d", call->request->version,
