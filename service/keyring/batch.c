@@ -180,15 +180,12 @@ jwkd_status batch_raise(struct batch *batch, const char *owner, const struct rin
 
 static jwkd_status put_service_row(struct batch *batch)
 {
-    Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
-    row.epoch = wire_bytes(bytes_of(batch->keyring->epoch, 16));
+    Jwkd__Row__Service row;
+    service_row_fill(batch->keyring, &row);
     row.next_environment_id = batch->next_environment_id;
     row.revision = batch->service_revision;
-    age_put(batch->keyring, &row);
-    row.wall_high = batch->now > batch->keyring->wall_high ? batch->now : batch->keyring->wall_high;
-    if (batch->keyring->options.registry)
-        row.max_lease_ms = registry_longest_lease_ms(batch->keyring->options.registry, clock_elapsed_ns());
-    return batch_put_message(batch, "meta/service", &row.base, batch->keyring->service_row_revision);
+    if (batch->now > row.wall_high) row.wall_high = batch->now;
+    return batch_put_message(batch, SERVICE_ROW, &row.base, batch->keyring->service_row_revision);
 }
 
 /* What was committed becomes what everybody sees. */
@@ -224,25 +221,6 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
     return JWKD_OK;
 }
 
-/* A commit that failed may have been carried out all the same, by a disk that wrote and could not say so. The service's row
- * tells, for every commit writes it and nobody else does. */
-static jwkd_status find_out(struct batch *batch, jwkd_status failure, uint64_t *out_row_revision, jwkd_error *error)
-{
-    struct keyring *keyring = batch->keyring;
-    if (failure != JWKD_UNAVAILABLE && failure != JWKD_CONFLICT) return failure;
-    CLEANUP(buffer_clear) struct buffer row = {0};
-    uint64_t revision;
-    jwkd_status status = store_get(keyring->options.store, bytes_of_text("meta/service"), &row, &revision);
-    if (status == JWKD_OK && failure == JWKD_UNAVAILABLE) {
-        if (revision == keyring->service_row_revision) return failure;
-        /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it does. */
-        *out_row_revision = revision;
-        if (store_commit(keyring->options.store, NULL, 0, batch->urgent, NULL, NULL) == JWKD_OK) return JWKD_OK;
-    }
-    keyring->estranged = true;
-    return fail(error, JWKD_INTERNAL, "it is not known whether the change was stored; " KEYRING_RESTART);
-}
-
 jwkd_status batch_commit(struct batch *batch, jwkd_error *error)
 {
     struct keyring *keyring = batch->keyring;
@@ -255,7 +233,7 @@ jwkd_status batch_commit(struct batch *batch, jwkd_error *error)
     uint64_t row_revision;
     jwkd_status status =
         store_commit(keyring->options.store, batch->writes, batch->write_count, batch->urgent, &row_revision, error);
-    if (status != JWKD_OK) TRY(find_out(batch, status, &row_revision, error));
+    if (status != JWKD_OK) TRY(service_row_find_out(keyring, status, batch->urgent, &row_revision, error));
     atomic_fetch_add_explicit(&keyring->commits, 1, memory_order_relaxed);
     keyring->service_row_revision = row_revision;
     for (size_t i = 0; i < batch->touched_count; i++) /* nobody else sees them yet */

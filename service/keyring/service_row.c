@@ -7,8 +7,6 @@
 #include "keyring/age.h"
 #include "keyring/rows.h"
 
-#define ROW_KEY "meta/service"
-
 static jwkd_status mint_epoch(struct keyring *keyring, jwkd_error *error)
 {
     if (RAND_bytes(keyring->epoch, sizeof keyring->epoch) == 1) return JWKD_OK;
@@ -21,7 +19,7 @@ static jwkd_status commit(struct keyring *keyring, const Jwkd__Row__Service *row
 {
     CLEANUP(buffer_clear) struct buffer packed = {0};
     TRY(wire_pack(&row->base, &packed));
-    writes[0] = (struct store_write){.key = bytes_of_text(ROW_KEY), .value = buffer_bytes(&packed), .expected = expected};
+    writes[0] = (struct store_write){.key = bytes_of_text(SERVICE_ROW), .value = buffer_bytes(&packed), .expected = expected};
     return store_commit(keyring->options.store, writes, count, false, &keyring->service_row_revision, error);
 }
 
@@ -44,13 +42,13 @@ jwkd_status service_row_load(
 {
     CLEANUP(buffer_clear) struct buffer value = {0};
     *out = NULL;
-    jwkd_status status = store_get(keyring->options.store, bytes_of_text(ROW_KEY), &value, &keyring->service_row_revision);
+    jwkd_status status = store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &value, &keyring->service_row_revision);
     if (status == JWKD_NOT_FOUND) return make(keyring, error);
-    if (status != JWKD_OK) return fail(error, status, "the row \"" ROW_KEY "\" cannot be read: %s", jwkd_status_text(status));
+    if (status != JWKD_OK) return fail(error, status, "the row \"" SERVICE_ROW "\" cannot be read: %s", jwkd_status_text(status));
     ProtobufCMessage *message;
     status = wire_unpack(&jwkd__row__service__descriptor, buffer_bytes(&value), arena, &message);
     const Jwkd__Row__Service *row = status == JWKD_OK ? (const Jwkd__Row__Service *)message : NULL;
-    if (!row || row->epoch.len != sizeof keyring->epoch) return fail(error, JWKD_CORRUPT, "the row \"" ROW_KEY "\" is damaged");
+    if (!row || row->epoch.len != sizeof keyring->epoch) return fail(error, JWKD_CORRUPT, "the row \"" SERVICE_ROW "\" is damaged");
     memcpy(keyring->epoch, row->epoch.data, sizeof keyring->epoch);
     keyring->next_environment_id = row->next_environment_id;
     keyring->service_revision = row->revision;
@@ -58,6 +56,35 @@ jwkd_status service_row_load(
     age_load(keyring, row);
     *out = row;
     return JWKD_OK;
+}
+
+void service_row_fill(const struct keyring *keyring, Jwkd__Row__Service *out)
+{
+    struct registry *registry = keyring->options.registry;
+    *out = (Jwkd__Row__Service)JWKD__ROW__SERVICE__INIT;
+    out->epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
+    out->next_environment_id = keyring->next_environment_id;
+    out->revision = keyring->service_revision;
+    out->wall_high = keyring->wall_high;
+    age_put(keyring, out);
+    if (registry) out->max_lease_ms = registry_longest_lease_ms(registry, clock_elapsed_ns());
+}
+
+jwkd_status service_row_find_out(
+    struct keyring *keyring, jwkd_status failure, bool urgent, uint64_t *out_revision, jwkd_error *error)
+{
+    if (failure != JWKD_UNAVAILABLE && failure != JWKD_CONFLICT) return failure;
+    CLEANUP(buffer_clear) struct buffer row = {0};
+    uint64_t revision;
+    jwkd_status status = store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &row, &revision);
+    if (status == JWKD_OK && failure == JWKD_UNAVAILABLE) {
+        if (revision == keyring->service_row_revision) return failure;
+        /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it does. */
+        *out_revision = revision;
+        if (store_commit(keyring->options.store, NULL, 0, urgent, NULL, NULL) == JWKD_OK) return JWKD_OK;
+    }
+    keyring->estranged = true;
+    return fail(error, JWKD_INTERNAL, "it is not known whether the change was stored; " KEYRING_RESTART);
 }
 
 /* ---- another epoch */
@@ -138,18 +165,6 @@ static void tell_of_epoch(const struct keyring *keyring, jwkd_status noted)
 
 /* ---- settling */
 
-/* The disk did not say what it did. Nobody else writes the row. */
-static jwkd_status find_out(struct keyring *keyring, jwkd_status status)
-{
-    CLEANUP(buffer_clear) struct buffer value = {0};
-    uint64_t revision;
-    if (store_get(keyring->options.store, bytes_of_text(ROW_KEY), &value, &revision) != JWKD_OK ||
-        revision == keyring->service_row_revision)
-        return status;
-    keyring->service_row_revision = revision;
-    return JWKD_OK;
-}
-
 /* In one commit: the row, and with another epoch how far each key may have signed. */
 static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, bool another, struct ring_environment *const *environments,
     size_t count, jwkd_error *error)
@@ -159,7 +174,7 @@ static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, 
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < uses.count; i++) reach_raise(&uses.items[i].key->usage->last, uses.items[i].reach);
     jwkd_status status = commit_all(keyring, row, &uses, error);
-    if (status != JWKD_OK) status = find_out(keyring, status);
+    if (status != JWKD_OK) status = service_row_find_out(keyring, status, false, &keyring->service_row_revision, error);
     for (size_t i = 0; i < uses.count && status == JWKD_OK; i++)
         reach_raise(&uses.items[i].key->usage->ceiling, uses.items[i].reach);
     return status;
@@ -189,14 +204,8 @@ void service_row_settle(
 
 jwkd_status service_row_settle_again(struct keyring *keyring, jwkd_error *error)
 {
-    struct registry *registry = keyring->options.registry;
-    Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
-    row.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
-    row.next_environment_id = keyring->next_environment_id;
-    row.revision = keyring->service_revision;
-    age_put(keyring, &row);
-    row.wall_high = keyring->wall_high;
-    if (registry) row.max_lease_ms = registry_longest_lease_ms(registry, clock_elapsed_ns());
+    Jwkd__Row__Service row;
+    service_row_fill(keyring, &row);
     TRY(note(keyring, &row, true, keyring->snapshot->environments, keyring->snapshot->count, error));
     keyring->unsettled = false;
     return JWKD_OK;

@@ -274,6 +274,17 @@ void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size
         out[i] = status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[i]->status : status;
 }
 
+void ring_retire(struct ring *ring, const char *name, const char *kid)
+{
+    uint8_t id[16];
+    Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_RETIRE);
+    retire.environment = wire_text(name);
+    retire.kid = wire_text(kid);
+    request.retire = &retire;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
 jwkd_status ring_sign(struct ring *ring, const char *name)
 {
     jwkd_status status;

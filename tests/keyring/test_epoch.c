@@ -20,17 +20,6 @@ static bool is_of_epoch(struct ring *ring, const uint8_t epoch[16])
     return memcmp(keyring_epoch(ring->keyring), epoch, 16) == 0;
 }
 
-static void retire(struct ring *ring, const char *kid)
-{
-    uint8_t id[16];
-    Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_RETIRE);
-    retire.environment = wire_text("shop");
-    retire.kid = wire_text(kid);
-    request.retire = &retire;
-    assert_int_equal(ring_status(ring, &request), JWKD_OK);
-}
-
 static void epoch__stays_as_long_as_the_store_goes_on(void **state)
 {
     struct ring *ring = *state;
@@ -84,7 +73,7 @@ static void use_up(struct ring *ring, char kid[LIMIT_KID + 1])
 
 static void expect_to_retire_late(struct ring *ring, const char *kid)
 {
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     clocks_pass(LONGEST + LEEWAY - MARGIN);
     clocks_look(ring);
     assert_int_equal(ring_key_state(ring, "shop", kid), JWKD__V1__KEY_STATE__ACTIVE);
@@ -135,6 +124,28 @@ static void epoch__an_uncertain_commit_is_found_out(void **state)
     assert_true(is_of_epoch(ring, second));
 }
 
+/* Nobody knows whether it was stored: nothing is built on either. */
+static void epoch__where_the_disk_does_not_say_nothing_is_changed_until_the_next_start(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t second[16], id[16];
+    memory_next(ring->memory, "meta/service", MEMORY_DONE_UNSEEN);
+    put_back(ring, true);
+    memcpy(second, keyring_epoch(ring->keyring), sizeof second);
+    memory_mend(ring->memory);
+    Jwkd__V1__Environment shop = JWKD__V1__ENVIRONMENT__INIT;
+    Jwkd__V1__CreateEnvironmentRequest create = JWKD__V1__CREATE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT);
+    shop.name = wire_text("shop");
+    shop.issuer = wire_text("https://shop.example");
+    create.environment = &shop;
+    request.create_environment = &create;
+    assert_int_equal(ring_status(ring, &request), JWKD_UNAVAILABLE);
+    put_back(ring, false);
+    assert_true(is_of_epoch(ring, second));
+    ring_create(ring, "shop");
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, ring_teardown)
 
 int main(void)
@@ -147,6 +158,7 @@ int main(void)
         CASE(epoch__another_covers_it_in_the_next_run_too),
         CASE(epoch__another_covers_it_where_it_could_not_be_written_at_once),
         CASE(epoch__an_uncertain_commit_is_found_out),
+        CASE(epoch__where_the_disk_does_not_say_nothing_is_changed_until_the_next_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

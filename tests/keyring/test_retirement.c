@@ -17,17 +17,6 @@ static int setup(void **state)
     return ring_setup(state);
 }
 
-static void retire(struct ring *ring, const char *kid)
-{
-    uint8_t id[16];
-    Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_RETIRE);
-    retire.environment = wire_text("shop");
-    retire.kid = wire_text(kid);
-    request.retire = &retire;
-    assert_int_equal(ring_status(ring, &request), JWKD_OK);
-}
-
 /* A key that has signed and was replaced. */
 static void use_up(struct ring *ring, char kid[LIMIT_KID + 1])
 {
@@ -55,7 +44,7 @@ static void retirement__ends_with_the_last_token(void **state)
     struct ring *ring = *state;
     char kid[LIMIT_KID + 1];
     use_up(ring, kid);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     clocks_pass(LIFETIME + LEEWAY - MARGIN);
     expect_active(ring, kid);
     clocks_pass(2 * MARGIN);
@@ -69,7 +58,7 @@ static void retirement__waits_though_the_wall_clock_was_set_forward_before(void 
     char kid[LIMIT_KID + 1];
     use_up(ring, kid);
     clocks_set_wall(2 * LIFETIME);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     expect_active(ring, kid);
     clocks_pass(LIFETIME + LEEWAY - MARGIN);
     expect_active(ring, kid);
@@ -82,7 +71,7 @@ static void retirement__waits_though_the_wall_clock_was_set_forward_since(void *
     struct ring *ring = *state;
     char kid[LIMIT_KID + 1];
     use_up(ring, kid);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     clocks_set_wall(2 * LIFETIME);
     expect_active(ring, kid);
     clocks_pass(LIFETIME + LEEWAY + MARGIN);
@@ -95,7 +84,7 @@ static void retirement__waits_for_a_wall_clock_that_was_set_back(void **state)
     char kid[LIMIT_KID + 1];
     use_up(ring, kid);
     clocks_set_wall(-LIFETIME);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     clocks_pass(LIFETIME + LEEWAY + MARGIN);
     expect_active(ring, kid);
     clocks_pass(LIFETIME);
@@ -118,7 +107,7 @@ static void retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set
     clocks_set_wall(3 * CEILING);
     char next[LIMIT_KID + 1];
     ring_generate(ring, "shop", next);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     clocks_pass(LIFETIME + LEEWAY - MARGIN);
     expect_active(ring, kid);
     clocks_pass(CEILING);
@@ -133,7 +122,7 @@ static void check_imported(struct ring *ring, bool restart)
     ring_create(ring, "shop");
     ring_import(ring, "shop", "rsa-2048.jwk", kid);
     ring_generate(ring, "shop", next);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     if (restart) ring_restart(ring);
     clocks_pass(ELSEWHERE + LEEWAY - MARGIN);
     expect_active(ring, kid);
@@ -154,7 +143,7 @@ static void retirement__is_put_off_by_no_restart(void **state)
     struct ring *ring = *state;
     char kid[LIMIT_KID + 1];
     use_up(ring, kid);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     ring_stop(ring);
     clocks_pass(CEILING - LEEWAY);
     ring_start(ring);
@@ -170,7 +159,7 @@ static void retirement__waits_though_the_wall_clock_was_set_forward_at_a_restart
     use_up(ring, kid);
     clocks_set_wall(2 * CEILING);
     ring_restart(ring);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     clocks_pass(CEILING + LEEWAY - MARGIN);
     expect_active(ring, kid);
     clocks_pass(2 * MARGIN);
@@ -184,7 +173,7 @@ static void retirement__counts_nothing_while_the_machine_was_down(void **state)
     char kid[LIMIT_KID + 1];
     use_up(ring, kid);
     clocks_pass(LIFETIME);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     ring_stop(ring);
     clocks_pass(2 * CEILING);
     ring->machine_boot = "the next run";
@@ -211,7 +200,7 @@ static void retirement__by_an_older_row_waits_for_the_largest_lifetime(void **st
     assert_int_equal(memory_count(ring->memory, name), 1);
     ring_put(ring, name, buffer_bytes(&packed));
     ring_start(ring);
-    retire(ring, kid);
+    ring_retire(ring, "shop", kid);
     clocks_pass(3600);
     expect_active(ring, kid);
     clocks_pass(CEILING - 3600 + LEEWAY + MARGIN);
