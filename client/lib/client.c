@@ -146,7 +146,7 @@ void client_redial(jwkd_client *client)
     uint64_t now_ns = clock_elapsed_ns();
     pthread_mutex_lock(&client->lock);
     bool dead = !client->connected && !client->closing && client->trying_ns != 0 &&
-                now_ns - client->trying_ns > CLIENT_DIALER_DEAD_MS * NS_PER_MS;
+                now_ns - client->trying_ns > DIALER_DEAD_MS * NS_PER_MS;
     nng_dialer dialer = client->dialer;
     if (dead) client->trying_ns = now_ns; /* one thread alone */
     pthread_mutex_unlock(&client->lock);
@@ -167,8 +167,8 @@ static jwkd_status client_dial(jwkd_client *client, jwkd_error *error)
     /* Never re-sent by nng: it would repeat a change that was executed (call.c repeats with the same id). */
     result = nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     if (result == 0) result = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, LIMIT_REPLY);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, CLIENT_RECONNECT_MIN_MS);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, CLIENT_RECONNECT_MAX_MS);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, DIAL_AGAIN_MIN_MS);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, DIAL_AGAIN_MAX_MS);
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, on_pipe, client);
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, on_pipe, client);
     if (result != 0) return fail(error, JWKD_INTERNAL, "no socket: %s", nng_strerror(result));

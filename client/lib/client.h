@@ -61,14 +61,7 @@ void client_forget_session(jwkd_client *client, const uint8_t boot_id[16]);
  * when it was asked. */
 void client_hello_unheard(jwkd_client *client, nng_pipe pipe);
 nng_pipe client_pipe(jwkd_client *client);
-/* How a dialer tries: first after the one, in the end after the other. In nng 1.5.2 both are upper bounds of what chance gives, half of
- * the pauses are none, and a pause of "-1" (one of a thousand at 500 ms, one of twenty at 10 ms) is one without end. So the least is
- * not little; and some hundred clients whose service is away must not keep the processors from its start.
- *
- * A dialer of nng 1.5.2 gives up for good, without a word, for that reason, and when the other end closes a new connection before the
- * greeting is written: the system says EPIPE, nng makes "closed" of it, and takes that for its own end. One that has had no connection
- * for so long is replaced. */
-enum { CLIENT_RECONNECT_MIN_MS = 100, CLIENT_RECONNECT_MAX_MS = 1000, CLIENT_DIALER_DEAD_MS = 3000 };
+/* Replaces a dialer that is dead (url.h). */
 void client_redial(jwkd_client *client);
 /* Takes over a hello. MALFORMED, UNSUPPORTED. */
 jwkd_status client_learn(

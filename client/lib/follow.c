@@ -162,8 +162,8 @@ static int open_socket(struct follow *follow)
     if (result != 0) return result;
     result = nng_socket_set_int(follow->socket, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
     if (result == 0) result = nng_socket_set_size(follow->socket, NNG_OPT_RECVMAXSZ, LIMIT_EVENT);
-    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMINT, CLIENT_RECONNECT_MIN_MS);
-    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMAXT, CLIENT_RECONNECT_MAX_MS);
+    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMINT, DIAL_AGAIN_MIN_MS);
+    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMAXT, DIAL_AGAIN_MAX_MS);
     for (nng_pipe_ev event = NNG_PIPE_EV_ADD_PRE; result == 0 && event < NNG_PIPE_EV_NUM; event++)
         result = nng_pipe_notify(follow->socket, event, on_pipe, follow);
     struct bytes heartbeats = WIRE_HEARTBEAT_TOPIC;

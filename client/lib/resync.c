@@ -5,18 +5,17 @@
 
 enum {
     LONGEST_QUESTION_MS = 2000, /* a close waits for the question under way */
-    REDIAL_MS = 3000,
     LOOK_AGAIN_MS = 250, /* while there is no event stream: nobody says when the service answers again */
 };
 
 /* ---- reaching the service */
 
-/* A dialer of nng 1.5.2 can have given up for good: see client_redial(). Where nobody listens it costs little
+/* A dialer of nng 1.5.2 can have given up for good: see url.h. Where nobody listens it costs little
  * to ask another one. */
 static bool dials_in_vain(struct follow *follow, uint64_t now_ns)
 {
     pthread_mutex_lock(&follow->lock);
-    bool in_vain = !follow->lease.connected && now_ns >= follow->dialled_ns + REDIAL_MS * NS_PER_MS;
+    bool in_vain = !follow->lease.connected && now_ns >= follow->dialled_ns + DIALER_DEAD_MS * NS_PER_MS;
     pthread_mutex_unlock(&follow->lock);
     return in_vain;
 }
@@ -64,7 +63,7 @@ static bool wants_reaching(const struct follow *follow, uint64_t now_ns)
 {
     if (!follow->followers || follow->lease.connected) return false;
     struct session session = client_session(follow->client);
-    if (now_ns >= follow->dialled_ns + REDIAL_MS * NS_PER_MS) return true;
+    if (now_ns >= follow->dialled_ns + DIALER_DEAD_MS * NS_PER_MS) return true;
     return !session.known || !follow->url[0] || strcmp(follow->url, session.events_url) != 0;
 }
 

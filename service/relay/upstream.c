@@ -13,13 +13,10 @@
 
 enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
-    RECONNECT_MIN_MS = 100,  /* client.h of the library tells why not less */
-    RECONNECT_MAX_MS = 1000,
     HELLO_MS = 3000,
     HELLO_EVERY_MS = 5000,
     LOOK_AGAIN_MS = 250,   /* while something is wanting */
     PATIENCE_MS = 1000,    /* a restart need not be spoken of */
-    DIALER_DEAD_MS = 3000, /* a dialer of nng 1.5.2 can have given up for good: client_redial() tells why */
     SILENCE_MS = 5000,     /* and some heartbeats: then the event stream is none */
     SILENCE_BEATS = 4,
     OFFERED_URLS = 16,
@@ -335,8 +332,8 @@ static void *keep(void *argument)
 static int limit(nng_socket socket, size_t most)
 {
     int result = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, most);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, DIAL_AGAIN_MIN_MS);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, DIAL_AGAIN_MAX_MS);
     return result;
 }
 
@@ -421,11 +418,9 @@ static void stop_keeper(struct upstream *upstream)
     upstream->running = false;
 }
 
-/* nng_close() of 1.5.2 can wait for ever for a message that comes in meanwhile: nothing may come any more. */
 static void close_link(struct link *link)
 {
     if (nng_socket_id(link->socket) <= 0) return;
-    hang_up(link);
     nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, NULL, NULL);
     nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, NULL, NULL);
     nng_close(link->socket);
