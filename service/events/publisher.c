@@ -5,11 +5,11 @@
 #include <nng/protocol/pubsub0/pub.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "net/listen.h"
 #include "wire/wire.h"
 
 enum {
@@ -149,26 +149,14 @@ static void *beat(void *argument)
     return NULL;
 }
 
-static jwkd_status listen_on(nng_socket socket, const char *url, jwkd_error *error)
-{
-    nng_listener listener;
-    int result = nng_listener_create(&listener, socket, url);
-    if (result == 0 && strncmp(url, "ipc:", 4) == 0)
-        result = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
-    if (result == 0) result = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, 1024); /* nothing is expected */
-    if (result == 0) result = nng_listener_start(listener, 0);
-    if (result != 0)
-        return fail(error, JWKD_UNAVAILABLE, "cannot listen on %s: %s", url, nng_strerror(result));
-    return JWKD_OK;
-}
-
 static jwkd_status publisher_open(struct publisher *publisher, const struct publisher_options *options, jwkd_error *error)
 {
     int result = nng_pub0_open(&publisher->socket);
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no publish socket: %s", nng_strerror(result));
     result = nng_socket_set_int(publisher->socket, NNG_OPT_SENDBUF, SEND_QUEUE);
     if (result != 0) return fail(error, JWKD_INTERNAL, "no send queue: %s", nng_strerror(result));
-    for (size_t i = 0; i < options->url_count; i++) TRY(listen_on(publisher->socket, options->urls[i], error));
+    for (size_t i = 0; i < options->url_count; i++)
+        TRY(net_listen(publisher->socket, options->urls[i], NET_NOTHING_EXPECTED, error));
     return JWKD_OK;
 }
 

@@ -4,13 +4,10 @@
 #include <nng/protocol/pubsub0/pub.h>
 #include <stdlib.h>
 
-#include "relay/listen.h"
+#include "net/listen.h"
 #include "relay/server.h"
 
-enum {
-    SEND_QUEUE = 8192,    /* messages per subscriber; nng's 16 loses bursts */
-    FROM_SUBSCRIBER = 1024, /* nothing is expected */
-};
+enum { SEND_QUEUE = 8192 }; /* messages per subscriber; nng's 16 loses bursts */
 
 struct relay {
     nng_socket events; /* what is published here */
@@ -18,7 +15,7 @@ struct relay {
     struct instances *instances;
     struct upstream *upstream;
     struct server *server;
-    char told[RELAY_MAX_URLS][LISTEN_TOLD];
+    char told[RELAY_MAX_URLS][URL_SIZE];
     char *told_urls[RELAY_MAX_URLS];
 };
 
@@ -56,8 +53,8 @@ static jwkd_status open_events(struct relay *relay, const struct relay_options *
     if (result == 0) result = nng_socket_set_int(relay->events, NNG_OPT_SENDBUF, SEND_QUEUE);
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no publish socket: %s", nng_strerror(result));
     for (size_t i = 0; i < options->events_url_count; i++) {
-        TRY(listen_on(relay->events, options->events_urls[i], FROM_SUBSCRIBER, error));
-        listen_told_url(options->events_urls[i], relay->told[i]);
+        TRY(net_listen(relay->events, options->events_urls[i], NET_NOTHING_EXPECTED, error));
+        net_told_url(options->events_urls[i], relay->told[i]);
         relay->told_urls[i] = relay->told[i];
     }
     return JWKD_OK;

@@ -8,8 +8,9 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "net/caller.h"
+#include "net/listen.h"
 #include "relay/answer.h"
-#include "relay/listen.h"
 #include "relay/rules.h"
 
 enum {
@@ -373,17 +374,6 @@ static void handle(struct call *call)
 
 /* ---- receiving */
 
-/* Who asks: over ipc the system says so. */
-static jwkd_status identify(struct call *call, jwkd_error *error)
-{
-    uint64_t uid;
-    int result = nng_pipe_get_uint64(call->pipe, NNG_OPT_IPC_PEER_UID, &uid);
-    if (result == 0) snprintf(call->principal, sizeof call->principal, "uid:%" PRIu64, uid);
-    else if (result == NNG_ENOTSUP) snprintf(call->principal, sizeof call->principal, "anonymous");
-    else return fail(error, JWKD_UNAVAILABLE, "the connection was lost before the caller was known");
-    return JWKD_OK;
-}
-
 static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_error *error)
 {
     ProtobufCMessage *message;
@@ -398,7 +388,7 @@ static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_err
         return fail(error, JWKD_INVALID_ARGUMENT, "a request id has %d bytes, not %zu", LIMIT_REQUEST_ID,
             call->request->request_id.len);
     call->rule = rule_of(call->request);
-    return identify(call, error);
+    return net_principal(call->pipe, call->principal, error);
 }
 
 static void received(struct call *call, nng_msg *message)
@@ -470,7 +460,7 @@ static jwkd_status open_server(struct server *server, jwkd_error *error)
     for (size_t i = 0; i < server->call_count; i++)
         receive(&server->calls[i]);
     for (size_t i = 0; i < options->url_count; i++)
-        TRY(listen_on(server->socket, options->urls[i], LIMIT_REQUEST, error));
+        TRY(net_listen(server->socket, options->urls[i], LIMIT_REQUEST, error));
     return JWKD_OK;
 }
 

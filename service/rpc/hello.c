@@ -1,29 +1,19 @@
 #include "rpc/hello.h"
 
-#include <stdio.h>
-
 #include "base/clock.h"
-
-static const char *told_url(struct reply *reply, const char *url)
-{
-    static const char *const WILDCARDS[] = {"tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"};
-    for (size_t i = 0; i < sizeof WILDCARDS / sizeof *WILDCARDS; i++) {
-        size_t length = strlen(WILDCARDS[i]);
-        if (strncmp(url, WILDCARDS[i], length) != 0) continue;
-        char told[64];
-        snprintf(told, sizeof told, "tcp://:%s", url + length);
-        return arena_text(&reply->arena, bytes_of_text(told));
-    }
-    return url;
-}
+#include "net/listen.h"
 
 static jwkd_status list_urls(
     const struct rpc_options *options, struct reply *reply, Jwkd__V1__HelloReply *hello, jwkd_error *error)
 {
     hello->events_urls = reply_alloc(reply, (options->events_url_count + 1) * sizeof *hello->events_urls);
     if (!hello->events_urls) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < options->events_url_count; i++)
-        hello->events_urls[i] = wire_text(told_url(reply, options->events_urls[i]));
+    for (size_t i = 0; i < options->events_url_count; i++) {
+        char told[URL_SIZE];
+        net_told_url(options->events_urls[i], told);
+        hello->events_urls[i] = arena_text(&reply->arena, bytes_of_text(told));
+        if (!hello->events_urls[i]) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    }
     hello->n_events_urls = options->events_url_count;
     return JWKD_OK;
 }

@@ -1,15 +1,14 @@
 #include "rpc/server.h"
 
-#include <inttypes.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/caller.h"
+#include "net/listen.h"
 #include "rpc/dispatch.h"
 #include "rpc/hello.h"
 #include "rpc/pool.h"
@@ -34,7 +33,7 @@ struct call {
     struct arena arena;
     Jwkd__V1__Request *request;     /* in the arena; NULL when it could not be read */
     const struct dispatch_entry *entry;
-    char principal[32];
+    char principal[NET_PRINCIPAL];
     nng_pipe pipe;                  /* where the request came from */
 };
 
@@ -179,18 +178,6 @@ static void work(struct pool_job *job)
 
 /* ---- receiving ---- */
 
-/* Who asks: over ipc the system says so. */
-static jwkd_status identify(struct call *call, jwkd_error *error)
-{
-    uint64_t uid;
-    int result = nng_pipe_get_uint64(call->pipe, NNG_OPT_IPC_PEER_UID, &uid);
-    if (result == 0) snprintf(call->principal, sizeof call->principal, "uid:%" PRIu64, uid);
-    else if (result == NNG_ENOTSUP) snprintf(call->principal, sizeof call->principal, "anonymous");
-    /* The connection is gone: under another name its repetition would be another change. */
-    else return fail(error, JWKD_UNAVAILABLE, "the connection was lost before the caller was known");
-    return JWKD_OK;
-}
-
 static bool matters_who_asks(const struct dispatch_entry *entry)
 {
     return entry->class != DISPATCH_INLINE && entry->class != DISPATCH_POOL;
@@ -214,7 +201,7 @@ static void handle(struct call *call)
     call->phase = PHASE_WORKING;
     atomic_fetch_add_explicit(&call->server->requests, 1, memory_order_relaxed);
     jwkd_status status = read_request(call, &error);
-    if (status == JWKD_OK && matters_who_asks(call->entry)) status = identify(call, &error);
+    if (status == JWKD_OK && matters_who_asks(call->entry)) status = net_principal(call->pipe, call->principal, &error);
     if (status == JWKD_OK) {
         switch (call->entry->class) {
         case DISPATCH_INLINE:
@@ -257,19 +244,6 @@ static void on_aio(void *argument)
 
 /* ---- starting and stopping ---- */
 
-static jwkd_status listen_on(nng_socket socket, const char *url, jwkd_error *error)
-{
-    nng_listener listener;
-    int result = nng_listener_create(&listener, socket, url);
-    if (result == 0 && strncmp(url, "ipc:", 4) == 0)
-        result = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
-    if (result == 0) result = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, LIMIT_REQUEST);
-    if (result == 0) result = nng_listener_start(listener, 0);
-    if (result != 0)
-        return fail(error, JWKD_UNAVAILABLE, "cannot listen on %s: %s", url, nng_strerror(result));
-    return JWKD_OK;
-}
-
 static void read_traffic(void *context, struct keyring_traffic *out)
 {
     struct rpc_server *server = context;
@@ -305,7 +279,7 @@ static jwkd_status open_server(struct rpc_server *server, jwkd_error *error)
     TRY(open_calls(server, workers + queue + keyring_change_capacity(options->keyring) + SPARE_CONTEXTS, error));
     keyring_set_traffic(options->keyring, read_traffic, server);
     for (size_t i = 0; i < server->call_count; i++) receive(&server->calls[i]);
-    for (size_t i = 0; i < options->url_count; i++) TRY(listen_on(server->socket, options->urls[i], error));
+    for (size_t i = 0; i < options->url_count; i++) TRY(net_listen(server->socket, options->urls[i], LIMIT_REQUEST, error));
     return JWKD_OK;
 }
 

@@ -18,11 +18,12 @@ MAY_USE = {
     "service/domain": FORMATS,
     "service/store": SIDE_BY_SIDE,
     "service/seal": SIDE_BY_SIDE,
+    "service/net": FORMATS,
     "service/signer": SIDE_BY_SIDE | {"seal"},
-    "service/events": SIDE_BY_SIDE,
+    "service/events": SIDE_BY_SIDE | {"net"},
     "service/keyring": SIDE_BY_SIDE | {"store", "seal", "signer", "events"},
-    "service/rpc": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring"},
-    "service/relay": {"base", "wire"},
+    "service/rpc": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "net"},
+    "service/relay": {"base", "wire", "net"},
     "service/daemon": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "rpc", "relay"},
     "client/include": set(),
     "client/lib": FORMATS,
@@ -33,7 +34,7 @@ MAY_USE = {
 PUBLIC = {"jwkd.h": {"client/lib", "client/cli", "client/examples"}}
 # Libraries, and where alone they may be seen.
 CONFINED = {
-    "nng": {"service/rpc", "service/events", "service/relay", "service/daemon", "client/lib"},
+    "nng": {"service/net", "service/rpc", "service/events", "service/relay", "service/daemon", "client/lib"},
     "lmdb.h": {"service/store"},
     "jansson.h": {"client/cli"},
     "microhttpd.h": {"service/http"},

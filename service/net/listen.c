@@ -1,9 +1,9 @@
-#include "relay/listen.h"
+#include "net/listen.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 
-jwkd_status listen_on(nng_socket socket, const char *url, size_t largest, jwkd_error *error)
+jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error)
 {
     nng_listener listener;
     int result = nng_listener_create(&listener, socket, url);
@@ -15,12 +15,12 @@ jwkd_status listen_on(nng_socket socket, const char *url, size_t largest, jwkd_e
     return JWKD_OK;
 }
 
-void listen_told_url(const char *url, char out[LISTEN_TOLD])
+void net_told_url(const char *url, char out[URL_SIZE])
 {
     static const char *const WILDCARDS[] = {"tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"};
-    snprintf(out, LISTEN_TOLD, "%s", url);
+    snprintf(out, URL_SIZE, "%s", url);
     for (size_t i = 0; i < sizeof WILDCARDS / sizeof *WILDCARDS; i++) {
         size_t size = strlen(WILDCARDS[i]);
-        if (strncmp(url, WILDCARDS[i], size) == 0) snprintf(out, LISTEN_TOLD, "tcp://:%s", url + size);
+        if (strncmp(url, WILDCARDS[i], size) == 0) snprintf(out, URL_SIZE, "tcp://:%s", url + size);
     }
 }

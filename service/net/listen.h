@@ -1,0 +1,19 @@
+/* Where the service listens, and what its callers are told of it. */
+#ifndef NET_LISTEN_H
+#define NET_LISTEN_H
+
+#include <nng/nng.h>
+
+#include "base/bytes.h"
+#include "wire/url.h"
+
+/* What one may say to a socket that only publishes. */
+enum { NET_NOTHING_EXPECTED = 1024 };
+
+/* Listens for messages of `largest` bytes at most; ipc sockets get mode 0660. UNAVAILABLE says which URL could not be listened on. */
+jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error) MUST_CHECK;
+
+/* A tcp URL that means every address is told without a host: the caller takes the one that it dialled. */
+void net_told_url(const char *url, char out[URL_SIZE]);
+
+#endif

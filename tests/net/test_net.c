@@ -1,0 +1,173 @@
+/* Listening, and who asks, over real sockets. */
+#include "wire/cases.h"
+
+#include "net/caller.h"
+#include "net/listen.h"
+
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LARGEST = 64, REQUEST_HEADER = 4 /* nng's own, which counts */, PATIENCE_MS = 60000 };
+
+struct pair {
+    char directory[32], path[48], url[64];
+    nng_socket rep, req;
+};
+
+static int setup(void **state)
+{
+    struct pair *pair = calloc(1, sizeof *pair);
+    strcpy(pair->directory, "/tmp/jwkd-net-XXXXXX");
+    assert_non_null(mkdtemp(pair->directory));
+    snprintf(pair->path, sizeof pair->path, "%s/s.sock", pair->directory);
+    snprintf(pair->url, sizeof pair->url, "ipc://%s", pair->path);
+    assert_int_equal(nng_rep0_open(&pair->rep), 0);
+    assert_int_equal(nng_req0_open(&pair->req), 0);
+    nng_socket_set_ms(pair->rep, NNG_OPT_RECVTIMEO, PATIENCE_MS);
+    nng_socket_set_ms(pair->req, NNG_OPT_SENDTIMEO, PATIENCE_MS);
+    nng_socket_set_ms(pair->req, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    *state = pair;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct pair *pair = *state;
+    nng_pipe_notify(pair->rep, NNG_PIPE_EV_REM_POST, NULL, NULL);
+    nng_close(pair->req);
+    nng_close(pair->rep);
+    unlink(pair->path);
+    assert_int_equal(rmdir(pair->directory), 0);
+    free(pair);
+    return 0;
+}
+
+static nng_msg *ask(struct pair *pair, const char *question, size_t size)
+{
+    nng_msg *message;
+    assert_int_equal(nng_send(pair->req, (void *)(uintptr_t)question, size, 0), 0);
+    assert_int_equal(nng_recvmsg(pair->rep, &message, 0), 0);
+    return message;
+}
+
+static void listen__is_for_owner_and_group(void **state)
+{
+    struct pair *pair = *state;
+    struct stat about;
+    assert_int_equal(net_listen(pair->rep, pair->url, LARGEST, NULL), JWKD_OK);
+    assert_int_equal(stat(pair->path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0660);
+}
+
+static void count_lost(nng_pipe pipe, nng_pipe_ev event, void *lost)
+{
+    (void)pipe;
+    (void)event;
+    atomic_fetch_add((atomic_int *)lost, 1);
+}
+
+static void listen__drops_who_sends_too_much(void **state)
+{
+    struct pair *pair = *state;
+    static atomic_int lost; /* outlives a case that fails */
+    char largest[LARGEST - REQUEST_HEADER] = {0}, more[sizeof largest + 1] = {0};
+    nng_pipe_notify(pair->rep, NNG_PIPE_EV_REM_POST, count_lost, &lost);
+    assert_int_equal(net_listen(pair->rep, pair->url, LARGEST, NULL), JWKD_OK);
+    assert_int_equal(nng_dial(pair->req, pair->url, NULL, 0), 0);
+    nng_msg *message = ask(pair, largest, sizeof largest);
+    assert_int_equal(nng_msg_len(message), sizeof largest);
+    nng_msg_free(message);
+    assert_int_equal(lost, 0);
+    assert_int_equal(nng_send(pair->req, more, sizeof more, 0), 0);
+    for (int i = 0; i < PATIENCE_MS && lost == 0; i++) usleep(1000);
+    assert_int_equal(lost, 1);
+}
+
+static void listen__says_where_it_cannot(void **state)
+{
+    struct pair *pair = *state;
+    jwkd_error error = {0};
+    assert_int_equal(net_listen(pair->rep, "ipc:///nowhere/s.sock", LARGEST, &error), JWKD_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "ipc:///nowhere/s.sock"));
+}
+
+static void told_url__is_what_a_caller_can_dial(void **state)
+{
+    static const char *const ROWS[][2] = {
+        {"tcp://0.0.0.0:7000", "tcp://:7000"},
+        {"tcp://[::]:7000", "tcp://:7000"},
+        {"tcp://*:7000", "tcp://:7000"},
+        {"tcp://10.0.0.1:7000", "tcp://10.0.0.1:7000"},
+        {"tcp://10.0.0.0:7000", "tcp://10.0.0.0:7000"},
+        {"ipc:///run/jwkd/events.sock", "ipc:///run/jwkd/events.sock"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char told[URL_SIZE];
+        net_told_url(ROWS[i][0], told);
+        assert_string_equal(told, ROWS[i][1]);
+    }
+}
+
+static void principal__is_the_user_over_ipc(void **state)
+{
+    struct pair *pair = *state;
+    char principal[NET_PRINCIPAL], expected[NET_PRINCIPAL];
+    assert_int_equal(net_listen(pair->rep, pair->url, LARGEST, NULL), JWKD_OK);
+    assert_int_equal(nng_dial(pair->req, pair->url, NULL, 0), 0);
+    nng_msg *message = ask(pair, "?", 1);
+    assert_int_equal(net_principal(nng_msg_get_pipe(message), principal, NULL), JWKD_OK);
+    snprintf(expected, sizeof expected, "uid:%u", (unsigned)geteuid());
+    assert_string_equal(principal, expected);
+    nng_msg_free(message);
+}
+
+static void principal__is_nobody_over_tcp(void **state)
+{
+    struct pair *pair = *state;
+    nng_listener listener;
+    char principal[NET_PRINCIPAL], url[64];
+    int port;
+    assert_int_equal(nng_listen(pair->rep, "tcp://127.0.0.1:0", &listener, 0), 0);
+    assert_int_equal(nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port), 0);
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", port);
+    assert_int_equal(nng_dial(pair->req, url, NULL, 0), 0);
+    nng_msg *message = ask(pair, "?", 1);
+    assert_int_equal(net_principal(nng_msg_get_pipe(message), principal, NULL), JWKD_OK);
+    assert_string_equal(principal, "anonymous");
+    nng_msg_free(message);
+}
+
+static void principal__of_a_lost_connection_is_not_guessed(void **state)
+{
+    struct pair *pair = *state;
+    char principal[NET_PRINCIPAL];
+    assert_int_equal(net_listen(pair->rep, pair->url, LARGEST, NULL), JWKD_OK);
+    assert_int_equal(nng_dial(pair->req, pair->url, NULL, 0), 0);
+    nng_msg *message = ask(pair, "?", 1);
+    assert_int_equal(nng_pipe_close(nng_msg_get_pipe(message)), 0);
+    while (net_principal(nng_msg_get_pipe(message), principal, NULL) == JWKD_OK) /* until it is gone */
+        usleep(1000);
+    assert_int_equal(net_principal(nng_msg_get_pipe(message), principal, NULL), JWKD_UNAVAILABLE);
+    nng_msg_free(message);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        CASE(listen__is_for_owner_and_group),
+        CASE(listen__drops_who_sends_too_much),
+        CASE(listen__says_where_it_cannot),
+        CASE(told_url__is_what_a_caller_can_dial),
+        CASE(principal__is_the_user_over_ipc),
+        CASE(principal__is_nobody_over_tcp),
+        CASE(principal__of_a_lost_connection_is_not_guessed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
