@@ -88,14 +88,15 @@ static jwkd_status open_server(struct relay *relay, const struct relay_options *
     return server_start(&server, &relay->server, error);
 }
 
-/* Requests last: who is answered can follow. */
+/* Whatever is wrong here shows before anybody is connected to. */
 static jwkd_status start(struct relay *relay, const struct relay_options *options, jwkd_error *error)
 {
     struct url url;
     TRY(read_options(options, &url, error));
     TRY(open_events(relay, options, error));
     TRY(open_upstream(relay, options, &url, error));
-    return open_server(relay, options, error);
+    TRY(open_server(relay, options, error));
+    return upstream_start(relay->upstream, error);
 }
 
 jwkd_status relay_start(const struct relay_options *options, struct relay **out, jwkd_error *error)

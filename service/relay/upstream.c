@@ -44,7 +44,7 @@ struct upstream {
     bool running;
     pthread_mutex_t lock; /* guards all below; never held across a call into nng */
     pthread_cond_t changed;
-    bool stop, denied;
+    bool stop, ended, denied;
     struct link requests, events;
     uint64_t heard_ns; /* when the last message was published */
     /* of the keeper alone */
@@ -323,6 +323,8 @@ static void *keep(void *argument)
         bool moved = upstream->requests.connected != connected_now;
         if (!upstream->stop && !moved) wait_a_while(upstream);
     }
+    upstream->ended = true;
+    pthread_cond_broadcast(&upstream->changed);
     pthread_mutex_unlock(&upstream->lock);
     return NULL;
 }
@@ -374,15 +376,6 @@ static int open_sockets(struct upstream *upstream)
     return result;
 }
 
-static jwkd_status start(struct upstream *upstream, jwkd_error *error)
-{
-    int result = open_sockets(upstream);
-    if (result != 0) return fail(error, JWKD_NO_MEMORY, "no sockets: %s", nng_strerror(result));
-    nng_recv_aio(upstream->events.socket, upstream->receive);
-    upstream->running = pthread_create(&upstream->keeper, NULL, keep, upstream) == 0;
-    return upstream->running ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "no thread to keep the connection");
-}
-
 jwkd_status upstream_open(const struct upstream_options *options, struct upstream **out, jwkd_error *error)
 {
     struct upstream *upstream = calloc(1, sizeof *upstream);
@@ -396,24 +389,36 @@ jwkd_status upstream_open(const struct upstream_options *options, struct upstrea
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&upstream->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    jwkd_status status = start(upstream, error);
-    if (status != JWKD_OK) {
+    int result = open_sockets(upstream);
+    if (result != 0) {
         upstream_stop(upstream);
         upstream_free(upstream);
-        return status;
+        return fail(error, JWKD_NO_MEMORY, "no sockets: %s", nng_strerror(result));
     }
     *out = upstream;
     return JWKD_OK;
 }
 
+jwkd_status upstream_start(struct upstream *upstream, jwkd_error *error)
+{
+    nng_recv_aio(upstream->events.socket, upstream->receive);
+    upstream->running = pthread_create(&upstream->keeper, NULL, keep, upstream) == 0;
+    return upstream->running ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "no thread to keep the connection");
+}
+
+/* A hello that is being answered is heard out, for a moment: nng 1.5.2 may never be done with a connection that is closed while a message
+ * comes in. */
 static void stop_keeper(struct upstream *upstream)
 {
+    uint64_t until_ns = clock_elapsed_ns() + LOOK_AGAIN_MS * NS_PER_MS;
     pthread_mutex_lock(&upstream->lock);
     upstream->stop = true;
     pthread_cond_broadcast(&upstream->changed);
+    while (upstream->running && !upstream->ended && clock_elapsed_ns() < until_ns)
+        wait_a_while(upstream);
     pthread_mutex_unlock(&upstream->lock);
     if (!upstream->running) return;
-    nng_aio_abort(upstream->ask, NNG_ECANCELED); /* it waits for the patience at most otherwise */
+    nng_aio_abort(upstream->ask, NNG_ECANCELED);
     pthread_join(upstream->keeper, NULL);
     upstream->running = false;
 }

@@ -23,8 +23,10 @@ struct upstream_options {
     void *state_context;
 };
 
-/* Begins to connect; whether anybody is there is found out later. */
+/* Opens its sockets: contexts can be had, and answer with an error. */
 jwkd_status upstream_open(const struct upstream_options *options, struct upstream **out, jwkd_error *error) MUST_CHECK;
+/* Begins to connect; whether anybody is there is found out later. */
+jwkd_status upstream_start(struct upstream *upstream, jwkd_error *error) MUST_CHECK;
 /* No message is published any more, and contexts answer with an error. NULL is fine; may be called twice. */
 void upstream_stop(struct upstream *upstream);
 /* After upstream_stop(), when no context is left. NULL is fine. */

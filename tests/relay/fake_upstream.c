@@ -263,7 +263,7 @@ void fake_change(struct fake *fake, bool publish)
     if (publish) publish_message(fake, "shop", &event.base);
 }
 
-void fake_beat(struct fake *fake)
+uint64_t fake_beat(struct fake *fake)
 {
     Jwkd__V1__Heartbeat heartbeat = JWKD__V1__HEARTBEAT__INIT;
     heartbeat.boot_id = wire_bytes(bytes_of(fake->boot_id, 16));
@@ -273,4 +273,5 @@ void fake_beat(struct fake *fake)
     heartbeat.service_revision = fake->service_revision;
     pthread_mutex_unlock(&fake->lock);
     publish_message(fake, "", &heartbeat.base);
+    return heartbeat.stamp_ns;
 }

@@ -40,6 +40,7 @@ unsigned fake_asked(struct fake *fake, Jwkd__V1__Request__OperationCase operatio
 void fake_publish(struct fake *fake, struct bytes message);
 /* Another state of "shop", with its event or without. */
 void fake_change(struct fake *fake, bool publish);
-void fake_beat(struct fake *fake);
+/* A heartbeat; returns its stamp. */
+uint64_t fake_beat(struct fake *fake);
 
 #endif
