@@ -67,69 +67,46 @@ static jwkd_status set_text(char **text, const char *value)
     return JWKD_OK;
 }
 
-jwkd_status keys_none(struct keys **out)
+/* Takes the reference over. */
+static void set_published(struct keys *keys, struct keyset *published)
 {
-    CLEANUP(keys_unref_at) struct keys *keys = calloc(1, sizeof *keys);
+    keyset_unref(keys->published);
+    keys->published = published;
+}
+
+static struct keys *keys_alloc(void)
+{
+    struct keys *keys = calloc(1, sizeof *keys);
+    if (keys) atomic_init(&keys->references, 1);
+    return keys;
+}
+
+/* As that of an environment of which nothing is known. */
+static jwkd_status start(struct keyset *published, struct keys **out)
+{
+    CLEANUP(keys_unref_at) struct keys *keys = keys_alloc();
     if (!keys) return JWKD_NO_MEMORY;
-    atomic_init(&keys->references, 1);
+    keys->published = keyset_ref(published);
     TRY(set_text(&keys->issuer, ""));
     TRY(set_text(&keys->audience, ""));
     TRY(set_text(&keys->primary_kid, ""));
-    TRY(keyset_new(NULL, 0, NULL, &keys->set, NULL));
     *out = TAKE(keys);
     return JWKD_OK;
 }
 
-static void withdraw(struct keys *keys, const char *kid)
+static jwkd_status copy(const struct keys *old, struct keys **out)
 {
-    for (size_t i = 0; i < keys->published_count; i++)
-        if (strcmp(jwk_kid(keys->published[i]), kid) == 0) {
-            jwk_unref(keys->published[i]);
-            keys->published[i] = keys->published[--keys->published_count];
-            break;
-        }
-    names_remove(&keys->withheld, kid);
-}
-
-static void withdraw_all(struct keys *keys)
-{
-    for (size_t i = 0; i < keys->published_count; i++)
-        jwk_unref(keys->published[i]);
-    keys->published_count = 0;
-    names_clear(&keys->withheld);
-}
-
-static jwkd_status take_away(struct keys *keys, const char *kid)
-{
-    struct kid_set *more = NULL;
-    withdraw(keys, kid);
-    /* A snapshot names only those whose tokens could still be about. */
-    if (kid_set_count(keys->revoked) >= LIMIT_KEYSET_KEYS) return JWKD_RESOURCE_EXHAUSTED;
-    TRY(kid_set_with(keys->revoked, bytes_of_text(kid), &more));
-    kid_set_unref(keys->revoked);
-    keys->revoked = more;
-    return JWKD_OK;
-}
-
-/* Of keys that none is revoked of yet. */
-static jwkd_status take_all_away(struct keys *keys, char *const *kids, size_t count)
-{
-    CLEANUP(free_at) struct bytes *all = malloc((count + 1) * sizeof *all);
-    if (!all) return JWKD_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        withdraw(keys, kids[i]);
-        all[i] = bytes_of_text(kids[i]);
-    }
-    return kid_set_new(all, count, &keys->revoked);
-}
-
-static jwkd_status publish(struct keys *keys, const struct jwk *jwk)
-{
-    if (keys->published_count >= LIMIT_KEYSET_KEYS) return JWKD_RESOURCE_EXHAUSTED;
-    struct jwk **grown = realloc(keys->published, (keys->published_count + 1) * sizeof(struct jwk *));
-    if (!grown) return JWKD_NO_MEMORY;
-    keys->published = grown;
-    grown[keys->published_count++] = jwk_ref(jwk);
+    CLEANUP(keys_unref_at) struct keys *keys = keys_alloc();
+    if (!keys) return JWKD_NO_MEMORY;
+    keys->known = old->known;
+    keys->identity = old->identity;
+    keys->leeway_sec = old->leeway_sec;
+    keys->published = keyset_ref(old->published);
+    TRY(set_text(&keys->issuer, old->issuer));
+    TRY(set_text(&keys->audience, old->audience));
+    TRY(set_text(&keys->primary_kid, old->primary_kid));
+    TRY(names_copy(&old->withheld, &keys->withheld));
+    *out = TAKE(keys);
     return JWKD_OK;
 }
 
@@ -144,62 +121,67 @@ static jwkd_status take_settings(struct keys *keys, const Jwkd__V1__Environment 
 
 static bool pin_counts(const struct keys *keys, const struct pins *pins, const char *kid)
 {
-    for (size_t i = 0; i < keys->published_count; i++)
-        if (strcmp(jwk_kid(keys->published[i]), kid) == 0) return false;
+    const struct jwk *shown;
+    if (keyset_find(keys->published, bytes_of_text(kid), &shown) == KEY_LIVE) return false;
     return pins->always || names_contain(&keys->withheld, kid);
 }
 
 /* Makes the set to judge by from all the rest. */
 static jwkd_status finish(struct keys *keys, const struct pins *pins)
 {
-    size_t count = keys->published_count;
-    CLEANUP(free_at) struct jwk **all = malloc((count + pins->count + 1) * sizeof(struct jwk *));
-    if (!all) return JWKD_NO_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        all[i] = keys->published[i];
-    for (size_t i = 0; i < pins->count; i++)
-        if (pin_counts(keys, pins, jwk_kid(pins->keys[i]))) all[count++] = pins->keys[i];
-    struct keyset *set = NULL;
-    TRY(keyset_new(all, count, keys->revoked, &set, NULL));
+    CLEANUP(keyset_unref_at) struct keyset *set = keyset_ref(keys->published);
+    for (size_t i = 0; i < pins->count; i++) {
+        struct keyset *more;
+        if (!pin_counts(keys, pins, jwk_kid(pins->keys[i]))) continue;
+        TRY(keyset_with(set, pins->keys[i], &more));
+        keyset_unref(set);
+        set = more;
+    }
     keyset_unref(keys->set);
-    keys->set = set;
-    return JWKD_OK;
-}
-
-static jwkd_status copy(const struct keys *old, struct keys **out)
-{
-    CLEANUP(keys_unref_at) struct keys *keys = NULL;
-    TRY(keys_none(&keys));
-    keys->known = old->known;
-    keys->identity = old->identity;
-    keys->leeway_sec = old->leeway_sec;
-    TRY(set_text(&keys->issuer, old->issuer));
-    TRY(set_text(&keys->audience, old->audience));
-    TRY(set_text(&keys->primary_kid, old->primary_kid));
-    for (size_t i = 0; i < old->published_count; i++)
-        TRY(publish(keys, old->published[i]));
-    TRY(names_copy(&old->withheld, &keys->withheld));
-    keys->revoked = kid_set_ref(old->revoked);
-    *out = TAKE(keys);
+    keys->set = TAKE(set);
     return JWKD_OK;
 }
 
 /* ---- where they come from */
 
-static jwkd_status publish_document(
-    struct keys *keys, struct bytes jwks, enum alg default_alg, jwkd_error *error)
+static const struct pins NO_PINS = {0};
+
+jwkd_status keys_none(struct keys **out)
 {
-    /* A key of a kind not known here is left out, as RFC 7517 section 5 wants it: the others stay usable. */
-    const struct keyset_rules rules = {.default_alg = default_alg, .skip_unusable = true};
-    CLEANUP(keyset_unref_at) struct keyset *document = NULL;
-    TRY(keyset_from_json(jwks, &rules, &document, error));
-    for (size_t i = 0; i < keyset_count(document); i++)
-        if (publish(keys, keyset_at(document, i)) != JWKD_OK)
-            return fail(error, JWKD_NO_MEMORY, "out of memory");
+    CLEANUP(keyset_unref_at) struct keyset *empty = NULL;
+    CLEANUP(keys_unref_at) struct keys *keys = NULL;
+    TRY(keyset_new(NULL, 0, NULL, &empty, NULL));
+    TRY(start(empty, &keys));
+    TRY(finish(keys, &NO_PINS));
+    *out = TAKE(keys);
     return JWKD_OK;
 }
 
-static const struct pins NO_PINS = {0};
+/* A key of a kind not known here is left out, as RFC 7517 section 5 wants it: the others stay usable. */
+static jwkd_status read_document(struct bytes jwks, enum alg default_alg, struct keys **out, jwkd_error *error)
+{
+    const struct keyset_rules rules = {.default_alg = default_alg, .skip_unusable = true};
+    CLEANUP(keyset_unref_at) struct keyset *document = NULL;
+    TRY(keyset_from_json(jwks, &rules, &document, error));
+    return start(document, out) == JWKD_OK ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "out of memory");
+}
+
+/* Whatever the document shows: what is named here is no key any more. */
+static jwkd_status take_deactivated(struct keys *keys, char *const *kids, size_t count)
+{
+    CLEANUP(free_at) struct bytes *all = malloc((count + 1) * sizeof *all);
+    CLEANUP(kid_set_unref_at) struct kid_set *revoked = NULL;
+    struct keyset *left;
+    if (!all) return JWKD_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        names_remove(&keys->withheld, kids[i]);
+        all[i] = bytes_of_text(kids[i]);
+    }
+    TRY(kid_set_new(all, count, &revoked));
+    TRY(keyset_under(keys->published, revoked, &left));
+    set_published(keys, left);
+    return JWKD_OK;
+}
 
 static jwkd_status take_snapshot(struct keys *keys, const Jwkd__V1__JwksReply *snapshot)
 {
@@ -207,19 +189,20 @@ static jwkd_status take_snapshot(struct keys *keys, const Jwkd__V1__JwksReply *s
     TRY(take_settings(keys, snapshot->environment));
     for (size_t i = 0; i < snapshot->n_withheld; i++)
         TRY(names_add(&keys->withheld, snapshot->withheld[i]));
-    TRY(take_all_away(keys, snapshot->deactivated, snapshot->n_deactivated));
+    TRY(take_deactivated(keys, snapshot->deactivated, snapshot->n_deactivated));
     return finish(keys, &NO_PINS);
 }
 
 jwkd_status keys_from_snapshot(const Jwkd__V1__JwksReply *snapshot, struct keys **out, jwkd_error *error)
 {
     CLEANUP(keys_unref_at) struct keys *keys = NULL;
-    if (keys_none(&keys) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    if (!identity_read(snapshot->state, &keys->identity))
+    struct identity identity;
+    if (!identity_read(snapshot->state, &identity))
         return fail(error, JWKD_MALFORMED, "the service's snapshot lacks its state");
-    TRY(publish_document(keys, wire_view(snapshot->jwks), ALG_NONE, error));
+    TRY(read_document(wire_view(snapshot->jwks), ALG_NONE, &keys, error));
     jwkd_status status = take_snapshot(keys, snapshot);
     if (status != JWKD_OK) return fail(error, status, "the service's snapshot cannot be used");
+    keys->identity = identity;
     keys->known = true;
     *out = TAKE(keys);
     return JWKD_OK;
@@ -228,8 +211,7 @@ jwkd_status keys_from_snapshot(const Jwkd__V1__JwksReply *snapshot, struct keys 
 jwkd_status keys_from_jwks(struct bytes jwks, struct keys **out, jwkd_error *error)
 {
     CLEANUP(keys_unref_at) struct keys *keys = NULL;
-    if (keys_none(&keys) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    TRY(publish_document(keys, jwks, ALG_RS256, error));
+    TRY(read_document(jwks, ALG_RS256, &keys, error));
     jwkd_status status = finish(keys, &NO_PINS);
     if (status != JWKD_OK) return fail(error, status, "%s", jwkd_status_text(status));
     keys->known = true;
@@ -237,17 +219,57 @@ jwkd_status keys_from_jwks(struct bytes jwks, struct keys **out, jwkd_error *err
     return JWKD_OK;
 }
 
+/* ---- what events make of them */
+
+static jwkd_status withdraw(struct keys *keys, const char *kid)
+{
+    struct keyset *left;
+    TRY(keyset_without(keys->published, bytes_of_text(kid), &left));
+    set_published(keys, left);
+    return JWKD_OK;
+}
+
+static jwkd_status withdraw_all(struct keys *keys)
+{
+    struct keyset *none;
+    TRY(keyset_emptied(keys->published, &none));
+    set_published(keys, none);
+    names_clear(&keys->withheld);
+    return JWKD_OK;
+}
+
+/* Beyond the limit it is refused, and a snapshot taken: that names only those whose tokens could still be about. */
+static jwkd_status take_away(struct keys *keys, const char *kid)
+{
+    struct keyset *left;
+    TRY(keyset_revoking(keys->published, bytes_of_text(kid), &left));
+    set_published(keys, left);
+    names_remove(&keys->withheld, kid);
+    return JWKD_OK;
+}
+
+static jwkd_status show(struct keys *keys, const struct jwk *jwk)
+{
+    struct keyset *more;
+    TRY(keyset_with(keys->published, jwk, &more));
+    set_published(keys, more);
+    return JWKD_OK;
+}
+
 static jwkd_status apply_published(struct keys *keys, const Jwkd__V1__Key *key)
 {
     static const struct jwk_rules RULES = {.default_alg = ALG_NONE, .require_kid = true};
-    withdraw(keys, key->kid);
-    if (key->public_jwk.len == 0) return names_add(&keys->withheld, key->kid);
     CLEANUP(jwk_unref_at) struct jwk *jwk = NULL;
+    if (key->public_jwk.len == 0) {
+        TRY(withdraw(keys, key->kid));
+        return names_add(&keys->withheld, key->kid);
+    }
+    names_remove(&keys->withheld, key->kid);
     jwkd_status status = jwk_from_json(wire_view(key->public_jwk), &RULES, &jwk, NULL);
-    if (status == JWKD_UNSUPPORTED) return JWKD_OK; /* as in a snapshot: left out */
+    if (status == JWKD_UNSUPPORTED) return withdraw(keys, key->kid); /* as in a snapshot: left out */
     TRY(status);
     if (strcmp(jwk_kid(jwk), key->kid) != 0) return JWKD_MALFORMED;
-    return publish(keys, jwk);
+    return show(keys, jwk);
 }
 
 static jwkd_status apply(struct keys *keys, const Jwkd__V1__Change *change)
@@ -257,8 +279,7 @@ static jwkd_status apply(struct keys *keys, const Jwkd__V1__Change *change)
     case JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED:
         return take_settings(keys, change->environment);
     case JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED:
-        withdraw_all(keys);
-        return JWKD_OK;
+        return withdraw_all(keys);
     case JWKD__V1__CHANGE__KIND__KEY_PUBLISHED:
         return apply_published(keys, change->key);
     case JWKD__V1__CHANGE__KIND__KEY_PROMOTED: /* the event names the primary key */
@@ -293,7 +314,7 @@ jwkd_status keys_again(const struct keys *old, bool deleted, const struct pins *
     CLEANUP(keys_unref_at) struct keys *keys = NULL;
     TRY(copy(old, &keys));
     if (deleted) {
-        withdraw_all(keys);
+        TRY(withdraw_all(keys));
         keys->known = true; /* that there are none is known */
         TRY(set_text(&keys->primary_kid, ""));
     }
@@ -313,9 +334,8 @@ struct keys *keys_ref(struct keys *keys)
 void keys_unref(struct keys *keys)
 {
     if (!keys || atomic_fetch_sub_explicit(&keys->references, 1, memory_order_acq_rel) != 1) return;
-    withdraw_all(keys);
-    free(keys->published);
-    kid_set_unref(keys->revoked);
+    names_clear(&keys->withheld);
+    keyset_unref(keys->published);
     keyset_unref(keys->set);
     free(keys->issuer);
     free(keys->audience);

@@ -21,11 +21,9 @@ struct keys {
     struct identity identity;
     char *issuer, *audience, *primary_kid; /* never NULL */
     uint32_t leeway_sec;
-    struct keyset *set;     /* what tokens are judged by: published, and pinned where withheld */
-    struct jwk **published; /* references */
-    size_t published_count;
+    struct keyset *published; /* what the service shows, and what it has deactivated */
+    struct keyset *set;       /* what tokens are judged by: these, and pinned ones where withheld */
     struct names withheld;
-    struct kid_set *revoked;
 };
 
 /* Keys added by hand, which the service does not show. */

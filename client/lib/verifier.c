@@ -113,7 +113,7 @@ static jwkd_status take_absence(jwkd_verifier *verifier)
     struct follower *follower = &verifier->follower;
     const struct keys *held = atomic_load_explicit(&verifier->current, memory_order_relaxed);
     struct keys *gone = NULL;
-    if (held->known && !held->published_count && !held->withheld.count) return JWKD_OK;
+    if (held->known && keyset_count(held->published) == 0 && held->withheld.count == 0) return JWKD_OK;
     TRY(keys_again(held, true, &verifier->pins, &gone));
     if (held->known) notice_plain(follower, JWKD_EVENT_ENVIRONMENT_DELETED, follower->environment, 0, "");
     swap_keys(verifier, gone);

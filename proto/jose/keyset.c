@@ -6,12 +6,14 @@
 #include "base/limits.h"
 #include "jose/json.h"
 
+/* One block. */
 struct keyset {
     atomic_uint references;
     size_t count;
+    struct kid_set *revoked;
     struct jwk **keys;   /* in the order of the set, a reference each */
     struct jwk **sorted; /* the same by kid */
-    struct kid_set *revoked;
+    struct jwk *room[];  /* for both */
 };
 
 static int compare_keys(const void *left, const void *right)
@@ -33,19 +35,18 @@ static void keyset_free(struct keyset *keyset)
     for (size_t i = 0; i < keyset->count; i++)
         jwk_unref(keyset->keys[i]);
     kid_set_unref(keyset->revoked);
-    free(keyset->keys);
-    free(keyset->sorted);
     free(keyset);
 }
 
-static struct keyset *keyset_alloc(size_t count)
+static struct keyset *keyset_alloc(size_t most, struct kid_set *revoked)
 {
-    CLEANUP(keyset_unref_at) struct keyset *keyset = calloc(1, sizeof *keyset);
+    struct keyset *keyset = calloc(1, sizeof *keyset + 2 * most * sizeof keyset->room[0]);
     if (!keyset) return NULL;
     atomic_init(&keyset->references, 1);
-    keyset->keys = calloc(count + 1, sizeof(struct jwk *));
-    keyset->sorted = calloc(count + 1, sizeof(struct jwk *));
-    return keyset->keys && keyset->sorted ? TAKE(keyset) : NULL;
+    keyset->keys = keyset->room;
+    keyset->sorted = keyset->room + most;
+    keyset->revoked = kid_set_ref(revoked);
+    return keyset;
 }
 
 /* A kid that appears twice, or NULL. */
@@ -62,16 +63,99 @@ static const char *find_double(const struct keyset *keyset)
 jwkd_status keyset_new(struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out,
     jwkd_error *error)
 {
-    CLEANUP(keyset_unref_at) struct keyset *keyset = keyset_alloc(count);
+    CLEANUP(keyset_unref_at) struct keyset *keyset = keyset_alloc(count, revoked);
     if (!keyset) return fail(error, JWKD_NO_MEMORY, "out of memory");
     for (; keyset->count < count; keyset->count++)
         keyset->sorted[keyset->count] = keyset->keys[keyset->count] = jwk_ref(keys[keyset->count]);
-    keyset->revoked = kid_set_ref(revoked);
     qsort(keyset->sorted, count, sizeof(struct jwk *), compare_keys);
     const char *twice = find_double(keyset);
     if (twice) return fail(error, JWKD_INVALID_ARGUMENT, "kid \"%s\" appears twice", twice);
     *out = TAKE(keyset);
     return JWKD_OK;
+}
+
+/* ---- by one change */
+
+/* Where the kid is in the order of kids, or belongs. */
+static size_t place(const struct keyset *keyset, struct bytes kid, bool *out_found)
+{
+    size_t low = 0, high = keyset->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_kid(kid, jwk_kid(keyset->sorted[middle]));
+        *out_found = order == 0;
+        if (order == 0) return middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    *out_found = false;
+    return low;
+}
+
+/* A copy, but for the key with that kid, with room for one more. */
+static struct keyset *copy_without(const struct keyset *set, struct bytes kid, struct kid_set *revoked)
+{
+    struct keyset *copy = keyset_alloc(set->count + 1, revoked);
+    bool found;
+    size_t at = place(set, kid, &found);
+    if (!copy) return NULL;
+    if (!found) at = set->count;
+    for (size_t i = 0; i < set->count; i++)
+        if (!found || set->keys[i] != set->sorted[at]) copy->keys[copy->count++] = jwk_ref(set->keys[i]);
+    memcpy(copy->sorted, set->sorted, at * sizeof set->sorted[0]);
+    if (found) memcpy(copy->sorted + at, set->sorted + at + 1, (set->count - at - 1) * sizeof set->sorted[0]);
+    return copy;
+}
+
+jwkd_status keyset_with(const struct keyset *set, const struct jwk *key, struct keyset **out)
+{
+    struct bytes kid = bytes_of_text(jwk_kid(key));
+    bool found;
+    if (kid_set_contains(set->revoked, kid)) return JWKD_INVALID_ARGUMENT;
+    size_t at = place(set, kid, &found);
+    if (!found && set->count >= LIMIT_KEYSET_KEYS) return JWKD_RESOURCE_EXHAUSTED;
+    struct keyset *copy = copy_without(set, kid, set->revoked);
+    if (!copy) return JWKD_NO_MEMORY;
+    memmove(copy->sorted + at + 1, copy->sorted + at, (copy->count - at) * sizeof copy->sorted[0]);
+    copy->keys[copy->count++] = copy->sorted[at] = jwk_ref(key);
+    *out = copy;
+    return JWKD_OK;
+}
+
+jwkd_status keyset_without(const struct keyset *set, struct bytes kid, struct keyset **out)
+{
+    struct keyset *copy = copy_without(set, kid, set->revoked);
+    if (!copy) return JWKD_NO_MEMORY;
+    *out = copy;
+    return JWKD_OK;
+}
+
+jwkd_status keyset_revoking(const struct keyset *set, struct bytes kid, struct keyset **out)
+{
+    CLEANUP(kid_set_unref_at) struct kid_set *revoked = NULL;
+    if (kid_set_count(set->revoked) >= LIMIT_KEYSET_KEYS) return JWKD_RESOURCE_EXHAUSTED;
+    TRY(kid_set_with(set->revoked, kid, &revoked));
+    struct keyset *copy = copy_without(set, kid, revoked);
+    if (!copy) return JWKD_NO_MEMORY;
+    *out = copy;
+    return JWKD_OK;
+}
+
+jwkd_status keyset_under(const struct keyset *set, struct kid_set *revoked, struct keyset **out)
+{
+    CLEANUP(free_at) struct jwk **left = malloc((set->count + 1) * sizeof(struct jwk *));
+    size_t count = 0;
+    if (!left) return JWKD_NO_MEMORY;
+    for (size_t i = 0; i < set->count; i++)
+        if (!kid_set_contains(revoked, bytes_of_text(jwk_kid(set->keys[i])))) left[count++] = set->keys[i];
+    return keyset_new(left, count, revoked, out, NULL);
+}
+
+jwkd_status keyset_emptied(const struct keyset *set, struct keyset **out)
+{
+    return keyset_new(NULL, 0, set->revoked, out, NULL);
 }
 
 /* ---- from a document */
@@ -151,20 +235,11 @@ const struct jwk *keyset_at(const struct keyset *keyset, size_t index)
 
 enum key_standing keyset_find(const struct keyset *keyset, struct bytes kid, const struct jwk **out_key)
 {
-    size_t low = 0, high = keyset->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = compare_kid(kid, jwk_kid(keyset->sorted[middle]));
-        if (order == 0) {
-            *out_key = keyset->sorted[middle];
-            return KEY_LIVE;
-        }
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return kid_set_contains(keyset->revoked, kid) ? KEY_REVOKED : KEY_UNKNOWN;
+    bool found;
+    size_t at = place(keyset, kid, &found);
+    if (!found) return kid_set_contains(keyset->revoked, kid) ? KEY_REVOKED : KEY_UNKNOWN;
+    *out_key = keyset->sorted[at];
+    return KEY_LIVE;
 }
 
 static jwkd_status append_document(const struct keyset *keyset, struct buffer *out)

@@ -16,6 +16,17 @@ enum key_standing { KEY_UNKNOWN, KEY_LIVE, KEY_REVOKED };
 jwkd_status keyset_new(struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out,
     jwkd_error *error) MUST_CHECK;
 
+/* What one change makes of a set: another, with `key` (in the place of one that has its kid), without a kid, without a kid that is
+ * revoked from now on. Neither sorts nor searches what was in order before. INVALID_ARGUMENT for a key whose kid is revoked;
+ * RESOURCE_EXHAUSTED beyond LIMIT_KEYSET_KEYS keys, or as many that are revoked. */
+jwkd_status keyset_with(const struct keyset *set, const struct jwk *key, struct keyset **out) MUST_CHECK;
+jwkd_status keyset_without(const struct keyset *set, struct bytes kid, struct keyset **out) MUST_CHECK;
+jwkd_status keyset_revoking(const struct keyset *set, struct bytes kid, struct keyset **out) MUST_CHECK;
+/* The keys of the set that `revoked` does not name, which is all that is revoked now. */
+jwkd_status keyset_under(const struct keyset *set, struct kid_set *revoked, struct keyset **out) MUST_CHECK;
+/* None of its keys; what was revoked is. */
+jwkd_status keyset_emptied(const struct keyset *set, struct keyset **out) MUST_CHECK;
+
 struct keyset_rules {
     enum alg default_alg; /* for RSA keys without alg; RS256 is what product says */
     bool skip_unusable;   /* leave out keys of unknown kty/crv/alg or use "enc" (RFC 7517 section 5)

@@ -68,6 +68,113 @@ static void keyset__refuses_one_kid_twice(void **state)
     assert_null(set);
 }
 
+/* The kids in the order of the set, and each found. */
+static void assert_kids(const struct keyset *set, const char *expected)
+{
+    CLEANUP(buffer_clear) struct buffer kids = {0};
+    for (size_t i = 0; i < keyset_count(set); i++) {
+        const struct jwk *key = keyset_at(set, i), *found = NULL;
+        assert_ok(buffer_append_text(&kids, jwk_kid(key)));
+        assert_int_equal(KEY_LIVE, keyset_find(set, B(jwk_kid(key)), &found));
+        assert_ptr_equal(key, found);
+    }
+    assert_bytes(expected, buffer_bytes(&kids));
+}
+
+static enum key_standing standing(const struct keyset *set, const char *kid)
+{
+    const struct jwk *found;
+    return keyset_find(set, B(kid), &found);
+}
+
+static void keyset__changes_by_one_key_and_stays_as_it_was(void **state)
+{
+    (void)state;
+    CLEANUP(jwk_unref_at) struct jwk *b = jwk_read(KEY("b", "")), *d = jwk_read(KEY("d", "")), *a = jwk_read(KEY("a", "")),
+                                     *other = jwk_read(KEY("d", ",\"y\":1"));
+    struct jwk *const keys[] = {d, b};
+    CLEANUP(kid_set_unref_at) struct kid_set *revoked = NULL;
+    CLEANUP(keyset_unref_at) struct keyset *set = NULL, *more = NULL, *again = NULL, *less = NULL, *gone = NULL, *same = NULL,
+                                           *none = NULL, *refused = NULL;
+    const struct jwk *found = NULL;
+    assert_ok(kid_set_with(NULL, B("c"), &revoked));
+    assert_ok(keyset_new(keys, 2, revoked, &set, NULL));
+
+    assert_ok(keyset_with(set, a, &more));
+    assert_kids(more, "dba");
+    assert_int_equal(KEY_REVOKED, standing(more, "c"));
+    assert_ok(keyset_with(more, other, &again)); /* in the place of the one with its kid */
+    assert_kids(again, "bad");
+    assert_int_equal(KEY_LIVE, keyset_find(again, B("d"), &found));
+    assert_ptr_equal(other, found);
+
+    assert_ok(keyset_without(more, B("b"), &less));
+    assert_kids(less, "da");
+    assert_int_equal(KEY_UNKNOWN, standing(less, "b"));
+    assert_ok(keyset_without(less, B("b"), &same));
+    assert_kids(same, "da");
+
+    assert_ok(keyset_revoking(more, B("d"), &gone));
+    assert_kids(gone, "ba");
+    assert_int_equal(KEY_REVOKED, standing(gone, "d"));
+    assert_int_equal(KEY_REVOKED, standing(gone, "c"));
+    assert_status(JWKD_INVALID_ARGUMENT, keyset_with(gone, d, &refused));
+    assert_ok(keyset_emptied(gone, &none));
+    assert_kids(none, "");
+    assert_int_equal(KEY_REVOKED, standing(none, "d"));
+
+    assert_kids(more, "dba");
+    assert_kids(set, "db");
+    assert_int_equal(KEY_LIVE, standing(set, "d"));
+}
+
+static void keyset__is_put_under_other_revocations(void **state)
+{
+    (void)state;
+    CLEANUP(jwk_unref_at) struct jwk *a = jwk_read(KEY("a", "")), *b = jwk_read(KEY("b", ""));
+    struct jwk *const keys[] = {b, a};
+    const struct bytes gone[] = {B("a"), B("z")};
+    CLEANUP(kid_set_unref_at) struct kid_set *revoked = NULL;
+    CLEANUP(keyset_unref_at) struct keyset *set = NULL, *under = NULL;
+    assert_ok(keyset_new(keys, 2, NULL, &set, NULL));
+    assert_ok(kid_set_new(gone, 2, &revoked));
+    assert_ok(keyset_under(set, revoked, &under));
+    assert_kids(under, "b");
+    assert_int_equal(KEY_REVOKED, standing(under, "a"));
+    assert_int_equal(KEY_REVOKED, standing(under, "z"));
+    assert_int_equal(KEY_LIVE, standing(set, "a"));
+}
+
+static void keyset__does_not_grow_without_end(void **state)
+{
+    (void)state;
+    CLEANUP(keyset_unref_at) struct keyset *set = NULL;
+    struct keyset *next = NULL;
+    char kid[32];
+    assert_ok(keyset_new(NULL, 0, NULL, &set, NULL));
+    for (size_t i = 0; i < LIMIT_KEYSET_KEYS; i++) {
+        snprintf(kid, sizeof kid, "%zu", i);
+        assert_ok(keyset_revoking(set, B(kid), &next));
+        keyset_unref(set);
+        set = next;
+    }
+    assert_status(JWKD_RESOURCE_EXHAUSTED, keyset_revoking(set, B("one more"), &next));
+    struct jwk *keys[LIMIT_KEYSET_KEYS];
+    for (size_t i = 0; i < LIMIT_KEYSET_KEYS; i++) {
+        CLEANUP(buffer_clear) struct buffer text = {0};
+        assert_ok(buffer_append_format(&text, KEY("%zu", ""), i));
+        keys[i] = jwk_read((const char *)text.data);
+    }
+    CLEANUP(keyset_unref_at) struct keyset *full = NULL, *still = NULL;
+    CLEANUP(jwk_unref_at) struct jwk *more = jwk_read(KEY("more", ""));
+    assert_ok(keyset_new(keys, LIMIT_KEYSET_KEYS, NULL, &full, NULL));
+    assert_status(JWKD_RESOURCE_EXHAUSTED, keyset_with(full, more, &next));
+    assert_ok(keyset_with(full, keys[7], &still)); /* one that it has */
+    assert_int_equal(LIMIT_KEYSET_KEYS, keyset_count(still));
+    for (size_t i = 0; i < LIMIT_KEYSET_KEYS; i++)
+        jwk_unref(keys[i]);
+}
+
 static void keyset__writes_what_it_read(void **state)
 {
     (void)state;
@@ -163,6 +270,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keyset__finds_live_and_revoked_keys),
         cmocka_unit_test(keyset__refuses_one_kid_twice),
+        cmocka_unit_test(keyset__changes_by_one_key_and_stays_as_it_was),
+        cmocka_unit_test(keyset__is_put_under_other_revocations),
+        cmocka_unit_test(keyset__does_not_grow_without_end),
         cmocka_unit_test(keyset__writes_what_it_read),
         cmocka_unit_test(keyset__skips_keys_for_others_if_asked),
         cmocka_unit_test(keyset__refuses_broken_keys_always),
