@@ -29,7 +29,7 @@ static bool is_verifier(const struct follower *follower)
 void follower_resync(struct follower *follower)
 {
     follower->needs_sync = true;
-    pthread_cond_broadcast(&follower->follow->changed);
+    follow_rouse(follower->follow);
 }
 
 static void resync_watches(struct follow *follow)
@@ -152,7 +152,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         tell_all(follow, JWKD_EVENT_DISCONNECTED);
     }
     follow_update(follow, now_ns);
-    pthread_cond_broadcast(&follow->changed);
+    follow_rouse(follow);
     pthread_mutex_unlock(&follow->lock);
 }
 
@@ -190,7 +190,7 @@ static void stop_thread(struct follow *follow, pthread_t thread)
 {
     pthread_mutex_lock(&follow->lock);
     follow->stop = true;
-    pthread_cond_broadcast(&follow->changed);
+    follow_rouse(follow);
     pthread_cond_broadcast(&follow->noticed);
     pthread_mutex_unlock(&follow->lock);
     pthread_join(thread, NULL);
@@ -199,6 +199,7 @@ static void stop_thread(struct follow *follow, pthread_t thread)
 static void follow_delete(struct follow *follow)
 {
     close_socket(follow);
+    alarm_close(&follow->alarm);
     pthread_cond_destroy(&follow->changed);
     pthread_cond_destroy(&follow->noticed);
     pthread_mutex_destroy(&follow->lock);
@@ -221,7 +222,7 @@ static jwkd_status follow_new(jwkd_client *client, struct follow **out, jwkd_err
     pthread_cond_init(&follow->changed, &attributes);
     pthread_cond_init(&follow->noticed, &attributes);
     pthread_condattr_destroy(&attributes);
-    int result = open_socket(follow);
+    int result = alarm_open(&follow->alarm) == JWKD_OK ? open_socket(follow) : NNG_ENOFILES;
     if (result != 0) {
         follow_delete(follow);
         return fail(error, JWKD_NO_MEMORY, "no socket for events: %s", nng_strerror(result));
@@ -309,11 +310,26 @@ static bool show_freshness(struct follow *follow, struct follower *follower, uin
     return true;
 }
 
+/* Not later than it is set for already. */
+static void set_alarm(struct follow *follow, uint64_t at_ns)
+{
+    if (at_ns >= follow->wakes_ns) return;
+    follow->wakes_ns = at_ns;
+    alarm_set(&follow->alarm, at_ns);
+}
+
+void follow_rouse(struct follow *follow)
+{
+    set_alarm(follow, 0);
+    pthread_cond_broadcast(&follow->changed);
+}
+
 void follow_update(struct follow *follow, uint64_t now_ns)
 {
-    bool changed = lease_next(&follow->lease, now_ns).at_ns < follow->wakes_ns;
+    bool changed = false;
     for (struct follower *f = follow->followers; f; f = f->next)
         if (is_verifier(f)) changed = show_freshness(follow, f, now_ns) || changed;
+    set_alarm(follow, lease_next(&follow->lease, now_ns).at_ns);
     if (changed) pthread_cond_broadcast(&follow->changed);
 }
 
@@ -372,7 +388,7 @@ void follower_close(struct follower *follower)
     follower->closing = true;
     follower->needs_sync = false;
     notice_drop_all(follower);
-    pthread_cond_broadcast(&follow->changed);
+    follow_rouse(follow);
     while (follow->syncing == follower || follow->telling == follower)
         pthread_cond_wait(&follow->changed, &follow->lock);
     notice_drop_all(follower);
@@ -396,7 +412,7 @@ static void follower_add(struct follower *follower, const struct follower_option
             .serves_stale = options->serves_stale};
         lease_add(&follow->lease, &follower->part);
     }
-    pthread_cond_broadcast(&follow->changed);
+    follow_rouse(follow);
 }
 
 /* Why nothing has come of the opening in time. */

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "lib/alarm.h"
 #include "lib/call.h"
 #include "lib/client.h"
 #include "lib/lease.h"
@@ -66,12 +67,13 @@ struct follow {
     nng_aio *receive;
     pthread_t worker, teller;
     pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed;
+    pthread_cond_t changed; /* for whoever opens and closes; the worker waits for its alarm */
+    struct alarm alarm;
     bool stop;
     struct follower *followers, *syncing, *telling;
     struct lease lease;
     struct lease_pace pace; /* of reaching the service at all */
-    uint64_t wakes_ns;      /* when the worker looks again; 0: it is at work */
+    uint64_t wakes_ns;      /* for when the alarm is set; 0: the worker is at work, and looks again by itself */
     /* the connection */
     nng_dialer dialer;
     uint64_t dialled_ns; /* when it began to dial, or the connection was lost */
@@ -107,9 +109,11 @@ enum lease_freshness follower_await_snapshot(struct follower *follower, uint64_t
 /* The opening has ended; under the lock. `error` may be NULL if OK. */
 void follower_settle(struct follower *follower, jwkd_status status, const jwkd_error *error);
 
-/* After every word with the lease: shows the verifiers what it says, tells the programs, wakes the worker.
- * Under the lock. */
+/* After every word with the lease: shows the verifiers what it says, tells the programs, sets the worker's alarm: no thread is woken for
+ * an event but the teller. Under the lock. */
 void follow_update(struct follow *follow, uint64_t now_ns);
+/* Has the worker, and whoever waits, look at once. Under the lock. */
+void follow_rouse(struct follow *follow);
 /* Waits for a change, until an instant of clock_elapsed_ns() at most. Under the lock. */
 void follow_wait(struct follow *follow, uint64_t until_ns);
 /* Lets the worker tell the service that nobody follows any more; for a moment at most. NULL is fine. */

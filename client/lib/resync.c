@@ -160,7 +160,10 @@ void *follow_work(void *argument)
             continue;
         }
         follow->wakes_ns = job.at_ns;
-        follow_wait(follow, job.at_ns);
+        alarm_set(&follow->alarm, job.at_ns);
+        pthread_mutex_unlock(&follow->lock);
+        alarm_wait(&follow->alarm);
+        pthread_mutex_lock(&follow->lock);
         follow->wakes_ns = 0;
         follow_update(follow, clock_elapsed_ns()); /* a lease may have ended */
     }

@@ -1,0 +1,37 @@
+#include "lib/alarm.h"
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+jwkd_status alarm_open(struct alarm *alarm)
+{
+    alarm->fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
+    return alarm->fd < 0 ? JWKD_NO_MEMORY : JWKD_OK;
+}
+
+void alarm_close(struct alarm *alarm)
+{
+    if (alarm->fd >= 0) close(alarm->fd);
+    alarm->fd = -1;
+}
+
+/* By how long it is until then: clock_elapsed_ns() is none of the system's clocks, though it runs as this one does. */
+void alarm_set(struct alarm *alarm, uint64_t at_ns)
+{
+    struct itimerspec in = {0}; /* zeroes: never */
+    uint64_t now_ns = clock_elapsed_ns(), left_ns = at_ns > now_ns ? at_ns - now_ns : 1;
+    if (at_ns != UINT64_MAX) {
+        in.it_value.tv_sec = (time_t)(left_ns / NS_PER_SEC);
+        in.it_value.tv_nsec = (long)(left_ns % NS_PER_SEC);
+    }
+    timerfd_settime(alarm->fd, 0, &in, NULL);
+}
+
+void alarm_wait(struct alarm *alarm)
+{
+    uint64_t rung;
+    ssize_t size = read(alarm->fd, &rung, sizeof rung);
+    (void)size; /* interrupted: the caller looks again */
+}
