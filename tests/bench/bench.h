@@ -80,6 +80,7 @@ struct daemon {
     unsigned max_lease_sec; /* 0: the daemon's own default */
     int netns;              /* the process in whose network namespace it lives; 0: ours */
     const char *listen, *listen_events; /* besides its sockets; NULL: nowhere */
+    const char *upstream;               /* of a relay; NULL: it is a service */
 };
 /* `reserve` 0: the daemon's own default. A daemon that was stopped starts again over the same directory. */
 jwkd_status daemon_start(

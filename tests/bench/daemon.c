@@ -36,6 +36,15 @@ bool enter_netns(int pid)
     return entered;
 }
 
+static void run_relay(const char *path, const struct daemon *relay)
+{
+    char sockets[300];
+    snprintf(sockets, sizeof sockets, "%s/run", relay->dir);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    execl(path, "jwkd", "relay", "--upstream", relay->upstream, "--socket-dir", sockets, "--log-level", "error", (char *)NULL);
+    _exit(127);
+}
+
 static void run_daemon(const char *path, const struct daemon *daemon, unsigned reserve)
 {
     char data[300], sockets[300], count[16], lease[16];
@@ -117,6 +126,7 @@ jwkd_status daemon_start(
     double begin = now_sec();
     pid_t pid = fork();
     if (pid < 0) return fail(error, JWKD_UNAVAILABLE, "fork: %s", strerror(errno));
+    if (pid == 0 && daemon->upstream) run_relay(path, daemon);
     if (pid == 0) run_daemon(path, daemon, reserve);
     daemon->pid = pid;
     return await_answer(daemon, begin, error);

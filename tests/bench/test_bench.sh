@@ -8,7 +8,7 @@ for case in \
     sign:RSA-2048 sign:RSA-2048-batch16 sign:ES256 sign:ES256-batch16 sign:Ed25519 sign:Ed25519-batch16 \
     sign:lone-ES256 generate:ES256 generate:RSA-2048 fanout:subscribers-1 fanout:subscribers-100 \
     store:start store:resident store:resident-signing store:sign \
-    lease:ipc-1 lease:ipc-100 lease:ipc-1000 lease:tcp-1 lease:tcp-100 lease:tcp-1000 lease:promote-100 \
+    lease:ipc-1 lease:ipc-100 lease:ipc-1000 lease:tcp-1 lease:tcp-100 lease:tcp-1000 lease:relay-100 lease:promote-100 \
     lease:heartbeat-cpu lease:sign-tracking lease:verify-reread
 do
     pattern="^{\"bench\":\"${case%%:*}\",\"case\":\"${case#*:}\",.*\"unit\":\"[a-zA-Z/]*\",\"floor\":[0-9.e+-]*,\"ratio\":"
@@ -17,6 +17,7 @@ do
         exit 1
     fi
 done
+printf '%s\n' "$out" | grep -q '"case":"disk","p50":[0-9]' # is itself a floor
 "$bench" --help | grep -q -- --case
 "$bench" --version | grep -q '^jwkd-bench [0-9]'
 code=0; "$bench" nonsense 2>/dev/null || code=$?
