@@ -116,15 +116,23 @@ static void *sign(void *context)
 
 /* ---- what happens meanwhile */
 
+/* A promotion waits for it, until its lease of 1 s ends: one stop of eight is long enough for that, or nearly. The others are short, so that
+ * most rotations come when they are due. */
+static unsigned stop_ms(unsigned *seed)
+{
+    bool is_long = rand_r(seed) % 8 == 0;
+    return is_long ? 600 + (unsigned)rand_r(seed) % 1200 : (unsigned)rand_r(seed) % 80;
+}
+
 static void *stop_one(void *context)
 {
     struct rotation *rotation = context;
     struct judge *judge = &rotation->seats[STOPPED].judge; /* it stays */
     unsigned seed = rotation->seed + 1;
     while (!rotation->stop) {
-        pause_ms((unsigned)rand_r(&seed) % 700);
+        pause_ms((unsigned)rand_r(&seed) % 500);
         judge_stop(judge);
-        pause_ms((unsigned)rand_r(&seed) % 1800); /* a lease is 1 s */
+        pause_ms(stop_ms(&seed));
         judge_continue(judge);
         rotation->stops++;
     }
