@@ -4,6 +4,7 @@
 #include <nng/protocol/pubsub0/sub.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -21,6 +22,8 @@ enum {
     SILENCE_BEATS = 4,
     OFFERED_URLS = 16,
 };
+
+#define NOT_ITS_OWNERS "the other end belongs neither to root nor to the owner of its directory"
 
 /* One of the two sockets. */
 struct link {
@@ -57,9 +60,8 @@ struct upstream {
 
 /* ---- the connections; in nng's callbacks */
 
-static bool admit(struct upstream *upstream, nng_pipe pipe)
+static bool admit(const struct url *url, nng_pipe pipe)
 {
-    const struct url *url = &upstream->options.url;
     uint64_t uid;
     if (url->transport != TRANSPORT_IPC) return true;
     if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 && url_trusts_uid(url, (uid_t)uid)) return true;
@@ -81,7 +83,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 {
     struct link *link = argument;
     struct upstream *upstream = link->upstream;
-    bool admitted = event != NNG_PIPE_EV_ADD_PRE || admit(upstream, pipe);
+    bool admitted = event != NNG_PIPE_EV_ADD_PRE || admit(&upstream->options.url, pipe);
     bool lost = false;
     pthread_mutex_lock(&upstream->lock);
     if (!admitted) {
@@ -264,7 +266,7 @@ static void complain(struct upstream *upstream, uint64_t now_ns)
     bool patient = now_ns < upstream->requests.since_ns + PATIENCE_MS * NS_PER_MS;
     pthread_mutex_unlock(&upstream->lock);
     if (denied)
-        tell(upstream, TOLD_TROUBLE, JWKD_DENIED, "the other end belongs neither to root nor to the owner of its directory");
+        tell(upstream, TOLD_TROUBLE, JWKD_DENIED, NOT_ITS_OWNERS);
     else if (!patient)
         tell(upstream, TOLD_TROUBLE, JWKD_UNREACHABLE, "there is no connection");
 }
@@ -478,7 +480,15 @@ struct probe {
     nng_ctx context;
     nng_aio *aio;
     const struct url *url;
+    atomic_bool denied;
 };
+
+static void on_probe_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
+{
+    struct probe *probe = argument;
+    (void)event;
+    if (!admit(probe->url, pipe)) probe->denied = true;
+}
 
 static void probe_clear(struct probe *probe)
 {
@@ -486,13 +496,15 @@ static void probe_clear(struct probe *probe)
     if (probe->aio) nng_aio_free(probe->aio);
 }
 
-/* At once where nobody listens. */
+/* Where nobody listens, ipc says so at once; tcp might not for minutes, and is given the patience of the question. */
 static int probe_dial(struct probe *probe)
 {
+    int flags = probe->url->transport == TRANSPORT_IPC ? 0 : NNG_FLAG_NONBLOCK;
     int result = open_requests(&probe->socket);
+    if (result == 0) result = nng_pipe_notify(probe->socket, NNG_PIPE_EV_ADD_PRE, on_probe_pipe, probe);
     if (result == 0) result = nng_ctx_open(&probe->context, probe->socket);
     if (result == 0) result = nng_aio_alloc(&probe->aio, NULL, NULL);
-    return result == 0 ? nng_dial(probe->socket, probe->url->text, NULL, 0) : result;
+    return result == 0 ? nng_dial(probe->socket, probe->url->text, NULL, flags) : result;
 }
 
 jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *out_version, jwkd_error *error)
@@ -503,9 +515,12 @@ jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *ou
     struct url events;
     uint64_t sent_ns;
     int result = probe_dial(&probe);
+    if (probe.denied) return fail(error, JWKD_DENIED, NOT_ITS_OWNERS);
     if (result != 0) return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url->text, nng_strerror(result));
     set_patience(probe.aio, patience_ms);
     jwkd_status status = say_hello(probe.context, probe.aio, &held, &sent_ns, &why);
+    if (probe.denied) return fail(error, JWKD_DENIED, NOT_ITS_OWNERS);
+    if (status == JWKD_UNREACHABLE) return fail(error, status, "nobody answers at %s", url->text);
     if (status != JWKD_OK) return fail(error, status, "the service at %.150s: %.90s", url->text, why.message);
     if (!choose_events(url, held->reply->hello, &events))
         return fail(error, JWKD_DENIED, "the service at %.150s offers no event socket in the same place", url->text);

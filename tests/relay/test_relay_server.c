@@ -598,7 +598,12 @@ static void check__asks_for_a_sign_of_life(void **state)
     jwkd_error error = {0};
     struct relay_options options = {.upstream = nobody, .patience_ms = PATIENCE_SEC * 1000};
     assert_int_equal(relay_check(&options, version, &error), JWKD_UNREACHABLE);
+    options.upstream = "tcp://127.0.0.1:1"; /* is reserved */
+    options.patience_ms = 50;
+    assert_int_equal(relay_check(&options, version, &error), JWKD_UNREACHABLE);
+    assert_non_null(strstr(error.message, "nobody answers"));
     options.upstream = scene->url; /* a relay, which is as good */
+    options.patience_ms = PATIENCE_SEC * 1000;
     assert_int_equal(relay_check(&options, version, &error), JWKD_OK);
     assert_string_equal(version, "fake");
 }
