@@ -189,7 +189,7 @@ static jwkd_status load_all(struct loader *loader, jwkd_error *error)
     qsort(loader->by_id, loader->count, sizeof *loader->by_id, compare_ids);
     TRY(load_rows(loader, "key/", load_key, error));
     TRY(load_rows(loader, "ceiling/", load_ceiling, error));
-    TRY(load_rows(loader, "reserve/", load_ready_key, error));
+    TRY(load_rows(loader, ROW_RESERVE, load_ready_key, error));
     TRY(load_rows(loader, "work/", load_work, error));
     return finish(loader, error);
 }

@@ -135,6 +135,12 @@ void reserve_put(struct reserve *reserve, struct ready_key *key)
     if (!shelf) ready_key_free(key);
 }
 
+void reserve_clear(struct reserve *reserve)
+{
+    for (size_t i = 0; i < reserve->count; i++)
+        for (struct ready_key *key; (key = reserve_take(reserve, reserve->shelves[i].type));) ready_key_free(key);
+}
+
 /* For the filler whatever is below its level, for the maker only what is waited for. */
 static bool is_short(const struct reserve *reserve, const struct shelf *shelf, bool only_waited_for)
 {

@@ -177,7 +177,7 @@ jwkd_status rows_check_never_held(struct batch *batch, const struct jwk *jwk, jw
 
 static void ready_row_name(const struct ready_key *key, char name[ROW_KEY_SIZE])
 {
-    snprintf(name, ROW_KEY_SIZE, "reserve/%s/%s", key->type->name, jwk_kid(key->jwk));
+    snprintf(name, ROW_KEY_SIZE, ROW_RESERVE "%s/%s", key->type->name, jwk_kid(key->jwk));
 }
 
 jwkd_status rows_put_ready_key(struct batch *batch, const struct ready_key *key)

@@ -16,6 +16,7 @@
 
 #include "keyring/batch.h"
 
+#define ROW_RESERVE "reserve/" /* what the names of ready keys' rows begin with */
 enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
 
 jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;

@@ -138,16 +138,50 @@ static jwkd_status list_lost_uses(
     return JWKD_OK;
 }
 
-static jwkd_status commit_all(
-    struct keyring *keyring, const Jwkd__Row__Service *row, const struct lost_uses *uses, jwkd_error *error)
+/* Ready keys may have been given out in that history, to another environment, and even have been deactivated since: none is used. */
+struct ready_rows {
+    char (*names)[ROW_KEY_SIZE];
+    size_t count;
+    jwkd_status status;
+};
+
+static void ready_rows_clear(struct ready_rows *rows)
 {
-    CLEANUP(free_at) struct store_write *writes = calloc(uses->count + 1, sizeof *writes);
+    free(rows->names);
+}
+
+static bool note_ready_row(void *context, const struct store_row *row)
+{
+    struct ready_rows *rows = context;
+    char(*grown)[ROW_KEY_SIZE] = realloc(rows->names, (rows->count + 1) * sizeof *grown);
+    if (!grown) {
+        rows->status = JWKD_NO_MEMORY;
+        return false;
+    }
+    rows->names = grown;
+    snprintf(grown[rows->count++], ROW_KEY_SIZE, "%.*s", (int)row->key.size, (const char *)row->key.data);
+    return true;
+}
+
+static jwkd_status list_ready_rows(const struct keyring *keyring, struct ready_rows *out)
+{
+    TRY(store_list(keyring->options.store, bytes_of_text(ROW_RESERVE), (struct bytes){0}, note_ready_row, out));
+    return out->status;
+}
+
+static jwkd_status commit_all(struct keyring *keyring, const Jwkd__Row__Service *row, const struct lost_uses *uses,
+    const struct ready_rows *ready, jwkd_error *error)
+{
+    size_t count = 1;
+    CLEANUP(free_at) struct store_write *writes = calloc(uses->count + ready->count + 1, sizeof *writes);
     if (!writes) return fail(error, JWKD_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < uses->count; i++)
-        writes[i + 1] = (struct store_write){.key = bytes_of_text(uses->items[i].name),
+        writes[count++] = (struct store_write){.key = bytes_of_text(uses->items[i].name),
             .value = buffer_bytes(&uses->items[i].packed),
             .expected = STORE_ANY};
-    return commit(keyring, row, keyring->service_row_revision, writes, uses->count + 1, error);
+    for (size_t i = 0; i < ready->count; i++)
+        writes[count++] = (struct store_write){.key = bytes_of_text(ready->names[i]), .erase = true, .expected = STORE_ANY};
+    return commit(keyring, row, keyring->service_row_revision, writes, count, error);
 }
 
 static bool wants_epoch(const struct keyring *keyring)
@@ -165,15 +199,18 @@ static void tell_of_epoch(const struct keyring *keyring, jwkd_status noted)
 
 /* ---- settling */
 
-/* In one commit: the row, and with another epoch how far each key may have signed. */
+/* In one commit: the row, and with another epoch how far each key may have signed, and that no ready key is used. */
 static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, bool another, struct ring_environment *const *environments,
     size_t count, jwkd_error *error)
 {
     CLEANUP(lost_uses_clear) struct lost_uses uses = {0};
+    CLEANUP(ready_rows_clear) struct ready_rows ready = {0};
     if (another && list_lost_uses(keyring, environments, count, &uses) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
+    jwkd_status status = another ? list_ready_rows(keyring, &ready) : JWKD_OK;
+    if (status != JWKD_OK) return fail(error, status, "the ready keys cannot be listed: %s", jwkd_status_text(status));
     for (size_t i = 0; i < uses.count; i++) reach_raise(&uses.items[i].key->usage->last, uses.items[i].reach);
-    jwkd_status status = commit_all(keyring, row, &uses, error);
+    status = commit_all(keyring, row, &uses, &ready, error);
     if (status != JWKD_OK) status = service_row_find_out(keyring, status, false, &keyring->service_row_revision, error);
     for (size_t i = 0; i < uses.count && status == JWKD_OK; i++)
         reach_raise(&uses.items[i].key->usage->ceiling, uses.items[i].reach);
@@ -191,6 +228,7 @@ void service_row_settle(
     jwkd_status status = another ? mint_epoch(keyring, &error) : JWKD_OK;
     settled.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
     if (longer) settled.max_lease_ms = wanted_ms;
+    if (another) reserve_clear(keyring->reserve);
     if (status == JWKD_OK && (another || longer)) status = note(keyring, &settled, another, environments, count, &error);
     keyring->unsettled = another && status != JWKD_OK;
     /* Leases of the run before last as long as they were granted; longer ones than the store knows of are granted only once it does.

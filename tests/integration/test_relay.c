@@ -238,6 +238,82 @@ static void verifier__of_a_killed_service_refuses_and_heals(void **state)
     await_verdict(scene, scene->token, JWKD_VERDICT_KEY_DEACTIVATED);
 }
 
+/* ---- a store that is put back */
+
+static char *sign_with_a_new_key(struct scene *scene)
+{
+    const jwkd_generate_options options = {.wait_ms = 20000, .now = true};
+    jwkd_key_answer *made;
+    assert_ok(jwkd_generate(scene->admin, "shop", &options, &made, NULL));
+    jwkd_free(made);
+    return token_sign(scene->admin, "shop");
+}
+
+static void copy_directory(const char *from, const char *to)
+{
+    char command[512];
+    snprintf(command, sizeof command, "cp -a '%s' '%s'", from, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* The same revisions come again, with other keys: the relay and who is behind it have heard of both. */
+static void verifier__of_a_store_put_back_has_its_keys(void **state)
+{
+    struct scene *scene = *state;
+    char backup[128], replaced[128];
+    snprintf(backup, sizeof backup, "%s/backup", scene->origin.root);
+    snprintf(replaced, sizeof replaced, "%s/replaced", scene->origin.root);
+    service_stop(&scene->origin);
+    copy_directory(scene->origin.data, backup);
+    service_start(&scene->origin);
+    char *lost = sign_with_a_new_key(scene);
+    await_verdict(scene, lost, JWKD_VERDICT_VALID);
+    const uint64_t revision = revision_of(scene->admin, "shop");
+    service_stop(&scene->origin);
+    assert_int_equal(rename(scene->origin.data, replaced), 0);
+    assert_int_equal(rename(backup, scene->origin.data), 0);
+    service_start(&scene->origin);
+    char *kept = sign_with_a_new_key(scene);
+    assert_int_equal(revision_of(scene->admin, "shop"), revision);
+    await_verdict(scene, kept, JWKD_VERDICT_VALID);
+    assert_verdict(observer_judge(&scene->observer, lost), JWKD_VERDICT_UNKNOWN_KEY);
+    assert_verdict(observer_judge(&scene->observer, scene->token), JWKD_VERDICT_VALID);
+    deactivate(scene);
+    await_verdict(scene, scene->token, JWKD_VERDICT_KEY_DEACTIVATED);
+    service_stop(&scene->origin);
+    service_start(&scene->origin);
+    for (int i = 0; i < 10; i++) { /* more than are kept ready: the lost key was, when the copy was made */
+        jwkd_free(kept);
+        kept = sign_with_a_new_key(scene);
+    }
+    await_verdict(scene, kept, JWKD_VERDICT_VALID);
+    assert_verdict(observer_judge(&scene->observer, lost), JWKD_VERDICT_UNKNOWN_KEY);
+    jwkd_free(lost);
+    jwkd_free(kept);
+}
+
+/* A registration of an earlier run counts until it would have ended; a promotion waits for no longer. */
+static void promotion__goes_on_after_relay_and_verifier_are_gone(void **state)
+{
+    struct scene *scene = *state;
+    const jwkd_generate_options options = {.wait_ms = 20000};
+    jwkd_key_answer *made;
+    jwkd_operation *operation;
+    service_kill(&scene->relay);
+    service_kill(&scene->origin);
+    service_start(&scene->origin);
+    assert_ok(jwkd_generate(scene->admin, "shop", &options, &made, NULL));
+    assert_non_null(made->operation); /* whoever followed the earlier run is waited for */
+    assert_ok(jwkd_await_operation(scene->admin, made->operation->id, PATIENCE_SEC * 1000, NULL, NULL, &operation, NULL));
+    assert_int_equal(operation->phase, JWKD_PHASE_DONE);
+    jwkd_free(operation);
+    jwkd_free(made);
+    service_start(&scene->relay);
+    char *token = token_sign(scene->admin, "shop");
+    await_verdict(scene, token, JWKD_VERDICT_VALID);
+    jwkd_free(token);
+}
+
 /* ---- relays behind relays */
 
 static void relay__may_follow_a_relay(void **state)
@@ -381,6 +457,8 @@ int main(void)
         STRICT_CASE(verifier__behind_a_killed_relay_refuses_and_heals),
         STRICT_CASE(verifier__of_a_stopped_service_refuses_and_heals),
         STRICT_CASE(verifier__of_a_killed_service_refuses_and_heals),
+        STRICT_CASE(verifier__of_a_store_put_back_has_its_keys),
+        STRICT_CASE(promotion__goes_on_after_relay_and_verifier_are_gone),
         CASE(relay__may_follow_a_relay),
         CASE(relay__neither_signs_nor_changes),
         CASE(relay__bears_what_is_no_request),
