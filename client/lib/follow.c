@@ -1,5 +1,6 @@
 #include "lib/follow.h"
 
+#include <errno.h>
 #include <nng/protocol/pubsub0/sub.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -222,7 +223,11 @@ static jwkd_status follow_new(jwkd_client *client, struct follow **out, jwkd_err
     pthread_cond_init(&follow->changed, &attributes);
     pthread_cond_init(&follow->noticed, &attributes);
     pthread_condattr_destroy(&attributes);
-    int result = alarm_open(&follow->alarm) == JWKD_OK ? open_socket(follow) : NNG_ENOFILES;
+    if (alarm_open(&follow->alarm) != JWKD_OK) {
+        follow_delete(follow);
+        return fail(error, JWKD_NO_MEMORY, "no timer to follow events: %s", strerror(errno));
+    }
+    int result = open_socket(follow);
     if (result != 0) {
         follow_delete(follow);
         return fail(error, JWKD_NO_MEMORY, "no socket for events: %s", nng_strerror(result));
@@ -272,10 +277,6 @@ void follow_wait(struct follow *follow, uint64_t until_ns)
 {
     uint64_t now_ns = clock_elapsed_ns();
     if (until_ns <= now_ns) return;
-    if (until_ns == UINT64_MAX) {
-        pthread_cond_wait(&follow->changed, &follow->lock);
-        return;
-    }
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
     uint64_t ns = (uint64_t)at.tv_nsec + (until_ns - now_ns);

@@ -67,7 +67,7 @@ struct follow {
     nng_aio *receive;
     pthread_t worker, teller;
     pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed; /* for whoever opens and closes; the worker waits for its alarm */
+    pthread_cond_t changed; /* for whoever opens, closes, or judges; the worker waits for its alarm */
     struct alarm alarm;
     bool stop;
     struct follower *followers, *syncing, *telling;
@@ -109,8 +109,8 @@ enum lease_freshness follower_await_snapshot(struct follower *follower, uint64_t
 /* The opening has ended; under the lock. `error` may be NULL if OK. */
 void follower_settle(struct follower *follower, jwkd_status status, const jwkd_error *error);
 
-/* After every word with the lease: shows the verifiers what it says, tells the programs, sets the worker's alarm: no thread is woken for
- * an event but the teller. Under the lock. */
+/* After every word with the lease: shows the verifiers what it says, tells the programs, sets the worker's alarm: an event that
+ * follows wakes no thread but the teller. Under the lock. */
 void follow_update(struct follow *follow, uint64_t now_ns);
 /* Has the worker, and whoever waits, look at once. Under the lock. */
 void follow_rouse(struct follow *follow);

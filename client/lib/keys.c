@@ -129,16 +129,16 @@ static bool pin_counts(const struct keys *keys, const struct pins *pins, const c
 /* Makes the set to judge by from all the rest. */
 static jwkd_status finish(struct keys *keys, const struct pins *pins)
 {
-    CLEANUP(keyset_unref_at) struct keyset *set = keyset_ref(keys->published);
-    for (size_t i = 0; i < pins->count; i++) {
-        struct keyset *more;
-        if (!pin_counts(keys, pins, jwk_kid(pins->keys[i]))) continue;
-        TRY(keyset_with(set, pins->keys[i], &more));
-        keyset_unref(set);
-        set = more;
-    }
+    size_t count = 0;
+    CLEANUP(free_at) struct jwk **counting = malloc((pins->count + 1) * sizeof(struct jwk *));
+    struct keyset *set = NULL;
+    if (!counting) return JWKD_NO_MEMORY;
+    for (size_t i = 0; i < pins->count; i++)
+        if (pin_counts(keys, pins, jwk_kid(pins->keys[i]))) counting[count++] = pins->keys[i];
+    if (count > 0) TRY(keyset_joined(keys->published, counting, count, &set));
+    else set = keyset_ref(keys->published);
     keyset_unref(keys->set);
-    keys->set = TAKE(set);
+    keys->set = set;
     return JWKD_OK;
 }
 
@@ -169,7 +169,8 @@ static jwkd_status read_document(struct bytes jwks, enum alg default_alg, struct
 /* Whatever the document shows: what is named here is no key any more. */
 static jwkd_status take_deactivated(struct keys *keys, char *const *kids, size_t count)
 {
-    CLEANUP(free_at) struct bytes *all = malloc((count + 1) * sizeof *all);
+    if (count == 0) return JWKD_OK;
+    CLEANUP(free_at) struct bytes *all = malloc(count * sizeof *all);
     CLEANUP(kid_set_unref_at) struct kid_set *revoked = NULL;
     struct keyset *left;
     if (!all) return JWKD_NO_MEMORY;

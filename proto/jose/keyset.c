@@ -126,6 +126,12 @@ jwkd_status keyset_with(const struct keyset *set, const struct jwk *key, struct 
 
 jwkd_status keyset_without(const struct keyset *set, struct bytes kid, struct keyset **out)
 {
+    bool found;
+    place(set, kid, &found);
+    if (!found) {
+        *out = keyset_ref(set);
+        return JWKD_OK;
+    }
     struct keyset *copy = copy_without(set, kid, set->revoked);
     if (!copy) return JWKD_NO_MEMORY;
     *out = copy;
@@ -141,6 +147,15 @@ jwkd_status keyset_revoking(const struct keyset *set, struct bytes kid, struct k
     if (!copy) return JWKD_NO_MEMORY;
     *out = copy;
     return JWKD_OK;
+}
+
+jwkd_status keyset_joined(const struct keyset *set, struct jwk *const *keys, size_t count, struct keyset **out)
+{
+    CLEANUP(free_at) struct jwk **all = malloc((set->count + count + 1) * sizeof(struct jwk *));
+    if (!all) return JWKD_NO_MEMORY;
+    memcpy(all, set->keys, set->count * sizeof *all);
+    memcpy(all + set->count, keys, count * sizeof *all);
+    return keyset_new(all, set->count + count, set->revoked, out, NULL);
 }
 
 jwkd_status keyset_under(const struct keyset *set, struct kid_set *revoked, struct keyset **out)

@@ -22,6 +22,9 @@ jwkd_status keyset_new(struct jwk *const *keys, size_t count, struct kid_set *re
 jwkd_status keyset_with(const struct keyset *set, const struct jwk *key, struct keyset **out) MUST_CHECK;
 jwkd_status keyset_without(const struct keyset *set, struct bytes kid, struct keyset **out) MUST_CHECK;
 jwkd_status keyset_revoking(const struct keyset *set, struct bytes kid, struct keyset **out) MUST_CHECK;
+/* With `count` keys more, whose kids it does not have yet; INVALID_ARGUMENT otherwise. */
+jwkd_status keyset_joined(
+    const struct keyset *set, struct jwk *const *keys, size_t count, struct keyset **out) MUST_CHECK;
 /* The keys of the set that `revoked` does not name, which is all that is revoked now. */
 jwkd_status keyset_under(const struct keyset *set, struct kid_set *revoked, struct keyset **out) MUST_CHECK;
 /* None of its keys; what was revoked is. */

@@ -80,8 +80,10 @@ jwkd_status service_row_find_out(
     if (status == JWKD_OK && failure == JWKD_UNAVAILABLE) {
         if (revision == keyring->service_row_revision) return failure;
         /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it does. */
-        *out_revision = revision;
-        if (store_commit(keyring->options.store, NULL, 0, urgent, NULL, NULL) == JWKD_OK) return JWKD_OK;
+        if (store_commit(keyring->options.store, NULL, 0, urgent, NULL, NULL) == JWKD_OK) {
+            *out_revision = revision;
+            return JWKD_OK;
+        }
     }
     keyring->estranged = true;
     return fail(error, JWKD_INTERNAL, "it is not known whether the change was stored; " KEYRING_RESTART);
@@ -236,7 +238,8 @@ void service_row_settle(
     bool unknown = longer && status != JWKD_OK;
     if (registry) registry_set_leases(registry, earlier_ms, unknown && earlier_ms ? earlier_ms : wanted_ms);
     if (another) tell_of_epoch(keyring, status);
-    if (unknown)
+    if (keyring->estranged) keyring_trouble(keyring, status, error.message);
+    else if (unknown)
         keyring_trouble(keyring, status, "a longer lease than before could not be noted: it is granted after the next start");
 }
 

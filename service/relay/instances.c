@@ -4,13 +4,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "net/caller.h"
 
-enum { PRINCIPAL = 32, BUCKETS = 4096 }; /* of which the id's first bits are the number: it is random */
+enum { BUCKETS = 4096 }; /* of which the id's first bits are the number: it is random */
 
 struct instance {
     struct instance *next;
     uint8_t id[INSTANCES_ID];
-    char principal[PRINCIPAL];
+    char principal[NET_PRINCIPAL];
     uint64_t heard_ns;
 };
 
@@ -120,7 +121,7 @@ void instances_bind(struct instances *instances, const uint8_t boot_id[INSTANCES
     struct instance *instance = find(instances, id);
     if (!instance) instance = add(instances, id);
     if (instance) {
-        strncpy(instance->principal, principal, PRINCIPAL - 1);
+        strncpy(instance->principal, principal, NET_PRINCIPAL - 1);
         instance->heard_ns = now_ns;
     }
     pthread_mutex_unlock(&instances->lock);

@@ -1,9 +1,7 @@
 #include "relay/server.h"
 
-#include <inttypes.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -30,7 +28,7 @@ struct call {
     nng_aio *aio;
     _Atomic enum phase phase;
     nng_pipe pipe; /* where the request came from */
-    char principal[32];
+    char principal[NET_PRINCIPAL];
     struct arena arena;
     Jwkd__V1__Request *request; /* in the arena; NULL when it could not be read */
     enum rule rule;

@@ -228,6 +228,14 @@ static bool choose_events(const struct url *dialled, const Jwkd__V1__HelloReply 
     return false;
 }
 
+static bool is_stopping(struct upstream *upstream)
+{
+    pthread_mutex_lock(&upstream->lock);
+    bool stop = upstream->stop;
+    pthread_mutex_unlock(&upstream->lock);
+    return stop;
+}
+
 static jwkd_status greet(struct upstream *upstream, jwkd_error *error)
 {
     CLEANUP(held_unref_at) struct held *held = NULL;
@@ -235,6 +243,7 @@ static jwkd_status greet(struct upstream *upstream, jwkd_error *error)
     uint64_t sent_ns;
     TRY(say_hello(upstream->context, upstream->ask, &held, &sent_ns, error));
     const Jwkd__V1__HelloReply *hello = held->reply->hello;
+    if (is_stopping(upstream)) return JWKD_UNREACHABLE; /* nothing is dialled any more */
     if (!choose_events(&upstream->options.url, hello, &events))
         return fail(error, JWKD_DENIED, "it offers no event socket of the same transport in the same place");
     upstream->heartbeat_ms = hello->heartbeat_ms;
@@ -420,7 +429,9 @@ static void stop_keeper(struct upstream *upstream)
         wait_a_while(upstream);
     pthread_mutex_unlock(&upstream->lock);
     if (!upstream->running) return;
-    nng_aio_abort(upstream->ask, NNG_ECANCELED);
+    pthread_mutex_lock(&upstream->lock);
+    for (; !upstream->ended; wait_a_while(upstream)) nng_aio_abort(upstream->ask, NNG_ECANCELED); /* between two steps it meets none */
+    pthread_mutex_unlock(&upstream->lock);
     pthread_join(upstream->keeper, NULL);
     upstream->running = false;
 }

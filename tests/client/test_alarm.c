@@ -3,6 +3,7 @@
 
 #include "lib/alarm.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -73,6 +74,7 @@ static void alarm__that_is_set_again_has_not_rung(void **state)
     alarm_set(alarm, 0);
     alarm_wait(alarm);
     alarm_set(alarm, 0);
+    assert_int_equal(poll(&(struct pollfd){.fd = alarm->fd, .events = POLLIN}, 1, -1), 1);
     alarm_set(alarm, UINT64_MAX);
     assert_int_equal(pthread_create(&waiter, NULL, wait_for_it, alarm), 0);
     struct timespec soon;

@@ -24,7 +24,7 @@ MAY_USE = {
     "service/keyring": SIDE_BY_SIDE | {"store", "seal", "signer", "events"},
     "service/rpc": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "net"},
     "service/relay": {"base", "wire", "net"},
-    "service/daemon": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "rpc", "relay"},
+    "service/daemon": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "net", "rpc", "relay"},
     "client/include": set(),
     "client/lib": FORMATS,
     "client/cli": {"base"},

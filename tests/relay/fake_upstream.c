@@ -188,6 +188,13 @@ static void *serve(void *argument)
     return NULL;
 }
 
+static void count_connection(nng_pipe pipe, nng_pipe_ev event, void *fake)
+{
+    (void)pipe;
+    (void)event;
+    ((struct fake *)fake)->connections++;
+}
+
 void fake_start(struct fake *fake)
 {
     *fake = (struct fake){.directory = "/tmp/jwkd-fake-XXXXXX", .boot_id = {1}, .epoch = {2}, .instance_id = {3},
@@ -198,6 +205,7 @@ void fake_start(struct fake *fake)
     pthread_mutex_init(&fake->lock, NULL);
     assert_int_equal(nng_rep0_open(&fake->rep), 0);
     assert_int_equal(nng_pub0_open(&fake->pub), 0);
+    assert_int_equal(nng_pipe_notify(fake->rep, NNG_PIPE_EV_ADD_PRE, count_connection, fake), 0);
     assert_int_equal(nng_listen(fake->rep, fake->url, NULL, 0), 0);
     assert_int_equal(nng_listen(fake->pub, fake->events_url, NULL, 0), 0);
     assert_int_equal(pthread_create(&fake->thread, NULL, serve, fake), 0);

@@ -7,6 +7,7 @@
 
 #include <nng/nng.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum fake_mode {
     FAKE_ANSWERS,
@@ -19,6 +20,7 @@ struct fake {
     char directory[32];
     char url[64], events_url[64];
     nng_socket rep, pub;
+    atomic_uint connections; /* for requests, so far */
     pthread_t thread;
     pthread_mutex_t lock; /* guards all below */
     enum fake_mode mode;

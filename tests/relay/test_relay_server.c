@@ -94,7 +94,7 @@ static uint64_t hear_beat(struct scene *scene)
     return stamp_ns;
 }
 
-/* Until the relay has found the service, and hears its events; nothing is on its way any more then. That matters where something is
+/* Until the relay has found the service, and hears its events; nothing that was published is on its way any more then. That matters where something is
  * closed next: nng 1.5.2 may never be done with a connection that is closed while a message comes in. */
 static void await_upstream(struct scene *scene)
 {
@@ -619,8 +619,10 @@ static void relay__does_not_begin_what_cannot_work(void **state)
     struct relay_options options = {
         .upstream = scene->fake.url, .urls = taken, .url_count = 1, .events_urls = events_urls, .events_url_count = 1,
         .patience_ms = PATIENCE_SEC * 1000};
+    unsigned connections = scene->fake.connections;
     assert_int_equal(relay_start(&options, &relay, &error), JWKD_UNAVAILABLE);
     assert_non_null(strstr(error.message, scene->url));
+    assert_int_equal(scene->fake.connections, connections); /* it found out by itself */
     options.urls = own;
     assert_int_equal(relay_start(&options, &relay, &error), JWKD_INVALID_ARGUMENT);
     assert_non_null(strstr(error.message, "ask itself"));
