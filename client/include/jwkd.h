@@ -113,8 +113,8 @@ typedef struct jwkd_signed_list {
     size_t count; /* as many as there were items, in their order */
     const jwkd_signed_token *tokens;
 } jwkd_signed_list;
-/* Up to 256 tokens in one request. JWKD_OK means that the request as a whole was carried out: look at each
- * token's status. */
+/* Up to 256 tokens in one request, by one key; concurrent calls travel together here too. JWKD_OK means that the
+ * request as a whole was carried out: look at each token's status. */
 JWKD_API jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
     size_t count, jwkd_signed_list **out, jwkd_error *error);
 

@@ -7,27 +7,28 @@
 
 enum {
     LANE_UNDER_WAY = 4, /* requests of one environment at a time: two for the signer, two that wait for it */
-    BATCH_ITEMS = 64,
-    BATCH_BYTES = 512 * 1024, /* of claims: well under LIMIT_REQUEST */
-    WAITING_ITEMS = 4096,
+    BATCH_TOKENS = 64,        /* of several parts; one alone may have more */
+    BATCH_BYTES = 512 * 1024, /* likewise: well under LIMIT_REQUEST */
+    WAITING_TOKENS = 4096,
 };
 
-/* The items of one environment. Exists while any wait or are under way; guarded by the client's lock. */
+/* The parts of one environment. Exists while any wait or are under way; guarded by the client's lock. */
 struct lane {
     struct lane *next;
     jwkd_client *client;
-    unsigned under_way;              /* requests */
-    size_t items_under_way, waiting; /* items */
-    struct sign_item *first, **last; /* those that wait */
+    unsigned under_way;               /* requests */
+    size_t tokens_under_way, waiting; /* tokens */
+    struct sign_part *first, **last;  /* those that wait */
     char environment[LIMIT_ENVIRONMENT_NAME + 1];
 };
 
 /* One request under way. */
 struct batch {
     struct lane *lane;
-    size_t count;
-    struct sign_item *items[BATCH_ITEMS];
-    Jwkd__V1__SignItem *wire[BATCH_ITEMS];
+    size_t count; /* parts */
+    size_t tokens;
+    struct sign_part *parts[BATCH_TOKENS];
+    Jwkd__V1__SignItem *wire[LIMIT_BATCH];
     Jwkd__V1__SignRequest sign;
     Jwkd__V1__Request request;
 };
@@ -66,26 +67,36 @@ static void lane_drop_if_unused(struct lane *lane)
     free(lane);
 }
 
-static void lane_append(struct lane *lane, struct sign_item *item)
+static void lane_append(struct lane *lane, struct sign_part *part)
 {
-    item->next = NULL;
-    *lane->last = item;
-    lane->last = &item->next;
-    lane->waiting++;
-    lane->client->waiting++;
+    part->next = NULL;
+    *lane->last = part;
+    lane->last = &part->next;
+    lane->waiting += part->count;
+    lane->client->waiting += part->count;
 }
 
-static void lane_put_back(struct lane *lane, struct sign_item *items)
+static void lane_put_back(struct lane *lane, struct sign_part *parts)
 {
-    while (items) {
-        struct sign_item *item = items;
-        items = item->next;
-        item->next = lane->first;
-        if (!lane->first) lane->last = &item->next;
-        lane->first = item;
-        lane->waiting++;
-        lane->client->waiting++;
+    while (parts) {
+        struct sign_part *part = parts;
+        parts = part->next;
+        part->next = lane->first;
+        if (!lane->first) lane->last = &part->next;
+        lane->first = part;
+        lane->waiting += part->count;
+        lane->client->waiting += part->count;
     }
+}
+
+static struct sign_part *lane_shift(struct lane *lane)
+{
+    struct sign_part *part = lane->first;
+    lane->first = part->next;
+    if (!lane->first) lane->last = &lane->first;
+    lane->waiting -= part->count;
+    lane->client->waiting -= part->count;
+    return part;
 }
 
 /* Whether another request should leave. Nothing waits where nothing is under way. Otherwise a caller whose
@@ -94,27 +105,24 @@ static void lane_put_back(struct lane *lane, struct sign_item *items)
 static bool lane_is_due(const struct lane *lane)
 {
     if (!lane->first || lane->under_way >= LANE_UNDER_WAY) return false;
-    return lane->under_way == 0 || lane->waiting >= lane->items_under_way / LANE_UNDER_WAY;
+    return lane->under_way == 0 || lane->waiting >= lane->tokens_under_way / LANE_UNDER_WAY;
 }
 
 /* Fills the batch with what waits, oldest first: a fair share of all there is, so that the service's threads
  * get equal work. */
 static void lane_take(struct lane *lane, struct batch *batch)
 {
-    size_t bytes = 0, share = (lane->waiting + lane->items_under_way) / LANE_UNDER_WAY + 1;
-    if (share > BATCH_ITEMS) share = BATCH_ITEMS;
-    while (lane->first && batch->count < share) {
-        struct sign_item *item = lane->first;
-        bytes += item->wire.claims.len;
-        if (batch->count > 0 && bytes > BATCH_BYTES) break;
-        lane->first = item->next;
-        if (!lane->first) lane->last = &lane->first;
-        lane->waiting--;
-        lane->client->waiting--;
-        lane->items_under_way++;
-        batch->items[batch->count] = item;
-        batch->wire[batch->count++] = &item->wire;
+    size_t bytes = 0, share = (lane->waiting + lane->tokens_under_way) / LANE_UNDER_WAY + 1;
+    if (share > BATCH_TOKENS) share = BATCH_TOKENS;
+    while (lane->first && batch->tokens < share) {
+        bytes += lane->first->bytes;
+        if (batch->count > 0 && (batch->tokens + lane->first->count > BATCH_TOKENS || bytes > BATCH_BYTES)) break;
+        struct sign_part *part = lane_shift(lane);
+        memcpy(batch->wire + batch->tokens, part->items, part->count * sizeof batch->wire[0]);
+        batch->parts[batch->count++] = part;
+        batch->tokens += part->count;
     }
+    lane->tokens_under_way += batch->tokens;
     lane->under_way++;
 }
 
@@ -122,39 +130,36 @@ static void lane_take(struct lane *lane, struct batch *batch)
 
 static void batch_ended(void *context, jwkd_status status, struct reply *reply, const jwkd_error *error);
 
-/* Tells each item its own outcome. Afterwards no item is touched: done() may have freed it. */
+/* Tells each part its own outcome. Afterwards none is touched: done() may have freed it. */
 static void batch_tell(
     struct batch *batch, jwkd_status status, const struct reply *reply, const jwkd_error *error)
 {
-    for (size_t i = 0; i < batch->count; i++) {
-        struct sign_item *item = batch->items[i];
-        const Jwkd__V1__SignedToken *token = status == JWKD_OK ? reply->message->signed_->tokens[i] : NULL;
-        if (!token) {
-            item->done(item, status, NULL, error);
-        } else if (token->status == JWKD__V1__STATUS__OK && *token->token) {
-            item->done(item, JWKD_OK, token->token, NULL);
-        } else {
-            unsigned code = (unsigned)token->status;
-            jwkd_error own;
-            fail(&own, code > JWKD_OK && code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL, "%s",
-                token->message);
-            item->done(item, own.status, NULL, &own);
-        }
+    const Jwkd__V1__SignReply *tokens = status == JWKD_OK ? reply->message->signed_ : NULL;
+    for (size_t i = 0, first = 0; i < batch->count; i++) {
+        struct sign_part *part = batch->parts[i];
+        size_t count = part->count;
+        part->done(part, status, tokens, first, error);
+        first += count;
     }
 }
 
-static void batch_send(struct batch *batch)
+static void batch_pack(struct batch *batch)
 {
     batch->sign = (Jwkd__V1__SignRequest)JWKD__V1__SIGN_REQUEST__INIT;
     batch->sign.environment = batch->lane->environment;
     batch->sign.items = batch->wire;
-    batch->sign.n_items = batch->count;
+    batch->sign.n_items = batch->tokens;
     batch->request = (Jwkd__V1__Request)JWKD__V1__REQUEST__INIT;
     batch->request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN;
     batch->request.sign = &batch->sign;
+}
+
+static void batch_send(struct batch *batch)
+{
+    batch_pack(batch);
     struct call_order order = {
         .request = &batch->request,
-        .expires_ns = batch->items[0]->expires_ns, /* the oldest */
+        .expires_ns = batch->parts[0]->expires_ns, /* the oldest */
         .done = batch_ended,
         .context = batch,
     };
@@ -170,25 +175,25 @@ static struct batch *next_batch(struct lane *lane, struct batch *used)
     struct batch *batch = used ? used : malloc(sizeof *batch);
     if (!batch) return NULL;
     batch->lane = lane;
-    batch->count = 0;
+    batch->count = batch->tokens = 0;
     lane_take(lane, batch);
     return batch;
 }
 
-/* Takes those whose own time has not come out of a batch that ran out of time: it ended with its oldest item.
+/* Takes those whose own time has not come out of a batch that ran out of time: it ended with its oldest part.
  * Returns them newest first. */
-static struct sign_item *take_unexpired(struct batch *batch)
+static struct sign_part *take_unexpired(struct batch *batch)
 {
     uint64_t now_ns = clock_elapsed_ns();
-    struct sign_item *kept = NULL;
+    struct sign_part *kept = NULL;
     size_t expired = 0;
     for (size_t i = 0; i < batch->count; i++) {
-        struct sign_item *item = batch->items[i];
-        if (item->expires_ns > now_ns) {
-            item->next = kept;
-            kept = item;
+        struct sign_part *part = batch->parts[i];
+        if (part->expires_ns > now_ns) {
+            part->next = kept;
+            kept = part;
         } else {
-            batch->items[expired++] = item;
+            batch->parts[expired++] = part;
         }
     }
     batch->count = expired;
@@ -203,19 +208,18 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
     CLEANUP(reply_free_at) struct reply *owned = reply;
     jwkd_error mismatch;
     if (status == JWKD_OK && (reply->message->result_case != JWKD__V1__REPLY__RESULT_SIGNED ||
-                                 reply->message->signed_->n_tokens != batch->count)) {
+                                 reply->message->signed_->n_tokens != batch->tokens)) {
         error = &mismatch;
         status =
             fail(&mismatch, JWKD_MALFORMED, "the service did not answer with a token for each claims set");
     }
-    size_t count = batch->count;
     bool out_of_time = status == JWKD_TIMED_OUT || status == JWKD_UNREACHABLE || status == JWKD_BUSY;
-    struct sign_item *again = out_of_time ? take_unexpired(batch) : NULL;
+    struct sign_part *again = out_of_time ? take_unexpired(batch) : NULL;
 
     /* The next request leaves before the answers are handed out, so that the service has work meanwhile. */
     pthread_mutex_lock(&client->lock);
     lane->under_way--;
-    lane->items_under_way -= count;
+    lane->tokens_under_way -= batch->tokens;
     lane_put_back(lane, again);
     struct batch *next = next_batch(lane, NULL);
     /* Without memory for it, and with nothing else under way that would send what waits, this batch's own
@@ -243,8 +247,29 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
         free(batch);
 }
 
-jwkd_status coalesce_submit(
-    jwkd_client *client, const char *environment, struct sign_item *item, jwkd_error *error)
+/* On the thread of a caller that waits for a part of it: no other thread has to be woken for the answer. */
+static void batch_carry(struct batch *batch)
+{
+    uint64_t now_ns = clock_elapsed_ns(), until_ns = batch->parts[0]->expires_ns;
+    const struct call_wait wait = {.timeout_ms = until_ns > now_ns ? (uint32_t)((until_ns - now_ns) / NS_PER_MS) + 1 : 1};
+    struct reply *reply = NULL;
+    jwkd_error error = {0};
+    batch_pack(batch);
+    jwkd_status status =
+        client_call(batch->lane->client, &batch->request, JWKD__V1__REPLY__RESULT_SIGNED, &wait, &reply, &error);
+    batch_ended(batch, status, reply, &error);
+}
+
+static bool batch_has(const struct batch *batch, const struct sign_part *part)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->parts[i] == part) return true;
+    return false;
+}
+
+/* Adds the part to its lane; *out is the batch that is to leave upon this, or NULL. */
+static jwkd_status enqueue(
+    jwkd_client *client, const char *environment, struct sign_part *part, struct batch **out, jwkd_error *error)
 {
     pthread_mutex_lock(&client->lock);
     struct lane *lane = NULL;
@@ -252,23 +277,40 @@ jwkd_status coalesce_submit(
     jwkd_status status = JWKD_OK;
     if (client->closing)
         status = fail(error, JWKD_CLOSED, "the client is being closed");
-    else if (client->waiting >= WAITING_ITEMS)
-        status = fail(error, JWKD_BUSY, "%d tokens are waiting to be signed already", (int)WAITING_ITEMS);
+    else if (client->waiting >= WAITING_TOKENS)
+        status = fail(error, JWKD_BUSY, "%d tokens are waiting to be signed already", (int)WAITING_TOKENS);
     else if (!(lane = lane_get(client, environment)))
         status = fail(error, JWKD_NO_MEMORY, "out of memory");
     if (lane) {
-        lane_append(lane, item);
+        lane_append(lane, part);
         batch = next_batch(lane, NULL);
         if (!batch && lane->under_way == 0) { /* no memory: nothing is under way that would send it later */
-            lane->first = NULL;
-            lane->last = &lane->first;
-            lane->waiting--;
-            client->waiting--;
+            lane_shift(lane);
             lane_drop_if_unused(lane);
             status = fail(error, JWKD_NO_MEMORY, "out of memory");
         }
     }
     pthread_mutex_unlock(&client->lock);
-    if (batch) batch_send(batch);
+    *out = batch;
     return status;
+}
+
+jwkd_status coalesce_submit(
+    jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error)
+{
+    struct batch *batch;
+    TRY(enqueue(client, environment, part, &batch, error));
+    if (batch) batch_send(batch);
+    return JWKD_OK;
+}
+
+jwkd_status coalesce_carry(
+    jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error)
+{
+    struct batch *batch;
+    TRY(enqueue(client, environment, part, &batch, error));
+    if (!batch) return JWKD_OK;
+    if (batch_has(batch, part)) batch_carry(batch);
+    else batch_send(batch);
+    return JWKD_OK;
 }

@@ -1,21 +1,33 @@
 /* What many threads ask to be signed in one environment travels together: while requests are under way,
- * further items wait, and leave as one request when an answer arrives. A lone item leaves at once. */
+ * further ones wait, and leave as one request when an answer arrives. A lone one leaves at once. */
 #ifndef LIB_COALESCE_H
 #define LIB_COALESCE_H
 
 #include "lib/client.h"
 
-/* One token to be signed. Lives, with all it points to, until `done`, which is called once, on any thread,
- * and must not wait. `token` (NULL unless OK) and `error` (set unless OK) are borrowed. */
-struct sign_item {
-    Jwkd__V1__SignItem wire;
+struct sign_part;
+
+/* How it ended: OK, and then the part's tokens are those of `reply` from `first` on, each with a status of its own; or `error`. Both are
+ * borrowed. On any thread; must not wait. */
+typedef void sign_part_done(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
+    const jwkd_error *error);
+
+/* Tokens that one caller wants signed, and that stay together. Lives, with all it points to, until `done`, which is called once. */
+struct sign_part {
+    Jwkd__V1__SignItem *const *items;
+    size_t count; /* 1 to LIMIT_BATCH */
+    size_t bytes; /* packed; together they fit into a request */
     uint64_t expires_ns; /* when to give up, by clock_elapsed_ns() */
-    void (*done)(struct sign_item *item, jwkd_status status, const char *token, const jwkd_error *error);
-    struct sign_item *next;
+    sign_part_done *done;
+    struct sign_part *next;
 };
 
 /* BUSY when too many wait already, CLOSED, NO_MEMORY: `done` is not called then. */
 jwkd_status coalesce_submit(
-    jwkd_client *client, const char *environment, struct sign_item *item, jwkd_error *error) MUST_CHECK;
+    jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error) MUST_CHECK;
+/* Likewise, for a caller that waits for `done` next: where the part leaves at once, this thread sees to it until it is answered. Never on a
+ * thread of nng's. */
+jwkd_status coalesce_carry(
+    jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error) MUST_CHECK;
 
 #endif

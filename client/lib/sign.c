@@ -48,23 +48,65 @@ static jwkd_status check(
 
 /* ---- one, waiting */
 
-struct waiting_sign {
-    struct sign_item item; /* first: done() is given a pointer to it */
+/* What the service says of one of the part's tokens. */
+static jwkd_status token_at(const Jwkd__V1__SignReply *reply, size_t index, const char **out, jwkd_error *error)
+{
+    const Jwkd__V1__SignedToken *token = reply->tokens[index];
+    unsigned code = (unsigned)token->status;
+    if (code == JWKD_OK && *token->token) {
+        *out = token->token;
+        return JWKD_OK;
+    }
+    return fail(error, code > JWKD_OK && code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL, "%s", token->message);
+}
+
+/* Whoever waits for a part. */
+struct waiting {
+    struct sign_part part; /* first: done() is given a pointer to it */
     sem_t ended;
     jwkd_status status;
-    char *token;
+    void *block; /* what it becomes */
     jwkd_error error;
 };
 
-static void wake(struct sign_item *item, jwkd_status status, const char *token, const jwkd_error *error)
+static void waiting_end(struct waiting *waiting, jwkd_status status, const jwkd_error *error)
 {
-    struct waiting_sign *waiting = (struct waiting_sign *)item;
-    if (status == JWKD_OK && block_from_text(bytes_of_text(token), &waiting->token) != JWKD_OK)
-        status = fail(&waiting->error, JWKD_NO_MEMORY, "out of memory");
-    else if (status != JWKD_OK)
-        waiting->error = *error;
+    if (status != JWKD_OK && error != &waiting->error) waiting->error = *error;
     waiting->status = status;
     sem_post(&waiting->ended);
+}
+
+static jwkd_status wait_for(
+    jwkd_client *client, const char *environment, struct waiting *waiting, void **out, jwkd_error *error)
+{
+    waiting->part.expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS;
+    sem_init(&waiting->ended, 0, 0);
+    jwkd_status status = coalesce_carry(client, environment, &waiting->part, error);
+    if (status == JWKD_OK) {
+        while (sem_wait(&waiting->ended) != 0 && errno == EINTR)
+            continue;
+        status = waiting->status;
+        if (status == JWKD_OK) *out = waiting->block;
+        else if (error) *error = waiting->error;
+    }
+    sem_destroy(&waiting->ended);
+    return status;
+}
+
+static void take_token(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
+    const jwkd_error *error)
+{
+    struct waiting *waiting = (struct waiting *)part;
+    const char *token;
+    char *copy = NULL;
+    if (status == JWKD_OK) {
+        error = &waiting->error;
+        status = token_at(reply, first, &token, &waiting->error);
+        if (status == JWKD_OK && block_from_text(bytes_of_text(token), &copy) != JWKD_OK)
+            status = fail(&waiting->error, JWKD_NO_MEMORY, "out of memory");
+    }
+    waiting->block = copy;
+    waiting_end(waiting, status, error);
 }
 
 jwkd_status jwkd_sign(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
@@ -72,35 +114,34 @@ jwkd_status jwkd_sign(jwkd_client *client, const char *environment, const jwkd_s
 {
     TRY(check(client, environment, item, error));
     char *audiences[LIMIT_AUDIENCES];
-    struct waiting_sign waiting = {.item = {.wire = wire_item(item, audiences),
-                                       .expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS,
-                                       .done = wake}};
-    sem_init(&waiting.ended, 0, 0);
-    jwkd_status status = coalesce_submit(client, environment, &waiting.item, error);
-    if (status == JWKD_OK) {
-        while (sem_wait(&waiting.ended) != 0 && errno == EINTR)
-            continue;
-        status = waiting.status;
-        if (status == JWKD_OK)
-            *out_token = waiting.token;
-        else if (error)
-            *error = waiting.error;
-    }
-    sem_destroy(&waiting.ended);
-    return status;
+    Jwkd__V1__SignItem wire = wire_item(item, audiences), *items[] = {&wire};
+    struct waiting waiting = {
+        .part = {.items = items, .count = 1, .bytes = jwkd__v1__sign_item__get_packed_size(&wire), .done = take_token}};
+    void *token;
+    TRY(wait_for(client, environment, &waiting, &token, error));
+    *out_token = token;
+    return JWKD_OK;
 }
 
 /* ---- one, not waiting */
 
 struct async_sign {
-    struct sign_item item; /* first: done() is given a pointer to it */
+    struct sign_part part; /* first: done() is given a pointer to it */
+    Jwkd__V1__SignItem wire, *items[1];
     jwkd_sign_done *done;
     void *context;
 };
 
-static void pass_on(struct sign_item *item, jwkd_status status, const char *token, const jwkd_error *error)
+static void pass_on(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
+    const jwkd_error *error)
 {
-    struct async_sign *async = (struct async_sign *)item;
+    struct async_sign *async = (struct async_sign *)part;
+    const char *token = NULL;
+    jwkd_error own;
+    if (status == JWKD_OK) {
+        status = token_at(reply, first, &token, &own);
+        error = status == JWKD_OK ? NULL : &own;
+    }
     async->done(async->context, status, token, error);
     jwkd_free(async);
 }
@@ -117,7 +158,7 @@ static void *lay_out_async(struct block *block, const void *from)
     copy.claims = block_bytes(block, bytes_of(item->claims.data, item->claims.size));
     copy.type = item->type ? block_text(block, item->type) : NULL;
     copy.audiences = texts;
-    if (out) *out = (struct async_sign){.item = {.wire = wire_item(&copy, audiences)}};
+    if (out) *out = (struct async_sign){.wire = wire_item(&copy, audiences)};
     return out;
 }
 
@@ -130,24 +171,34 @@ jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const 
     if (block_build(lay_out_async, item, &block) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct async_sign *async = block;
-    async->item.expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS;
-    async->item.done = pass_on;
+    async->items[0] = &async->wire;
+    async->part = (struct sign_part){.items = async->items,
+        .count = 1,
+        .bytes = jwkd__v1__sign_item__get_packed_size(&async->wire),
+        .expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS,
+        .done = pass_on};
     async->done = done;
     async->context = context;
-    jwkd_status status = coalesce_submit(client, environment, &async->item, error);
+    jwkd_status status = coalesce_submit(client, environment, &async->part, error);
     if (status != JWKD_OK) jwkd_free(async);
     return status;
 }
 
 /* ---- many */
 
+/* A part's own of a reply. */
+struct own_tokens {
+    const Jwkd__V1__SignReply *reply;
+    size_t first, count;
+};
+
 static void *lay_out_signed(struct block *block, const void *from)
 {
-    const Jwkd__V1__SignReply *reply = from;
+    const struct own_tokens *own = from;
     jwkd_signed_list *out = block_take(block, sizeof *out);
-    jwkd_signed_token *tokens = block_take(block, reply->n_tokens * sizeof *tokens);
-    for (size_t i = 0; i < reply->n_tokens; i++) {
-        const Jwkd__V1__SignedToken *token = reply->tokens[i];
+    jwkd_signed_token *tokens = block_take(block, own->count * sizeof *tokens);
+    for (size_t i = 0; i < own->count; i++) {
+        const Jwkd__V1__SignedToken *token = own->reply->tokens[own->first + i];
         unsigned code = (unsigned)token->status;
         jwkd_signed_token one = {
             .status = code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL,
@@ -158,31 +209,37 @@ static void *lay_out_signed(struct block *block, const void *from)
         if (tokens) tokens[i] = one;
     }
     jwkd_signed_list list = {
-        .kid = block_text(block, reply->kid), .count = reply->n_tokens, .tokens = tokens};
+        .kid = block_text(block, own->reply->kid), .count = own->count, .tokens = tokens};
     if (out) *out = list;
     return out;
 }
 
-static jwkd_status sign_batch(jwkd_client *client, const char *environment, Jwkd__V1__SignItem **items,
+static void take_list(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
+    const jwkd_error *error)
+{
+    struct waiting *waiting = (struct waiting *)part;
+    const struct own_tokens own = {.reply = reply, .first = first, .count = part->count};
+    if (status == JWKD_OK && block_build(lay_out_signed, &own, &waiting->block) != JWKD_OK) {
+        error = &waiting->error;
+        status = fail(&waiting->error, JWKD_NO_MEMORY, "out of memory");
+    }
+    waiting_end(waiting, status, error);
+}
+
+/* What packing adds to an item: its tag and length; and what to all of them: the rest of a request. */
+enum { ITEM_FRAME = 8, REQUEST_FRAME = 1024 };
+
+static jwkd_status sign_list(jwkd_client *client, const char *environment, Jwkd__V1__SignItem **items,
     size_t count, jwkd_signed_list **out, jwkd_error *error)
 {
-    Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
-    sign.environment = wire_text(environment);
-    sign.items = items;
-    sign.n_items = count;
-    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
-    request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN;
-    request.sign = &sign;
-    if (jwkd__v1__request__get_packed_size(&request) > LIMIT_REQUEST - 1024)
+    struct waiting waiting = {.part = {.items = items, .count = count, .done = take_list}};
+    for (size_t i = 0; i < count; i++)
+        waiting.part.bytes += jwkd__v1__sign_item__get_packed_size(items[i]) + ITEM_FRAME;
+    if (waiting.part.bytes > LIMIT_REQUEST - REQUEST_FRAME)
         return fail(error, JWKD_INVALID_ARGUMENT, "these claims sets are too large for one request");
-    CLEANUP(reply_free_at) struct reply *reply = NULL;
-    TRY(client_call(client, &request, JWKD__V1__REPLY__RESULT_SIGNED, NULL, &reply, error));
-    if (reply->message->signed_->n_tokens != count)
-        return fail(error, JWKD_MALFORMED, "the service did not answer with a token for each claims set");
-    void *block;
-    if (block_build(lay_out_signed, reply->message->signed_, &block) != JWKD_OK)
-        return fail(error, JWKD_NO_MEMORY, "out of memory");
-    *out = block;
+    void *list;
+    TRY(wait_for(client, environment, &waiting, &list, error));
+    *out = list;
     return JWKD_OK;
 }
 
@@ -208,7 +265,7 @@ jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment, const j
         next += items[i].audience_count;
         pointers[i] = &wire[i];
     }
-    return sign_batch(client, environment, pointers, count, out, error);
+    return sign_list(client, environment, pointers, count, out, error);
 }
 
 jwkd_status jwkd_sign_raw(jwkd_client *client, const char *environment, const char *type, jwkd_bytes payload,

@@ -228,7 +228,7 @@ struct pair {
 static jwkd_status sign_tracked(struct pair *pair, jwkd_error *error)
 {
     const jwkd_sign_item item = {.claims = {BENCH_BARE_CLAIMS, sizeof BENCH_BARE_CLAIMS - 1}};
-    CLEANUP(block_free_at) jwkd_signed_list *list = NULL; /* goes the way of jwkd_sign_raw(), which waits for no others to join */
+    CLEANUP(block_free_at) jwkd_signed_list *list = NULL; /* carried by this thread, as that of jwkd_sign_raw() is */
     return jwkd_sign_many(pair->client, pair->environment, &item, 1, &list, error);
 }
 

@@ -37,11 +37,34 @@ static jwkd_sign_item item_of(const char *claims)
     return (jwkd_sign_item){.claims = {.data = claims, .size = strlen(claims)}};
 }
 
+/* A list of some length, whose tokens stay together and in order. */
+static bool list_comes_back(const char *environment, uintmax_t number, int call)
+{
+    enum { MOST = 40 };
+    char claims[MOST][48];
+    jwkd_sign_item items[MOST];
+    size_t count = 1 + (number + (uintmax_t)call * 7) % MOST;
+    jwkd_signed_list *list = NULL;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(claims[i], sizeof claims[i], "caller %ju call %d token %zu", number, call, i);
+        items[i] = item_of(claims[i]);
+    }
+    bool right = jwkd_sign_many(client, environment, items, count, &list, NULL) == JWKD_OK && list->count == count;
+    for (size_t i = 0; i < count && right; i++)
+        right = list->tokens[i].status == JWKD_OK && strcmp(list->tokens[i].token, claims[i]) == 0;
+    jwkd_free(list);
+    return right;
+}
+
 /* The fake's tokens are the claims themselves. */
 static void *call_again_and_again(void *number)
 {
     uintptr_t mistakes = 0;
     for (int i = 0; i < EACH; i++) {
+        if (i % 5 == 4) {
+            mistakes += !list_comes_back(i % 3 ? "shop" : "other", (uintmax_t)(uintptr_t)number, i);
+            continue;
+        }
         char claims[32];
         char *token = NULL;
         snprintf(claims, sizeof claims, "caller %ju call %d", (uintmax_t)(uintptr_t)number, i);
