@@ -7,8 +7,8 @@
 
 enum {
     LANE_UNDER_WAY = 4, /* requests of one environment at a time: two for the signer, two that wait for it */
-    BATCH_TOKENS = 64,        /* of several parts; one alone may have more */
-    BATCH_BYTES = 512 * 1024, /* likewise: well under LIMIT_REQUEST */
+    BATCH_TOKENS = COALESCE_TOKENS,
+    BATCH_BYTES = 512 * 1024, /* of several parts: well under LIMIT_REQUEST */
     WAITING_TOKENS = 4096,
 };
 
@@ -28,7 +28,7 @@ struct batch {
     size_t count; /* parts */
     size_t tokens;
     struct sign_part *parts[BATCH_TOKENS];
-    Jwkd__V1__SignItem *wire[LIMIT_BATCH];
+    Jwkd__V1__SignItem *wire[BATCH_TOKENS];
     Jwkd__V1__SignRequest sign;
     Jwkd__V1__Request request;
 };
@@ -143,7 +143,8 @@ static void batch_tell(
     }
 }
 
-static void batch_pack(struct batch *batch)
+/* Its request; `wait`: on the caller's thread, until it is answered. */
+static void batch_send(struct batch *batch, bool wait)
 {
     batch->sign = (Jwkd__V1__SignRequest)JWKD__V1__SIGN_REQUEST__INIT;
     batch->sign.environment = batch->lane->environment;
@@ -152,19 +153,15 @@ static void batch_pack(struct batch *batch)
     batch->request = (Jwkd__V1__Request)JWKD__V1__REQUEST__INIT;
     batch->request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN;
     batch->request.sign = &batch->sign;
-}
-
-static void batch_send(struct batch *batch)
-{
-    batch_pack(batch);
-    struct call_order order = {
+    const struct call_order order = {
         .request = &batch->request,
         .expires_ns = batch->parts[0]->expires_ns, /* the oldest */
         .done = batch_ended,
         .context = batch,
     };
+    jwkd_client *client = batch->lane->client;
     jwkd_error error;
-    jwkd_status status = call_start(batch->lane->client, &order, &error);
+    jwkd_status status = wait ? call_carry(client, &order, &error) : call_start(client, &order, &error);
     if (status != JWKD_OK) batch_ended(batch, status, NULL, &error);
 }
 
@@ -230,7 +227,7 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
     else if (!next)
         lane_drop_if_unused(lane);
     pthread_mutex_unlock(&client->lock);
-    if (next) batch_send(next);
+    if (next) batch_send(next, false);
     batch_tell(batch, status, reply, error);
     if (!reuse) {
         free(batch);
@@ -242,29 +239,21 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
     if (!next) lane_drop_if_unused(lane);
     pthread_mutex_unlock(&client->lock);
     if (next)
-        batch_send(next);
+        batch_send(next, false);
     else
         free(batch);
 }
 
-/* On the thread of a caller that waits for a part of it: no other thread has to be woken for the answer. */
-static void batch_carry(struct batch *batch)
+/* Whether the thread that waits for `part` can see to the batch: only for itself and others that wait. Callbacks are not called on a thread
+ * of the program's. */
+static bool batch_can_be_carried(const struct batch *batch, const struct sign_part *part)
 {
-    uint64_t now_ns = clock_elapsed_ns(), until_ns = batch->parts[0]->expires_ns;
-    const struct call_wait wait = {.timeout_ms = until_ns > now_ns ? (uint32_t)((until_ns - now_ns) / NS_PER_MS) + 1 : 1};
-    struct reply *reply = NULL;
-    jwkd_error error = {0};
-    batch_pack(batch);
-    jwkd_status status =
-        client_call(batch->lane->client, &batch->request, JWKD__V1__REPLY__RESULT_SIGNED, &wait, &reply, &error);
-    batch_ended(batch, status, reply, &error);
-}
-
-static bool batch_has(const struct batch *batch, const struct sign_part *part)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->parts[i] == part) return true;
-    return false;
+    bool own = false;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (!batch->parts[i]->waits) return false;
+        own = own || batch->parts[i] == part;
+    }
+    return own;
 }
 
 /* Adds the part to its lane; *out is the batch that is to leave upon this, or NULL. */
@@ -277,7 +266,7 @@ static jwkd_status enqueue(
     jwkd_status status = JWKD_OK;
     if (client->closing)
         status = fail(error, JWKD_CLOSED, "the client is being closed");
-    else if (client->waiting >= WAITING_TOKENS)
+    else if (!part->waits && client->waiting >= WAITING_TOKENS) /* who waits is one of so many threads */
         status = fail(error, JWKD_BUSY, "%d tokens are waiting to be signed already", (int)WAITING_TOKENS);
     else if (!(lane = lane_get(client, environment)))
         status = fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -295,22 +284,10 @@ static jwkd_status enqueue(
     return status;
 }
 
-jwkd_status coalesce_submit(
-    jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error)
+jwkd_status coalesce(jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error)
 {
     struct batch *batch;
     TRY(enqueue(client, environment, part, &batch, error));
-    if (batch) batch_send(batch);
-    return JWKD_OK;
-}
-
-jwkd_status coalesce_carry(
-    jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error)
-{
-    struct batch *batch;
-    TRY(enqueue(client, environment, part, &batch, error));
-    if (!batch) return JWKD_OK;
-    if (batch_has(batch, part)) batch_carry(batch);
-    else batch_send(batch);
+    if (batch) batch_send(batch, part->waits && batch_can_be_carried(batch, part));
     return JWKD_OK;
 }

@@ -12,22 +12,22 @@ struct sign_part;
 typedef void sign_part_done(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
     const jwkd_error *error);
 
+enum { COALESCE_TOKENS = 64 }; /* a request's; who has as many gains nothing from others */
+
 /* Tokens that one caller wants signed, and that stay together. Lives, with all it points to, until `done`, which is called once. */
 struct sign_part {
     Jwkd__V1__SignItem *const *items;
-    size_t count; /* 1 to LIMIT_BATCH */
+    size_t count; /* 1 to COALESCE_TOKENS */
     size_t bytes; /* packed; together they fit into a request */
     uint64_t expires_ns; /* when to give up, by clock_elapsed_ns() */
+    bool waits; /* the submitting thread waits for `done`, which only wakes it */
     sign_part_done *done;
     struct sign_part *next;
 };
 
-/* BUSY when too many wait already, CLOSED, NO_MEMORY: `done` is not called then. */
-jwkd_status coalesce_submit(
-    jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error) MUST_CHECK;
-/* Likewise, for a caller that waits for `done` next: where the part leaves at once, this thread sees to it until it is answered. Never on a
- * thread of nng's. */
-jwkd_status coalesce_carry(
+/* The part may leave at once, and be seen to by this thread until it is answered if that waits anyhow. BUSY (unless it waits) when too many
+ * wait already, CLOSED, NO_MEMORY: `done` is not called then. With `waits` never on a thread of nng's. */
+jwkd_status coalesce(
     jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error) MUST_CHECK;
 
 #endif

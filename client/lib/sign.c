@@ -80,8 +80,9 @@ static jwkd_status wait_for(
     jwkd_client *client, const char *environment, struct waiting *waiting, void **out, jwkd_error *error)
 {
     waiting->part.expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS;
+    waiting->part.waits = true;
     sem_init(&waiting->ended, 0, 0);
-    jwkd_status status = coalesce_carry(client, environment, &waiting->part, error);
+    jwkd_status status = coalesce(client, environment, &waiting->part, error);
     if (status == JWKD_OK) {
         while (sem_wait(&waiting->ended) != 0 && errno == EINTR)
             continue;
@@ -179,12 +180,14 @@ jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const 
         .done = pass_on};
     async->done = done;
     async->context = context;
-    jwkd_status status = coalesce_submit(client, environment, &async->part, error);
+    jwkd_status status = coalesce(client, environment, &async->part, error);
     if (status != JWKD_OK) jwkd_free(async);
     return status;
 }
 
 /* ---- many */
+
+enum { ENVELOPE = 1024 }; /* what a request has besides what is to be signed, at most */
 
 /* A part's own of a reply. */
 struct own_tokens {
@@ -214,31 +217,54 @@ static void *lay_out_signed(struct block *block, const void *from)
     return out;
 }
 
+static jwkd_status lay_out_list(const struct own_tokens *own, void **out, jwkd_error *error)
+{
+    return block_build(lay_out_signed, own, out) == JWKD_OK ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "out of memory");
+}
+
 static void take_list(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
     const jwkd_error *error)
 {
     struct waiting *waiting = (struct waiting *)part;
     const struct own_tokens own = {.reply = reply, .first = first, .count = part->count};
-    if (status == JWKD_OK && block_build(lay_out_signed, &own, &waiting->block) != JWKD_OK) {
+    if (status == JWKD_OK) {
         error = &waiting->error;
-        status = fail(&waiting->error, JWKD_NO_MEMORY, "out of memory");
+        status = lay_out_list(&own, &waiting->block, &waiting->error);
     }
     waiting_end(waiting, status, error);
 }
 
-/* What packing adds to an item: its tag and length; and what to all of them: the rest of a request. */
-enum { ITEM_FRAME = 8, REQUEST_FRAME = 1024 };
+/* In a request of its own. */
+static jwkd_status sign_alone(
+    jwkd_client *client, Jwkd__V1__SignRequest *sign, void **out, jwkd_error *error)
+{
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN;
+    request.sign = sign;
+    CLEANUP(reply_free_at) struct reply *reply = NULL;
+    TRY(client_call(client, &request, JWKD__V1__REPLY__RESULT_SIGNED, NULL, &reply, error));
+    const struct own_tokens own = {.reply = reply->message->signed_, .count = sign->n_items};
+    if (own.reply->n_tokens != own.count)
+        return fail(error, JWKD_MALFORMED, "the service did not answer with a token for each claims set");
+    return lay_out_list(&own, out, error);
+}
 
 static jwkd_status sign_list(jwkd_client *client, const char *environment, Jwkd__V1__SignItem **items,
     size_t count, jwkd_signed_list **out, jwkd_error *error)
 {
-    struct waiting waiting = {.part = {.items = items, .count = count, .done = take_list}};
-    for (size_t i = 0; i < count; i++)
-        waiting.part.bytes += jwkd__v1__sign_item__get_packed_size(items[i]) + ITEM_FRAME;
-    if (waiting.part.bytes > LIMIT_REQUEST - REQUEST_FRAME)
+    Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
+    sign.environment = wire_text(environment);
+    sign.items = items;
+    sign.n_items = count;
+    struct waiting waiting = {.part = {.items = items,
+                                  .count = count,
+                                  .bytes = jwkd__v1__sign_request__get_packed_size(&sign),
+                                  .done = take_list}};
+    if (waiting.part.bytes > LIMIT_REQUEST - ENVELOPE)
         return fail(error, JWKD_INVALID_ARGUMENT, "these claims sets are too large for one request");
     void *list;
-    TRY(wait_for(client, environment, &waiting, &list, error));
+    if (count >= COALESCE_TOKENS) TRY(sign_alone(client, &sign, &list, error));
+    else TRY(wait_for(client, environment, &waiting, &list, error));
     *out = list;
     return JWKD_OK;
 }

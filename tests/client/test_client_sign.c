@@ -3,6 +3,8 @@
 
 #include <jwkd.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -161,6 +163,52 @@ static void sign__says_busy_when_too_many_wait(void **state)
     assert_int_equal(outcome.bad_status, JWKD_CLOSED);
 }
 
+/* Four in an environment: so many requests of it may be under way. */
+static void *sign_until_closed(void *number)
+{
+    static const char *const ENVIRONMENTS[] = {"one", "two", "three"};
+    const char *environment = ENVIRONMENTS[(uintptr_t)number / 4];
+    const jwkd_sign_item items[] = {item_of("one"), item_of("two"), item_of("three")};
+    jwkd_signed_list *list = NULL;
+    char *token = NULL;
+    jwkd_status status = (uintptr_t)number % 2 ? jwkd_sign(client, environment, items, &token, NULL)
+                                               : jwkd_sign_many(client, environment, items, 3, &list, NULL);
+    return (void *)(uintptr_t)status;
+}
+
+static void count_ended(void *context, jwkd_status status, const char *token, const jwkd_error *error)
+{
+    (void)token;
+    (void)error;
+    if (status == JWKD_CLOSED) atomic_fetch_add((atomic_int *)context, 1);
+}
+
+/* Those who see to a request of their own, and those who wait for a callback. */
+static void sign__ends_with_its_client(void **state)
+{
+    (void)state;
+    enum { THREADS = 12, CALLBACKS = 20 };
+    pthread_t threads[THREADS];
+    static atomic_int ended;
+    ended = 0;
+    const jwkd_sign_item item = item_of("later");
+    fake_misbehave(fake, FAKE_SILENT, 1000);
+    for (uintptr_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_until_closed, (void *)i), 0);
+    while (fake_count(fake, OP(SIGN)) < THREADS) /* all of them wait */
+        sched_yield();
+    for (int i = 0; i < CALLBACKS; i++)
+        assert_int_equal(jwkd_sign_async(client, "shop", &item, count_ended, &ended, NULL), JWKD_OK);
+    jwkd_close(client);
+    client = NULL;
+    assert_int_equal(ended, CALLBACKS);
+    for (size_t i = 0; i < THREADS; i++) {
+        void *status;
+        pthread_join(threads[i], &status);
+        assert_int_equal((uintptr_t)status, JWKD_CLOSED);
+    }
+}
+
 static void sign__refuses_a_short_answer(void **state)
 {
     (void)state;
@@ -222,6 +270,7 @@ int main(void)
         CASE(sign__gives_each_caller_its_own_token),
         CASE(sign__async_tells_each_item_apart),
         CASE(sign__says_busy_when_too_many_wait),
+        CASE(sign__ends_with_its_client),
         CASE(sign__refuses_a_short_answer),
         CASE(sign__checks_an_item_before_it_travels_with_others),
         CASE(sign_many__answers_in_order),
