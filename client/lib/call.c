@@ -311,6 +311,8 @@ void call_step(void *argument)
         nng_ctx_recv(call->context, call->aio);
         return;
     case CALL_RECEIVING:
+        /* nng 1.10 may say so of what was aborted before it began. */
+        if (result == 0 && !nng_aio_get_msg(call->aio)) result = NNG_ECANCELED;
         if (result != 0)
             call_broken(call, result);
         else

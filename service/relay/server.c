@@ -222,7 +222,8 @@ static void on_ask(void *argument)
     }
     nng_msg *message = nng_aio_get_msg(call->ask);
     nng_aio_set_msg(call->ask, NULL);
-    answered(call, message);
+    if (message) answered(call, message);
+    else lost(call, NNG_ECANCELED); /* in nng 1.10, if it was stopped before it began */
 }
 
 /* Of every passing on its own, so that even the repetition of a request has an answer of its own. */

@@ -186,7 +186,7 @@ static jwkd_status exchange(nng_ctx context, nng_aio *aio, nng_msg *question, nn
     nng_aio_wait(aio);
     if (nng_aio_result(aio) != 0) return nng_aio_result(aio) == NNG_ETIMEDOUT ? JWKD_TIMED_OUT : JWKD_UNREACHABLE;
     *out = nng_aio_get_msg(aio);
-    return JWKD_OK;
+    return *out ? JWKD_OK : JWKD_UNREACHABLE; /* none in nng 1.10 if it was aborted before it began */
 }
 
 static jwkd_status read_hello(nng_msg *answer, const uint8_t id[16], struct held **out, jwkd_error *error)
