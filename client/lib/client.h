@@ -46,7 +46,8 @@ struct jwkd_client {
     uint64_t trying_ns; /* since when the dialer tries to connect, when there is no connection */
     struct call *active, *idle[CALL_WAYS];
     struct lane *lanes[CLIENT_LANES];
-    size_t waiting;        /* sign items in all lanes' queues */
+    size_t waiting;        /* tokens in all lanes' queues */
+    size_t batches;        /* of them that are to leave, are under way, or are being told of */
     struct follow *follow; /* made when first needed */
 };
 

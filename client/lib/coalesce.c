@@ -143,8 +143,8 @@ static void batch_tell(
     }
 }
 
-/* Its request; `wait`: on the caller's thread, until it is answered. */
-static void batch_send(struct batch *batch, bool wait)
+/* Its request; `carry`: on the caller's thread, until it is answered. */
+static void batch_send(struct batch *batch, bool carry)
 {
     batch->sign = (Jwkd__V1__SignRequest)JWKD__V1__SIGN_REQUEST__INIT;
     batch->sign.environment = batch->lane->environment;
@@ -161,7 +161,7 @@ static void batch_send(struct batch *batch, bool wait)
     };
     jwkd_client *client = batch->lane->client;
     jwkd_error error;
-    jwkd_status status = wait ? call_carry(client, &order, &error) : call_start(client, &order, &error);
+    jwkd_status status = carry ? call_carry(client, &order, &error) : call_start(client, &order, &error);
     if (status != JWKD_OK) batch_ended(batch, status, NULL, &error);
 }
 
@@ -171,10 +171,20 @@ static struct batch *next_batch(struct lane *lane, struct batch *used)
     if (!lane_is_due(lane)) return NULL;
     struct batch *batch = used ? used : malloc(sizeof *batch);
     if (!batch) return NULL;
+    if (!used) lane->client->batches++;
     batch->lane = lane;
     batch->count = batch->tokens = 0;
     lane_take(lane, batch);
     return batch;
+}
+
+/* The last that touches the client: it may be closed by then, and is not freed before. */
+static void batch_free(jwkd_client *client, struct batch *batch)
+{
+    free(batch);
+    pthread_mutex_lock(&client->lock);
+    if (--client->batches == 0) pthread_cond_broadcast(&client->calls_ended);
+    pthread_mutex_unlock(&client->lock);
 }
 
 /* Takes those whose own time has not come out of a batch that ran out of time: it ended with its oldest part.
@@ -230,7 +240,7 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
     if (next) batch_send(next, false);
     batch_tell(batch, status, reply, error);
     if (!reuse) {
-        free(batch);
+        batch_free(client, batch);
         return;
     }
     pthread_mutex_lock(&client->lock);
@@ -241,7 +251,7 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
     if (next)
         batch_send(next, false);
     else
-        free(batch);
+        batch_free(client, batch);
 }
 
 /* Whether the thread that waits for `part` can see to the batch: only for itself and others that wait. Callbacks are not called on a thread

@@ -224,8 +224,9 @@ static jwkd_status follow_new(jwkd_client *client, struct follow **out, jwkd_err
     pthread_cond_init(&follow->noticed, &attributes);
     pthread_condattr_destroy(&attributes);
     if (alarm_open(&follow->alarm) != JWKD_OK) {
+        fail(error, JWKD_NO_MEMORY, "no timer to follow events: %s", strerror(errno));
         follow_delete(follow);
-        return fail(error, JWKD_NO_MEMORY, "no timer to follow events: %s", strerror(errno));
+        return JWKD_NO_MEMORY;
     }
     int result = open_socket(follow);
     if (result != 0) {

@@ -1,6 +1,7 @@
 #include "keyring/service_row.h"
 
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"

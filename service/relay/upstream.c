@@ -422,15 +422,17 @@ jwkd_status upstream_start(struct upstream *upstream, jwkd_error *error)
 static void stop_keeper(struct upstream *upstream)
 {
     uint64_t until_ns = clock_elapsed_ns() + LOOK_AGAIN_MS * NS_PER_MS;
+    if (!upstream->running) return;
     pthread_mutex_lock(&upstream->lock);
     upstream->stop = true;
     pthread_cond_broadcast(&upstream->changed);
-    while (upstream->running && !upstream->ended && clock_elapsed_ns() < until_ns)
+    while (!upstream->ended) {
         wait_a_while(upstream);
-    pthread_mutex_unlock(&upstream->lock);
-    if (!upstream->running) return;
-    pthread_mutex_lock(&upstream->lock);
-    for (; !upstream->ended; wait_a_while(upstream)) nng_aio_abort(upstream->ask, NNG_ECANCELED); /* between two steps it meets none */
+        if (upstream->ended || clock_elapsed_ns() < until_ns) continue;
+        pthread_mutex_unlock(&upstream->lock);
+        nng_aio_abort(upstream->ask, NNG_ECANCELED); /* again and again: between two steps there is nothing to abort */
+        pthread_mutex_lock(&upstream->lock);
+    }
     pthread_mutex_unlock(&upstream->lock);
     pthread_join(upstream->keeper, NULL);
     upstream->running = false;
