@@ -40,12 +40,12 @@ static bool await(struct keyring *keyring, struct key_usage *usage, struct reach
     struct ceiling_patience *patience)
 {
     struct timespec *until = &patience->until;
+    int result = 0;
+    pthread_mutex_lock(&keyring->queue_lock);
     if (until->tv_sec == 0) {
         clock_gettime(CLOCK_MONOTONIC, until);
         until->tv_sec += LONGEST_WAIT_SEC;
     }
-    int result = 0;
-    pthread_mutex_lock(&keyring->queue_lock);
     while (!reach_within(reach, reach_read(&usage->ceiling)) && usage->refused == refused_before && !keyring->stopping && result != ETIMEDOUT)
         result = pthread_cond_timedwait(&keyring->ceilings_moved, &keyring->queue_lock, until);
     pthread_mutex_unlock(&keyring->queue_lock);

@@ -16,9 +16,9 @@ struct ceiling_wish {
     struct reach at;
 };
 
-/* How long one request may wait for the disk in all; zeroed, it begins with the first wait. */
+/* How long the threads of one request may wait for the disk in all; zeroed, it begins with the first wait. */
 struct ceiling_patience {
-    struct timespec until;     /* of CLOCK_MONOTONIC */
+    struct timespec until;     /* of CLOCK_MONOTONIC; guarded by the keyring's queue_lock */
 };
 
 /* Before a token of this reach is made: waits, where the disk must be asked first, which is so after a pause only; otherwise higher

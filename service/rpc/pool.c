@@ -7,32 +7,77 @@ struct pool {
     pthread_mutex_t lock; /* guards all below; not held while a job runs */
     pthread_cond_t filled;
     struct pool_job *head, **tail;
-    unsigned queued, capacity;
+    struct pool_shared *shared; /* of which something is left to begin */
+    unsigned queued, capacity, idle;
     bool stopping;
     unsigned thread_count;
     pthread_t threads[];
 };
+
+/* These are called with the lock held, and give it up meanwhile. */
+
+static void run_first(struct pool *pool)
+{
+    struct pool_job *job = pool->head;
+    pool->head = job->next;
+    if (!pool->head) pool->tail = &pool->head;
+    pool->queued--;
+    pthread_mutex_unlock(&pool->lock);
+    job->run(job);
+    pthread_mutex_lock(&pool->lock);
+}
+
+static void unlist(struct pool *pool, const struct pool_shared *shared)
+{
+    struct pool_shared **place = &pool->shared;
+    while (*place && *place != shared) place = &(*place)->next;
+    if (*place) *place = shared->next;
+}
+
+/* Each wakes the next: nobody has to wake them all. */
+static void join_in(struct pool *pool, struct pool_shared *shared)
+{
+    shared->threads++;
+    if (pool->idle > 0 && shared->threads < shared->most) pthread_cond_signal(&pool->filled);
+    pthread_mutex_unlock(&pool->lock);
+    shared->run(shared);
+    pthread_mutex_lock(&pool->lock);
+    unlist(pool, shared);
+    if (--shared->threads > 0) return;
+    pthread_mutex_unlock(&pool->lock);
+    shared->end(shared);
+    pthread_mutex_lock(&pool->lock);
+}
+
+static void wait_for_work(struct pool *pool)
+{
+    pool->idle++;
+    pthread_cond_wait(&pool->filled, &pool->lock);
+    pool->idle--;
+}
 
 static void *run_jobs(void *argument)
 {
     struct pool *pool = argument;
     pthread_mutex_lock(&pool->lock);
     while (true) {
-        struct pool_job *job = pool->head;
-        if (!job) {
-            if (pool->stopping) break;
-            pthread_cond_wait(&pool->filled, &pool->lock);
-            continue;
-        }
-        pool->head = job->next;
-        if (!pool->head) pool->tail = &pool->head;
-        pool->queued--;
-        pthread_mutex_unlock(&pool->lock);
-        job->run(job);
-        pthread_mutex_lock(&pool->lock);
+        if (pool->head) run_first(pool);
+        else if (pool->shared) join_in(pool, pool->shared);
+        else if (!pool->stopping) wait_for_work(pool);
+        else break;
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
+}
+
+void pool_share(struct pool *pool, struct pool_shared *shared)
+{
+    pthread_mutex_lock(&pool->lock);
+    shared->threads = 0;
+    shared->next = pool->shared;
+    pool->shared = shared;
+    join_in(pool, shared);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 jwkd_status pool_start(unsigned threads, unsigned capacity, struct pool **out)

@@ -24,6 +24,8 @@ enum phase { PHASE_RECEIVING, PHASE_WORKING, PHASE_SENDING, PHASE_CLOSED };
 /* One context: receives a request, has it answered, sends the answer, and again. */
 struct call {
     struct pool_job job;
+    struct pool_shared shared;
+    struct keyring_signing *signing; /* what is shared */
     struct keyring_command command;
     struct rpc_server *server;
     nng_ctx context;
@@ -32,6 +34,7 @@ struct call {
     nng_msg *message;               /* the request's bytes; the unpacked form does not borrow from them */
     struct arena arena;
     Jwkd__V1__Request *request;     /* in the arena; NULL when it could not be read */
+    struct reply reply;             /* borrows from the request */
     const struct dispatch_entry *entry;
     char principal[NET_PRINCIPAL];
     nng_pipe pipe;                  /* where the request came from */
@@ -57,6 +60,7 @@ static void receive(struct call *call)
 /* Forgets the request; what may have been a private key is wiped. */
 static void release(struct call *call)
 {
+    reply_clear(&call->reply);
     keyring_command_clear(&call->command);
     arena_clear(&call->arena);
     if (call->message) {
@@ -90,8 +94,9 @@ static void give_up(struct call *call)
     receive(call);
 }
 
-static void send_reply(struct call *call, struct reply *reply)
+static void send_reply(struct call *call)
 {
+    struct reply *reply = &call->reply;
     count(call, (jwkd_status)reply->message.status);
     nng_msg *message;
     size_t size = protobuf_c_message_get_packed_size(&reply->message.base);
@@ -109,33 +114,61 @@ static void send_reply(struct call *call, struct reply *reply)
 
 static void send_failure(struct call *call, jwkd_status status, const jwkd_error *error)
 {
-    struct reply reply;
-    reply_init(&reply, call->request);
-    reply_fail(&reply, status, error);
-    send_reply(call, &reply);
-    reply_clear(&reply);
+    reply_fail(&call->reply, status, error);
+    send_reply(call);
+}
+
+static void send_outcome(struct call *call, jwkd_status status, const jwkd_error *error)
+{
+    if (status == JWKD_OK) send_reply(call);
+    else send_failure(call, status, error);
 }
 
 /* ---- answering ---- */
 
-static jwkd_status carry_out(struct call *call, struct reply *reply, jwkd_error *error)
+static jwkd_status carry_out(struct call *call, jwkd_error *error)
 {
     const struct rpc_options *options = &call->server->options;
     const struct dispatch_entry *entry = call->entry;
-    reply->principal = entry->class == DISPATCH_CALLER ? call->principal : NULL;
-    if (entry->use_case) return entry->use_case(options->keyring, call->request, reply, error);
-    return hello_answer(options, call->request->hello, reply, error);
+    call->reply.principal = entry->class == DISPATCH_CALLER ? call->principal : NULL;
+    if (entry->use_case) return entry->use_case(options->keyring, call->request, &call->reply, error);
+    return hello_answer(options, call->request->hello, &call->reply, error);
 }
 
 static void answer(struct call *call)
 {
-    struct reply reply;
     jwkd_error error = {0};
-    reply_init(&reply, call->request);
-    jwkd_status status = carry_out(call, &reply, &error);
-    if (status != JWKD_OK) reply_fail(&reply, status, &error);
-    send_reply(call, &reply);
-    reply_clear(&reply);
+    jwkd_status status = carry_out(call, &error);
+    send_outcome(call, status, &error);
+}
+
+static struct call *sharing_call(struct pool_shared *shared)
+{
+    return (struct call *)(void *)((char *)shared - offsetof(struct call, shared));
+}
+
+static void sign_share(struct pool_shared *shared) { keyring_sign_share(sharing_call(shared)->signing); }
+
+static void sign_end(struct pool_shared *shared)
+{
+    struct call *call = sharing_call(shared);
+    jwkd_error error = {0};
+    jwkd_status status = keyring_sign_end(call->signing, &error);
+    send_outcome(call, status, &error);
+}
+
+static void sign_together(struct call *call)
+{
+    jwkd_error error = {0};
+    jwkd_status status = keyring_sign_begin(
+        call->server->options.keyring, call->request, &call->reply, &call->signing, &error);
+    if (status != JWKD_OK) {
+        send_failure(call, status, &error);
+        return;
+    }
+    call->shared = (struct pool_shared){
+        .run = sign_share, .end = sign_end, .most = (unsigned)call->request->sign->n_items};
+    pool_share(call->server->pool, &call->shared);
 }
 
 /* From the writer's thread. */
@@ -173,6 +206,7 @@ static void work(struct pool_job *job)
     jwkd_status status = dispatch_check_deadline(call->request, clock_elapsed_ns(), &error);
     if (status != JWKD_OK) send_failure(call, status, &error);
     else if (call->entry->class == DISPATCH_IMPORT) change(call);
+    else if (call->entry->class == DISPATCH_SIGN && call->request->sign->n_items > 1) sign_together(call);
     else answer(call);
 }
 
@@ -180,7 +214,7 @@ static void work(struct pool_job *job)
 
 static bool matters_who_asks(const struct dispatch_entry *entry)
 {
-    return entry->class != DISPATCH_INLINE && entry->class != DISPATCH_POOL;
+    return entry->class != DISPATCH_INLINE && entry->class != DISPATCH_POOL && entry->class != DISPATCH_SIGN;
 }
 
 static jwkd_status read_request(struct call *call, jwkd_error *error)
@@ -201,6 +235,7 @@ static void handle(struct call *call)
     call->phase = PHASE_WORKING;
     atomic_fetch_add_explicit(&call->server->requests, 1, memory_order_relaxed);
     jwkd_status status = read_request(call, &error);
+    reply_init(&call->reply, call->request);
     if (status == JWKD_OK && matters_who_asks(call->entry)) status = net_principal(call->pipe, call->principal, &error);
     if (status == JWKD_OK) {
         switch (call->entry->class) {
@@ -208,6 +243,7 @@ static void handle(struct call *call)
         case DISPATCH_CALLER: answer(call); return;
         case DISPATCH_CHANGE: change(call); return;
         case DISPATCH_IMPORT:
+        case DISPATCH_SIGN:
         case DISPATCH_POOL: break;
         }
         call->job.run = work;

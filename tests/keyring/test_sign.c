@@ -1,5 +1,138 @@
 #include "keyring/ring.h"
 
+/* A request for LIMIT_BATCH tokens, the nth of which is for "user-n". */
+struct wanted {
+    char claims[LIMIT_BATCH][64];
+    Jwkd__V1__SignItem items[LIMIT_BATCH], *pointers[LIMIT_BATCH];
+    Jwkd__V1__SignRequest sign;
+    Jwkd__V1__Request request;
+};
+
+static void want_full_batch(struct wanted *wanted)
+{
+    wanted->sign = (Jwkd__V1__SignRequest)JWKD__V1__SIGN_REQUEST__INIT;
+    wanted->request = (Jwkd__V1__Request)JWKD__V1__REQUEST__INIT;
+    for (size_t i = 0; i < LIMIT_BATCH; i++) {
+        snprintf(wanted->claims[i], sizeof wanted->claims[i], "{\"sub\":\"user-%zu\",\"client_id\":\"test\"}", i);
+        wanted->items[i] = (Jwkd__V1__SignItem)JWKD__V1__SIGN_ITEM__INIT;
+        wanted->items[i].claims = wire_bytes(bytes_of_text(wanted->claims[i]));
+        wanted->pointers[i] = &wanted->items[i];
+    }
+    wanted->sign.environment = wire_text("shop");
+    wanted->sign.n_items = LIMIT_BATCH;
+    wanted->sign.items = wanted->pointers;
+    wanted->request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN;
+    wanted->request.sign = &wanted->sign;
+}
+
+/* The nth is valid, and says "user-n"; the reply names the key. */
+static void assert_full_batch(struct ring *ring, const struct reply *reply, const char *kid)
+{
+    assert_int_equal(reply->message.result_case, JWKD__V1__REPLY__RESULT_SIGNED);
+    const Jwkd__V1__SignReply *tokens = reply->message.signed_;
+    assert_int_equal(tokens->n_tokens, LIMIT_BATCH);
+    assert_string_equal(tokens->kid, kid);
+    Jwkd__V1__VerifyItem items[LIMIT_BATCH], *pointers[LIMIT_BATCH];
+    for (size_t i = 0; i < LIMIT_BATCH; i++) {
+        assert_int_equal(tokens->tokens[i]->status, JWKD__V1__STATUS__OK);
+        items[i] = (Jwkd__V1__VerifyItem)JWKD__V1__VERIFY_ITEM__INIT;
+        items[i].token = tokens->tokens[i]->token;
+        pointers[i] = &items[i];
+    }
+    Jwkd__V1__VerifyRequest verify = JWKD__V1__VERIFY_REQUEST__INIT;
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    verify.environment = wire_text("shop");
+    verify.n_items = LIMIT_BATCH;
+    verify.items = pointers;
+    request.verify = &verify;
+    CLEANUP(reply_clear) struct reply verified;
+    reply_init(&verified, &request);
+    assert_int_equal(keyring_verify(ring->keyring, &request, &verified, NULL), JWKD_OK);
+    for (size_t i = 0; i < LIMIT_BATCH; i++) {
+        const Jwkd__V1__VerifiedToken *token = verified.message.verified->tokens[i];
+        char subject[32];
+        snprintf(subject, sizeof subject, "\"user-%zu\"", i);
+        assert_int_equal(token->verdict, JWKD_VERDICT_VALID);
+        assert_string_equal(token->kid, kid);
+        assert_non_null(memmem(token->claims.data, token->claims.len, subject, strlen(subject)));
+    }
+}
+
+static void deactivate(struct ring *ring, char *kid)
+{
+    uint8_t id[16];
+    Jwkd__V1__DeactivateRequest operation = JWKD__V1__DEACTIVATE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
+    operation.environment = wire_text("shop");
+    operation.kid = kid;
+    operation.allow_none = true;
+    request.deactivate = &operation;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
+static uint64_t tokens_signed(struct ring *ring)
+{
+    Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    request.status = &status;
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, &request);
+    assert_int_equal(keyring_status(ring->keyring, &request, &reply, NULL), JWKD_OK);
+    return reply.message.service_status->tokens_signed;
+}
+
+static void *sign_share(void *signing)
+{
+    keyring_sign_share(signing);
+    return NULL;
+}
+
+static void sign_by_threads(struct keyring_signing *signing)
+{
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, sign_share, signing), 0);
+    for (size_t i = 0; i < 4; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+static void sign__by_several_threads_makes_each_token_once(void **state)
+{
+    struct ring *ring = *state;
+    static struct wanted wanted;
+    char kid[LIMIT_KID + 1];
+    struct keyring_signing *signing;
+    want_full_batch(&wanted);
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, &wanted.request);
+    const uint64_t before = tokens_signed(ring);
+    assert_int_equal(keyring_sign_begin(ring->keyring, &wanted.request, &reply, &signing, NULL), JWKD_OK);
+    sign_by_threads(signing);
+    assert_int_equal(keyring_sign_end(signing, NULL), JWKD_OK);
+    assert_full_batch(ring, &reply, kid);
+    assert_int_equal(tokens_signed(ring) - before, LIMIT_BATCH);
+}
+
+static void sign__by_several_threads_begins_anew_without_its_key(void **state)
+{
+    struct ring *ring = *state;
+    static struct wanted wanted;
+    char first[LIMIT_KID + 1], second[LIMIT_KID + 1];
+    struct keyring_signing *signing;
+    want_full_batch(&wanted);
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", first);
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, &wanted.request);
+    assert_int_equal(keyring_sign_begin(ring->keyring, &wanted.request, &reply, &signing, NULL), JWKD_OK);
+    sign_by_threads(signing);
+    ring_generate(ring, "shop", second);
+    deactivate(ring, first);
+    assert_int_equal(keyring_sign_end(signing, NULL), JWKD_OK);
+    assert_full_batch(ring, &reply, second);
+    assert_int_equal(signer_unsealed(ring->signing.signer), 1);
+}
+
 /* Signs a full batch into a reply with room for a part of it only. */
 struct signature {
     struct ring *ring;
@@ -26,18 +159,6 @@ static void *sign_without_room(void *argument)
     return NULL;
 }
 
-static void deactivate(struct ring *ring, char *kid)
-{
-    uint8_t id[16];
-    Jwkd__V1__DeactivateRequest operation = JWKD__V1__DEACTIVATE_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
-    operation.environment = wire_text("shop");
-    operation.kid = kid;
-    operation.allow_none = true;
-    request.deactivate = &operation;
-    assert_int_equal(ring_status(ring, &request), JWKD_OK);
-}
-
 /* The batch goes on with the key that it began with, and has it unsealed again. RSA makes it last longer than the deactivation. */
 static void sign__that_fails_leaves_no_deactivated_key_unsealed(void **state)
 {
@@ -58,6 +179,8 @@ static void sign__that_fails_leaves_no_deactivated_key_unsealed(void **state)
 int main(void)
 {
     const struct CMUnitTest cases[] = {
+        cmocka_unit_test_setup_teardown(sign__by_several_threads_makes_each_token_once, ring_setup, ring_teardown),
+        cmocka_unit_test_setup_teardown(sign__by_several_threads_begins_anew_without_its_key, ring_setup, ring_teardown),
         cmocka_unit_test_setup_teardown(
             sign__that_fails_leaves_no_deactivated_key_unsealed, ring_setup, ring_teardown),
     };

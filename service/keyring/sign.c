@@ -1,5 +1,7 @@
-/* Signing and verifying: the hot path. It reads the snapshot, and neither the store nor a writer's lock. */
+/* Signing: the hot path. It reads the snapshot, and neither the store nor a writer's lock. */
 #include <openssl/rand.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "jose/base64url.h"
@@ -108,34 +110,6 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "signing failed: %s", jwkd_status_text(status));
 }
 
-static jwkd_status sign_all(struct keyring *keyring, const Jwkd__V1__SignRequest *request, const struct signing *signing,
-    struct ceiling_patience *patience, struct reply *reply, Jwkd__V1__SignReply *signed_reply)
-{
-    Jwkd__V1__SignedToken *items;
-    void *pointers = reply_array(reply, request->n_items, sizeof *items, &items);
-    if (!pointers) return JWKD_NO_MEMORY;
-    uint64_t done = 0;
-    CLEANUP(buffer_clear) struct buffer token = {0};
-    for (size_t i = 0; i < request->n_items; i++) {
-        items[i] = (Jwkd__V1__SignedToken)JWKD__V1__SIGNED_TOKEN__INIT;
-        jwkd_error error = {0};
-        token.size = 0;
-        jwkd_status status =
-            sign_item(keyring, signing, request->items[i], patience, &token, &items[i].expires_at, &error);
-        char *text = arena_text(&reply->arena, status == JWKD_OK ? buffer_bytes(&token) : bytes_of_text(error.message));
-        if (!text) return JWKD_NO_MEMORY;
-        items[i].status = (Jwkd__V1__Status)status;
-        if (status == JWKD_OK) items[i].token = text;
-        else items[i].message = text;
-        done += status == JWKD_OK;
-    }
-    signed_reply->n_tokens = request->n_items;
-    signed_reply->tokens = pointers;
-    signed_reply->kid = wire_text(signing->signer_key.kid);
-    atomic_fetch_add_explicit(&keyring->tokens_signed, done, memory_order_relaxed);
-    return JWKD_OK;
-}
-
 static jwkd_status begin_signing(struct keyring *keyring, const char *name, struct reply *reply, struct signing *out,
     jwkd_error *error)
 {
@@ -147,29 +121,124 @@ static jwkd_status begin_signing(struct keyring *keyring, const char *name, stru
     return choose_key(environment, out, error);
 }
 
+/* ---- a batch */
+
 enum { SIGN_ATTEMPTS = 3 };
 
-jwkd_status keyring_sign(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+struct keyring_signing {
+    struct keyring *keyring;
+    const Jwkd__V1__SignRequest *request;
+    struct reply *reply;
+    Jwkd__V1__SignedToken *tokens, **pointers;
+    struct signing with;
+    struct ceiling_patience patience;
+    pthread_mutex_t lock; /* guards the reply's memory while several threads sign */
+    atomic_size_t begun;
+    atomic_bool out_of_memory;
+};
+
+jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
+    struct keyring_signing **out, jwkd_error *error)
 {
     const Jwkd__V1__SignRequest *sign = request->sign;
     if (sign->n_items == 0 || sign->n_items > LIMIT_BATCH)
         return fail(error, JWKD_INVALID_ARGUMENT, "a request signs 1 to %d tokens, not %zu", LIMIT_BATCH, sign->n_items);
-    Jwkd__V1__SignReply *answer = reply_alloc(reply, sizeof *answer);
-    if (!answer) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    *answer = (Jwkd__V1__SignReply)JWKD__V1__SIGN_REPLY__INIT;
-    struct ceiling_patience patience = {0};
-    for (int attempt = 0; attempt < SIGN_ATTEMPTS; attempt++) {
-        struct signing signing;
-        TRY(begin_signing(keyring, sign->environment, reply, &signing, error));
-        jwkd_status status = sign_all(keyring, sign, &signing, &patience, reply, answer);
-        if (withdrawn(keyring, &signing)) continue;
-        TRY(status);
-        reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;
-        reply->message.signed_ = answer;
-        return JWKD_OK;
-    }
-    return fail(error, JWKD_UNAVAILABLE, "the signing key changed again and again; try again");
+    struct keyring_signing *signing = reply_alloc(reply, sizeof *signing);
+    if (!signing) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *signing = (struct keyring_signing){.keyring = keyring, .request = sign, .reply = reply};
+    signing->pointers = reply_array(reply, sign->n_items, sizeof *signing->tokens, &signing->tokens);
+    if (!signing->pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    TRY(begin_signing(keyring, sign->environment, reply, &signing->with, error));
+    pthread_mutex_init(&signing->lock, NULL);
+    *out = signing;
+    return JWKD_OK;
 }
+
+static char *keep_text(struct keyring_signing *signing, struct bytes text)
+{
+    pthread_mutex_lock(&signing->lock);
+    char *copy = reply_alloc(signing->reply, text.size + 1);
+    pthread_mutex_unlock(&signing->lock);
+    if (copy && text.size) memcpy(copy, text.data, text.size);
+    return copy;
+}
+
+/* `scratch` is for the token while it is made. Whether there is one now. */
+static bool sign_nth(struct keyring_signing *signing, size_t n, struct buffer *scratch)
+{
+    Jwkd__V1__SignedToken *token = &signing->tokens[n];
+    jwkd_error error = {0};
+    *token = (Jwkd__V1__SignedToken)JWKD__V1__SIGNED_TOKEN__INIT;
+    scratch->size = 0;
+    jwkd_status status = sign_item(signing->keyring, &signing->with, signing->request->items[n], &signing->patience,
+        scratch, &token->expires_at, &error);
+    char *text = keep_text(signing, status == JWKD_OK ? buffer_bytes(scratch) : bytes_of_text(error.message));
+    if (!text) {
+        atomic_store(&signing->out_of_memory, true);
+        return false;
+    }
+    token->status = (Jwkd__V1__Status)status;
+    if (status == JWKD_OK) token->token = text;
+    else token->message = text;
+    return status == JWKD_OK;
+}
+
+void keyring_sign_share(struct keyring_signing *signing)
+{
+    CLEANUP(buffer_clear) struct buffer scratch = {0};
+    uint64_t made = 0;
+    while (!atomic_load_explicit(&signing->out_of_memory, memory_order_relaxed)) {
+        size_t n = atomic_fetch_add_explicit(&signing->begun, 1, memory_order_relaxed);
+        if (n >= signing->request->n_items) break;
+        made += sign_nth(signing, n, &scratch);
+    }
+    atomic_fetch_add_explicit(&signing->keyring->tokens_signed, made, memory_order_relaxed);
+}
+
+/* All of it with the key that signs now. */
+static jwkd_status sign_again(struct keyring_signing *signing, jwkd_error *error)
+{
+    atomic_store(&signing->begun, 0);
+    atomic_store(&signing->out_of_memory, false);
+    TRY(begin_signing(signing->keyring, signing->request->environment, signing->reply, &signing->with, error));
+    keyring_sign_share(signing);
+    return JWKD_OK;
+}
+
+static jwkd_status conclude(struct keyring_signing *signing, jwkd_error *error)
+{
+    for (int attempts = 1; withdrawn(signing->keyring, &signing->with); attempts++) {
+        if (attempts == SIGN_ATTEMPTS)
+            return fail(error, JWKD_UNAVAILABLE, "the signing key changed again and again; try again");
+        TRY(sign_again(signing, error));
+    }
+    Jwkd__V1__SignReply *answer = reply_alloc(signing->reply, sizeof *answer);
+    if (!answer || signing->out_of_memory) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *answer = (Jwkd__V1__SignReply)JWKD__V1__SIGN_REPLY__INIT;
+    answer->n_tokens = signing->request->n_items;
+    answer->tokens = signing->pointers;
+    answer->kid = wire_text(signing->with.signer_key.kid);
+    signing->reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;
+    signing->reply->message.signed_ = answer;
+    return JWKD_OK;
+}
+
+jwkd_status keyring_sign_end(struct keyring_signing *signing, jwkd_error *error)
+{
+    jwkd_status status = conclude(signing, error);
+    pthread_mutex_destroy(&signing->lock);
+    return status;
+}
+
+jwkd_status keyring_sign(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+{
+    struct keyring_signing *signing;
+    TRY(keyring_sign_begin(keyring, request, reply, &signing, error));
+    keyring_sign_share(signing);
+    return keyring_sign_end(signing, error);
+}
+
+/* ---- a raw payload */
 
 static jwkd_status check_raw(const Jwkd__V1__SignRawRequest *raw, jwkd_error *error)
 {
@@ -216,84 +285,5 @@ jwkd_status keyring_sign_raw(struct keyring *keyring, const Jwkd__V1__Request *r
     reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;
     reply->message.signed_ = answer;
     atomic_fetch_add_explicit(&keyring->tokens_signed, 1, memory_order_relaxed);
-    return JWKD_OK;
-}
-
-/* The key's standing is read last, after the signature was checked: that read is the instant the answer speaks of. */
-static jwkd_verdict read_last(struct keyring *keyring, const struct ring_environment *judged_by, const struct jwt *jwt,
-    jwkd_verdict verdict)
-{
-    if (verdict != JWKD_VERDICT_VALID) return verdict;
-    CLEANUP(snapshot_unref_at) struct snapshot *now = keyring_snapshot(keyring);
-    const struct ring_environment *environment = snapshot_find(now, judged_by->settings.name);
-    if (environment == judged_by) return verdict;
-    if (!environment || environment->id != judged_by->id) return JWKD_VERDICT_UNKNOWN_KEY;
-    const struct jwk *found;
-    return keyset_find(environment->keyset, bytes_of_text(jwk_kid(jwt->key)), &found) == KEY_LIVE
-        ? verdict
-        : JWKD_VERDICT_KEY_DEACTIVATED;
-}
-
-static jwkd_status verify_item(struct keyring *keyring, const struct ring_environment *environment,
-    const Jwkd__V1__VerifyItem *item, struct reply *reply, Jwkd__V1__VerifiedToken *out)
-{
-    const struct environment *settings = &environment->settings;
-    struct bytes audiences[LIMIT_AUDIENCES] = {bytes_of_text(settings->default_audience)};
-    size_t audience_count = item->n_audience;
-    for (size_t i = 0; i < audience_count; i++) audiences[i] = bytes_of_text(item->audience[i]);
-    if (audience_count == 0 && *settings->default_audience) audience_count = 1;
-    struct jwt_expectation expected = {
-        .issuer = bytes_of_text(*item->issuer ? item->issuer : settings->issuer),
-        .audiences = audiences,
-        .audience_count = audience_count,
-        .type = bytes_of_text(item->type),
-        .leeway_sec = settings->leeway_sec,
-        .now = clock_wall_sec()};
-    CLEANUP(jwt_clear) struct jwt jwt = {0};
-    jwkd_error error = {0};
-    jwkd_verdict verdict = jwt_verify(environment->keyset, bytes_of_text(item->token), &expected, &jwt, &error);
-    if (verdict == JWKD_VERDICT_NONE) return JWKD_NO_MEMORY;
-    jwkd_verdict last = read_last(keyring, environment, &jwt, verdict);
-    if (last != verdict) error.message[0] = '\0';
-    *out = (Jwkd__V1__VerifiedToken)JWKD__V1__VERIFIED_TOKEN__INIT;
-    out->verdict = (Jwkd__V1__Verdict)last;
-    out->kid = arena_text(&reply->arena, jwt.header.kid);
-    out->message = arena_text(&reply->arena,
-        bytes_of_text(last == JWKD_VERDICT_VALID || error.message[0] ? error.message : jwkd_verdict_text(last)));
-    char *claims = last == JWKD_VERDICT_VALID ? arena_text(&reply->arena, jwt.payload) : NULL;
-    if (!out->kid || !out->message || (last == JWKD_VERDICT_VALID && !claims)) return JWKD_NO_MEMORY;
-    if (claims) out->claims = wire_bytes(bytes_of(claims, jwt.payload.size));
-    return JWKD_OK;
-}
-
-jwkd_status keyring_verify(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
-{
-    const Jwkd__V1__VerifyRequest *verify = request->verify;
-    if (verify->n_items == 0 || verify->n_items > LIMIT_BATCH)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a request verifies 1 to %d tokens, not %zu", LIMIT_BATCH, verify->n_items);
-    reply->snapshot = keyring_snapshot(keyring);
-    struct ring_environment *environment;
-    TRY(keyring_require(reply->snapshot, verify->environment, &environment, error));
-    Jwkd__V1__VerifyReply *answer = reply_alloc(reply, sizeof *answer);
-    Jwkd__V1__State *state = reply_alloc(reply, sizeof *state);
-    Jwkd__V1__VerifiedToken *items;
-    void *pointers = reply_array(reply, verify->n_items, sizeof *items, &items);
-    if (!answer || !state || !pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < verify->n_items; i++) {
-        if (verify->items[i]->n_audience > LIMIT_AUDIENCES)
-            return fail(error, JWKD_INVALID_ARGUMENT, "at most %d audiences can be expected", LIMIT_AUDIENCES);
-        TRY(verify_item(keyring, environment, verify->items[i], reply, &items[i]));
-    }
-    *answer = (Jwkd__V1__VerifyReply)JWKD__V1__VERIFY_REPLY__INIT;
-    *state = (Jwkd__V1__State)JWKD__V1__STATE__INIT;
-    state->epoch = wire_bytes(bytes_of(keyring->epoch, 16));
-    state->environment_id = environment->id;
-    state->revision = environment->revision;
-    answer->n_tokens = verify->n_items;
-    answer->tokens = pointers;
-    answer->state = state;
-    reply->message.result_case = JWKD__V1__REPLY__RESULT_VERIFIED;
-    reply->message.verified = answer;
-    atomic_fetch_add_explicit(&keyring->tokens_verified, verify->n_items, memory_order_relaxed);
     return JWKD_OK;
 }

@@ -1,0 +1,142 @@
+#include "keyring/ring.h"
+
+#include <stdatomic.h>
+
+#include "rpc/pool.h"
+
+/* What threads may work on until it is let go. */
+struct together {
+    struct pool_job job;
+    struct pool_shared shared;
+    struct pool *pool;
+    atomic_uint inside, came, ended, inside_at_end;
+    atomic_bool let_go;
+};
+
+static void work_together(struct pool_shared *shared)
+{
+    struct together *together = (struct together *)(void *)((char *)shared - offsetof(struct together, shared));
+    together->inside++;
+    together->came++;
+    while (!together->let_go) pause_shortly();
+    together->inside--;
+}
+
+static void end_together(struct pool_shared *shared)
+{
+    struct together *together = (struct together *)(void *)((char *)shared - offsetof(struct together, shared));
+    together->inside_at_end = together->inside;
+    together->ended++;
+}
+
+static void share(struct pool_job *job)
+{
+    struct together *together = (struct together *)(void *)job;
+    together->shared = (struct pool_shared){.run = work_together, .end = end_together, .most = 64};
+    pool_share(together->pool, &together->shared);
+}
+
+static void begin_together(struct together *together, struct pool *pool)
+{
+    *together = (struct together){.job.run = share, .pool = pool};
+    assert_int_equal(pool_submit(pool, &together->job), JWKD_OK);
+}
+
+/* A job that lasts until it is let go, and says how many worked together when it began. */
+struct alone {
+    struct pool_job job;
+    const struct together *others;
+    atomic_uint began, others_then;
+    atomic_bool let_go;
+};
+
+static void work_alone(struct pool_job *job)
+{
+    struct alone *alone = (struct alone *)(void *)job;
+    alone->others_then = alone->others->came;
+    alone->began++;
+    while (!alone->let_go) pause_shortly();
+}
+
+static void begin_alone(struct alone *alone, struct pool *pool, const struct together *others)
+{
+    *alone = (struct alone){.job.run = work_alone, .others = others};
+    assert_int_equal(pool_submit(pool, &alone->job), JWKD_OK);
+}
+
+static void shared__is_worked_on_by_all_who_have_nothing_to_do(void **state)
+{
+    (void)state;
+    struct pool *pool;
+    struct together together;
+    assert_int_equal(pool_start(4, 8, &pool), JWKD_OK);
+    begin_together(&together, pool);
+    AWAIT(together.inside == 4);
+    assert_int_equal(together.ended, 0);
+    together.let_go = true;
+    AWAIT(together.ended == 1);
+    assert_int_equal(together.inside_at_end, 0);
+    pool_stop(pool);
+    assert_int_equal(together.ended, 1);
+    assert_int_equal(together.came, 4);
+    pool_free(pool);
+}
+
+static void job__goes_before_what_is_shared(void **state)
+{
+    (void)state;
+    struct pool *pool;
+    struct together together = {0};
+    struct alone first, second;
+    assert_int_equal(pool_start(2, 8, &pool), JWKD_OK);
+    begin_alone(&first, pool, &together);
+    AWAIT(first.began == 1);
+    begin_together(&together, pool);
+    AWAIT(together.inside == 1);
+    begin_alone(&second, pool, &together);
+    first.let_go = true;
+    AWAIT(second.began == 1);
+    assert_int_equal(second.others_then, 1);
+    second.let_go = true;
+    AWAIT(together.inside == 2);
+    together.let_go = true;
+    pool_stop(pool);
+    assert_int_equal(together.ended, 1);
+    pool_free(pool);
+}
+
+/* Two at once, of which the second has ended when the first has not. */
+static void shared__ends_each_by_itself(void **state)
+{
+    (void)state;
+    struct pool *pool;
+    struct together first, second;
+    assert_int_equal(pool_start(2, 8, &pool), JWKD_OK);
+    begin_together(&first, pool);
+    AWAIT(first.inside == 2); /* nobody has time for the other */
+    begin_together(&second, pool);
+    second.let_go = true;
+    first.let_go = true;
+    AWAIT(second.ended == 1);
+    AWAIT(first.ended == 1);
+    for (int i = 0; i < 100; i++) { /* and again, with the same memory */
+        begin_together(&first, pool);
+        first.let_go = i % 2 == 0;
+        begin_together(&second, pool);
+        second.let_go = true;
+        first.let_go = true;
+        AWAIT(first.ended == 1 && second.ended == 1);
+    }
+    pool_stop(pool);
+    pool_free(pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(shared__is_worked_on_by_all_who_have_nothing_to_do),
+        cmocka_unit_test(job__goes_before_what_is_shared),
+        cmocka_unit_test(shared__ends_each_by_itself),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
