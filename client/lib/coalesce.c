@@ -6,7 +6,7 @@
 #include "lib/call.h"
 
 enum {
-    LANE_UNDER_WAY = 4, /* requests of one environment at a time: two for the signer, two that wait for it */
+    LANE_UNDER_WAY = 4, /* requests of one environment at a time */
     BATCH_TOKENS = COALESCE_TOKENS,
     BATCH_BYTES = 512 * 1024, /* of several parts: well under LIMIT_REQUEST */
     WAITING_TOKENS = 4096,
@@ -69,6 +69,7 @@ static void lane_drop_if_unused(struct lane *lane)
 
 static void lane_append(struct lane *lane, struct sign_part *part)
 {
+    part->queued = true;
     part->next = NULL;
     *lane->last = part;
     lane->last = &part->next;
@@ -81,6 +82,7 @@ static void lane_put_back(struct lane *lane, struct sign_part *parts)
     while (parts) {
         struct sign_part *part = parts;
         parts = part->next;
+        part->queued = true;
         part->next = lane->first;
         if (!lane->first) lane->last = &part->next;
         lane->first = part;
@@ -92,6 +94,7 @@ static void lane_put_back(struct lane *lane, struct sign_part *parts)
 static struct sign_part *lane_shift(struct lane *lane)
 {
     struct sign_part *part = lane->first;
+    part->queued = false;
     lane->first = part->next;
     if (!lane->first) lane->last = &lane->first;
     lane->waiting -= part->count;
@@ -99,21 +102,28 @@ static struct sign_part *lane_shift(struct lane *lane)
     return part;
 }
 
-/* Whether another request should leave. Nothing waits where nothing is under way. Otherwise a caller whose
- * answer has just come is not to leave alone, with those who got theirs in the same reply a moment behind it:
- * the request waits for a fair share of them, or for the next answer. */
+/* Half of all there is: while the service's threads sign one such request together, those who got the tokens of
+ * the other one come back. Fewer and larger ones would leave the service without work, more and smaller ones cost
+ * more than they bring: a request as such takes as much of both sides as several signatures. */
+static size_t lane_share(const struct lane *lane)
+{
+    size_t half = (lane->waiting + lane->tokens_under_way + 1) / 2;
+    return half < BATCH_TOKENS ? half : BATCH_TOKENS;
+}
+
+/* Whether another request should leave. A few callers have one each. Of more, one whose answer has just come is not
+ * to leave alone, with those who got theirs in the same reply a moment behind it: the request waits for its share of
+ * them, or for the next answer. */
 static bool lane_is_due(const struct lane *lane)
 {
     if (!lane->first || lane->under_way >= LANE_UNDER_WAY) return false;
-    return lane->under_way == 0 || lane->waiting >= lane->tokens_under_way / LANE_UNDER_WAY;
+    return lane->waiting + lane->tokens_under_way <= LANE_UNDER_WAY || lane->waiting >= lane_share(lane);
 }
 
-/* Fills the batch with what waits, oldest first: a fair share of all there is, so that the service's threads
- * get equal work. */
+/* Fills the batch with its share of what waits, oldest first. */
 static void lane_take(struct lane *lane, struct batch *batch)
 {
-    size_t bytes = 0, share = (lane->waiting + lane->tokens_under_way) / LANE_UNDER_WAY + 1;
-    if (share > BATCH_TOKENS) share = BATCH_TOKENS;
+    size_t bytes = 0, share = lane_share(lane);
     while (lane->first && batch->tokens < share) {
         bytes += lane->first->bytes;
         if (batch->count > 0 && (batch->tokens + lane->first->count > BATCH_TOKENS || bytes > BATCH_BYTES)) break;
@@ -165,10 +175,9 @@ static void batch_send(struct batch *batch, bool carry)
     if (status != JWKD_OK) batch_ended(batch, status, NULL, &error);
 }
 
-/* The next batch of a lane that is due one; NULL when there is none. Under the client's lock. */
-static struct batch *next_batch(struct lane *lane, struct batch *used)
+/* A batch of those who wait; NULL without memory. Under the client's lock. */
+static struct batch *take_batch(struct lane *lane, struct batch *used)
 {
-    if (!lane_is_due(lane)) return NULL;
     struct batch *batch = used ? used : malloc(sizeof *batch);
     if (!batch) return NULL;
     if (!used) lane->client->batches++;
@@ -176,6 +185,12 @@ static struct batch *next_batch(struct lane *lane, struct batch *used)
     batch->count = batch->tokens = 0;
     lane_take(lane, batch);
     return batch;
+}
+
+/* The next batch of a lane that is due one; NULL when there is none. */
+static struct batch *next_batch(struct lane *lane, struct batch *used)
+{
+    return lane_is_due(lane) ? take_batch(lane, used) : NULL;
 }
 
 /* The last that touches the client: it may be closed by then, and is not freed before. */
@@ -254,8 +269,8 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
         batch_free(client, batch);
 }
 
-/* Whether the thread that waits for `part` can see to the batch: only for itself and others that wait. Callbacks are not called on a thread
- * of the program's. */
+/* Whether the thread that waits for `part` can see to the batch: only for itself and others that wait. Callbacks
+ * are not called on a thread of the program's. */
 static bool batch_can_be_carried(const struct batch *batch, const struct sign_part *part)
 {
     bool own = false;
@@ -300,4 +315,14 @@ jwkd_status coalesce(jwkd_client *client, const char *environment, struct sign_p
     TRY(enqueue(client, environment, part, &batch, error));
     if (batch) batch_send(batch, part->waits && batch_can_be_carried(batch, part));
     return JWKD_OK;
+}
+
+void coalesce_hurry(jwkd_client *client, const char *environment, const struct sign_part *part)
+{
+    struct batch *batch = NULL;
+    pthread_mutex_lock(&client->lock);
+    struct lane *lane = part->queued ? *lane_place(client, environment) : NULL;
+    if (lane && lane->under_way < LANE_UNDER_WAY) batch = take_batch(lane, NULL);
+    pthread_mutex_unlock(&client->lock);
+    if (batch) batch_send(batch, batch_can_be_carried(batch, part));
 }

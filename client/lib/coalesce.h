@@ -23,11 +23,17 @@ struct sign_part {
     bool waits; /* the submitting thread waits for `done`, which only wakes it */
     sign_part_done *done;
     struct sign_part *next;
+    bool queued; /* it waits to be sent; guarded by the client's lock */
 };
 
 /* The part may leave at once, and be seen to by this thread until it is answered if that waits anyhow. BUSY (unless it waits) when too many
  * wait already, CLOSED, NO_MEMORY: `done` is not called then. With `waits` never on a thread of nng's. */
 jwkd_status coalesce(
     jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error) MUST_CHECK;
+
+enum { COALESCE_LONGEST_MS = 10 };
+/* For who has waited that long for `part`, and waits on: if it has not left yet it need not wait for company any more. Likewise may see to a
+ * request, and so return late. Not after `done`, but by the thread that waits for it. */
+void coalesce_hurry(jwkd_client *client, const char *environment, const struct sign_part *part);
 
 #endif

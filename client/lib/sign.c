@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "lib/block.h"
@@ -76,6 +77,20 @@ static void waiting_end(struct waiting *waiting, jwkd_status status, const jwkd_
     sem_post(&waiting->ended);
 }
 
+/* Where the clock is set meanwhile it may take longer to see that it has not. */
+static bool has_ended_within(struct waiting *waiting, long ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += ms * (long)NS_PER_MS;
+    until.tv_sec += until.tv_nsec / (long)NS_PER_SEC;
+    until.tv_nsec %= (long)NS_PER_SEC;
+    int result;
+    while ((result = sem_timedwait(&waiting->ended, &until)) != 0 && errno == EINTR)
+        continue;
+    return result == 0;
+}
+
 static jwkd_status wait_for(
     jwkd_client *client, const char *environment, struct waiting *waiting, void **out, jwkd_error *error)
 {
@@ -84,8 +99,11 @@ static jwkd_status wait_for(
     sem_init(&waiting->ended, 0, 0);
     jwkd_status status = coalesce(client, environment, &waiting->part, error);
     if (status == JWKD_OK) {
-        while (sem_wait(&waiting->ended) != 0 && errno == EINTR)
-            continue;
+        if (!has_ended_within(waiting, COALESCE_LONGEST_MS)) {
+            coalesce_hurry(client, environment, &waiting->part);
+            while (sem_wait(&waiting->ended) != 0 && errno == EINTR)
+                continue;
+        }
         status = waiting->status;
         if (status == JWKD_OK) *out = waiting->block;
         else if (error) *error = waiting->error;

@@ -17,13 +17,25 @@ enum { CALLERS = 32, EACH = 50 };
 static struct fake *fake;
 static jwkd_client *client;
 
+static int set_up_with(uint32_t timeout_ms)
+{
+    fake = fake_start();
+    fake_create_environment(fake, "shop", false);
+    const jwkd_client_options options = {.timeout_ms = timeout_ms};
+    return jwkd_open(fake_url(fake), &options, &client, NULL) == JWKD_OK ? 0 : -1;
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    fake = fake_start();
-    fake_create_environment(fake, "shop", false);
-    const jwkd_client_options options = {.timeout_ms = 3000};
-    return jwkd_open(fake_url(fake), &options, &client, NULL) == JWKD_OK ? 0 : -1;
+    return set_up_with(3000);
+}
+
+/* Nothing ends for want of an answer. */
+static int set_up_patient(void **state)
+{
+    (void)state;
+    return set_up_with(LIMIT_DEADLINE_SEC * 1000);
 }
 
 static int tear_down(void **state)
@@ -163,11 +175,11 @@ static void sign__says_busy_when_too_many_wait(void **state)
     assert_int_equal(outcome.bad_status, JWKD_CLOSED);
 }
 
-/* Four in an environment: so many requests of it may be under way. */
+/* Two in an environment: neither waits for the other. */
 static void *sign_until_closed(void *number)
 {
-    static const char *const ENVIRONMENTS[] = {"one", "two", "three"};
-    const char *environment = ENVIRONMENTS[(uintptr_t)number / 4];
+    static const char *const ENVIRONMENTS[] = {"one", "two", "three", "four", "five", "six"};
+    const char *environment = ENVIRONMENTS[(uintptr_t)number / 2];
     const jwkd_sign_item items[] = {item_of("one"), item_of("two"), item_of("three")};
     jwkd_signed_list *list = NULL;
     char *token = NULL;
@@ -207,6 +219,43 @@ static void sign__ends_with_its_client(void **state)
         pthread_join(threads[i], &status);
         assert_int_equal((uintptr_t)status, JWKD_CLOSED);
     }
+}
+
+enum { SO_MANY = 40 };
+
+static void *sign_so_many(void *ended)
+{
+    jwkd_sign_item items[SO_MANY];
+    jwkd_signed_list *list = NULL;
+    for (size_t i = 0; i < SO_MANY; i++)
+        items[i] = item_of("slow");
+    jwkd_status status = jwkd_sign_many(client, "shop", items, SO_MANY, &list, NULL);
+    atomic_fetch_add((atomic_int *)ended, 1);
+    return (void *)(uintptr_t)status;
+}
+
+/* It would rather travel with others, while there is so much under way. */
+static void sign__waits_for_nobody_for_long(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    static atomic_int ended;
+    ended = 0;
+    char *token = NULL;
+    const jwkd_sign_item item = item_of("quick");
+    fake_misbehave(fake, FAKE_SILENT, 1);
+    assert_int_equal(pthread_create(&thread, NULL, sign_so_many, &ended), 0);
+    while (fake_count(fake, OP(SIGN)) < 1)
+        sched_yield();
+    assert_int_equal(jwkd_sign(client, "shop", &item, &token, NULL), JWKD_OK);
+    assert_string_equal(token, "quick");
+    assert_int_equal(ended, 0);
+    jwkd_free(token);
+    jwkd_close(client);
+    client = NULL;
+    void *status;
+    pthread_join(thread, &status);
+    assert_int_equal((uintptr_t)status, JWKD_CLOSED);
 }
 
 static void sign__refuses_a_short_answer(void **state)
@@ -266,11 +315,13 @@ static void sign_many__answers_in_order(void **state)
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PATIENT_CASE(name) cmocka_unit_test_setup_teardown(name, set_up_patient, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(sign__gives_each_caller_its_own_token),
         CASE(sign__async_tells_each_item_apart),
         CASE(sign__says_busy_when_too_many_wait),
         CASE(sign__ends_with_its_client),
+        PATIENT_CASE(sign__waits_for_nobody_for_long),
         CASE(sign__refuses_a_short_answer),
         CASE(sign__checks_an_item_before_it_travels_with_others),
         CASE(sign_many__answers_in_order),
