@@ -54,12 +54,13 @@ keyring_use_case keyring_sign, keyring_sign_raw, keyring_verify;
  * environment's. */
 keyring_use_case keyring_follow_jwks, keyring_renew;
 
-/* keyring_sign in three steps, so that several threads can sign one batch. It lives in its reply. */
+/* keyring_sign in three steps, so that several threads can sign one batch. It lives in its reply. The first step signs a token where that
+ * may have to wait for the disk. */
 struct keyring_signing;
 jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
     struct keyring_signing **out, jwkd_error *error) MUST_CHECK;
-/* Signs what no other thread has begun to, and returns when nothing is left. On any number of threads at once. */
-void keyring_sign_share(struct keyring_signing *signing);
+/* Signs one that no other thread has begun; false: none is left. On any number of threads at once. */
+bool keyring_sign_next(struct keyring_signing *signing);
 /* After the last of them has returned; once, whenever it was begun. May sign all anew, if the key went meanwhile. */
 jwkd_status keyring_sign_end(struct keyring_signing *signing, jwkd_error *error) MUST_CHECK;
 

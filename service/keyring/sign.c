@@ -137,6 +137,65 @@ struct keyring_signing {
     atomic_bool out_of_memory;
 };
 
+static char *keep_text(struct keyring_signing *signing, struct bytes text)
+{
+    pthread_mutex_lock(&signing->lock);
+    char *copy = reply_alloc(signing->reply, text.size + 1);
+    pthread_mutex_unlock(&signing->lock);
+    if (copy && text.size) memcpy(copy, text.data, text.size);
+    return copy;
+}
+
+static void sign_nth(struct keyring_signing *signing, size_t n)
+{
+    const Jwkd__V1__SignItem *item = signing->request->items[n];
+    Jwkd__V1__SignedToken *token = &signing->tokens[n];
+    jwkd_error error = {0};
+    CLEANUP(buffer_clear) struct buffer made = {0};
+    *token = (Jwkd__V1__SignedToken)JWKD__V1__SIGNED_TOKEN__INIT;
+    jwkd_status status = buffer_reserve(&made, 2 * item->claims.len + 1024); /* mostly enough */
+    if (status == JWKD_OK)
+        status = sign_item(
+            signing->keyring, &signing->with, item, &signing->patience, &made, &token->expires_at, &error);
+    char *text = keep_text(signing, status == JWKD_OK ? buffer_bytes(&made) : bytes_of_text(error.message));
+    if (!text) {
+        atomic_store(&signing->out_of_memory, true);
+        return;
+    }
+    token->status = (Jwkd__V1__Status)status;
+    if (status != JWKD_OK) {
+        token->message = text;
+        return;
+    }
+    token->token = text;
+    atomic_fetch_add_explicit(&signing->keyring->tokens_signed, 1, memory_order_relaxed);
+}
+
+bool keyring_sign_next(struct keyring_signing *signing)
+{
+    if (atomic_load_explicit(&signing->out_of_memory, memory_order_relaxed)) return false;
+    size_t n = atomic_fetch_add_explicit(&signing->begun, 1, memory_order_relaxed);
+    if (n >= signing->request->n_items) return false;
+    sign_nth(signing, n);
+    return true;
+}
+
+static void sign_rest(struct keyring_signing *signing)
+{
+    while (keyring_sign_next(signing))
+        continue;
+}
+
+/* One thread waits, and not as many as there are. Where claims have an exp of their own that reaches further, others may wait too. */
+static bool may_wait_for_disk(const struct keyring_signing *signing)
+{
+    int64_t longest = signing->with.environment->settings.default_token_lifetime_sec;
+    for (size_t i = 0; i < signing->request->n_items; i++)
+        if (signing->request->items[i]->lifetime_sec > longest) longest = signing->request->items[i]->lifetime_sec;
+    struct reach reach = {.expiry = clock_wall_sec() + longest, .age = age_sec(signing->keyring) + longest};
+    return !reach_within(reach, reach_read(&signing->with.key->usage->ceiling));
+}
+
 jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
     struct keyring_signing **out, jwkd_error *error)
 {
@@ -150,49 +209,9 @@ jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request 
     if (!signing->pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
     TRY(begin_signing(keyring, sign->environment, reply, &signing->with, error));
     pthread_mutex_init(&signing->lock, NULL);
+    if (may_wait_for_disk(signing)) (void)keyring_sign_next(signing);
     *out = signing;
     return JWKD_OK;
-}
-
-static char *keep_text(struct keyring_signing *signing, struct bytes text)
-{
-    pthread_mutex_lock(&signing->lock);
-    char *copy = reply_alloc(signing->reply, text.size + 1);
-    pthread_mutex_unlock(&signing->lock);
-    if (copy && text.size) memcpy(copy, text.data, text.size);
-    return copy;
-}
-
-/* `scratch` is for the token while it is made. Whether there is one now. */
-static bool sign_nth(struct keyring_signing *signing, size_t n, struct buffer *scratch)
-{
-    Jwkd__V1__SignedToken *token = &signing->tokens[n];
-    jwkd_error error = {0};
-    *token = (Jwkd__V1__SignedToken)JWKD__V1__SIGNED_TOKEN__INIT;
-    scratch->size = 0;
-    jwkd_status status = sign_item(signing->keyring, &signing->with, signing->request->items[n], &signing->patience,
-        scratch, &token->expires_at, &error);
-    char *text = keep_text(signing, status == JWKD_OK ? buffer_bytes(scratch) : bytes_of_text(error.message));
-    if (!text) {
-        atomic_store(&signing->out_of_memory, true);
-        return false;
-    }
-    token->status = (Jwkd__V1__Status)status;
-    if (status == JWKD_OK) token->token = text;
-    else token->message = text;
-    return status == JWKD_OK;
-}
-
-void keyring_sign_share(struct keyring_signing *signing)
-{
-    CLEANUP(buffer_clear) struct buffer scratch = {0};
-    uint64_t made = 0;
-    while (!atomic_load_explicit(&signing->out_of_memory, memory_order_relaxed)) {
-        size_t n = atomic_fetch_add_explicit(&signing->begun, 1, memory_order_relaxed);
-        if (n >= signing->request->n_items) break;
-        made += sign_nth(signing, n, &scratch);
-    }
-    atomic_fetch_add_explicit(&signing->keyring->tokens_signed, made, memory_order_relaxed);
 }
 
 /* All of it with the key that signs now. */
@@ -201,7 +220,7 @@ static jwkd_status sign_again(struct keyring_signing *signing, jwkd_error *error
     atomic_store(&signing->begun, 0);
     atomic_store(&signing->out_of_memory, false);
     TRY(begin_signing(signing->keyring, signing->request->environment, signing->reply, &signing->with, error));
-    keyring_sign_share(signing);
+    sign_rest(signing);
     return JWKD_OK;
 }
 
@@ -234,7 +253,7 @@ jwkd_status keyring_sign(struct keyring *keyring, const Jwkd__V1__Request *reque
 {
     struct keyring_signing *signing;
     TRY(keyring_sign_begin(keyring, request, reply, &signing, error));
-    keyring_sign_share(signing);
+    sign_rest(signing);
     return keyring_sign_end(signing, error);
 }
 

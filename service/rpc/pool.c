@@ -1,14 +1,20 @@
 #include "rpc/pool.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+
+#include "base/clock.h"
+
+enum { HELP_MS = 5 };
 
 struct pool {
     pthread_mutex_t lock; /* guards all below; not held while a job runs */
     pthread_cond_t filled;
     struct pool_job *head, **tail;
-    struct pool_shared *shared; /* of which something is left to begin */
-    unsigned queued, capacity, idle;
+    struct pool_shared *shared; /* oldest first; of each something is left to begin */
+    atomic_uint queued;         /* changed with the lock held */
+    unsigned capacity, idle;
     bool stopping;
     unsigned thread_count;
     pthread_t threads[];
@@ -34,19 +40,37 @@ static void unlist(struct pool *pool, const struct pool_shared *shared)
     if (*place) *place = shared->next;
 }
 
+/* Until nothing is left to begin; then true. A helper leaves for a job that waits, but not at once: requests of the same size
+ * from one client would all end at the same time, and leave everybody without work until the next come. */
+static bool work_on(struct pool *pool, struct pool_shared *shared, bool helps)
+{
+    const uint64_t until_ns = clock_elapsed_ns() + HELP_MS * NS_PER_MS;
+    while (shared->work(shared))
+        if (helps && atomic_load_explicit(&pool->queued, memory_order_relaxed) > 0 && clock_elapsed_ns() >= until_ns)
+            return false;
+    return true;
+}
+
 /* Each wakes the next: nobody has to wake them all. */
 static void join_in(struct pool *pool, struct pool_shared *shared)
 {
-    shared->threads++;
+    bool helps = shared->threads++ > 0;
     if (pool->idle > 0 && shared->threads < shared->most) pthread_cond_signal(&pool->filled);
     pthread_mutex_unlock(&pool->lock);
-    shared->run(shared);
+    bool all_begun = work_on(pool, shared, helps);
     pthread_mutex_lock(&pool->lock);
-    unlist(pool, shared);
+    if (all_begun) unlist(pool, shared);
     if (--shared->threads > 0) return;
     pthread_mutex_unlock(&pool->lock);
     shared->end(shared);
     pthread_mutex_lock(&pool->lock);
+}
+
+static struct pool_shared *find_shared(struct pool *pool)
+{
+    struct pool_shared *shared = pool->shared;
+    while (shared && shared->threads >= shared->most) shared = shared->next;
+    return shared;
 }
 
 static void wait_for_work(struct pool *pool)
@@ -61,8 +85,9 @@ static void *run_jobs(void *argument)
     struct pool *pool = argument;
     pthread_mutex_lock(&pool->lock);
     while (true) {
+        struct pool_shared *shared = find_shared(pool);
         if (pool->head) run_first(pool);
-        else if (pool->shared) join_in(pool, pool->shared);
+        else if (shared) join_in(pool, shared);
         else if (!pool->stopping) wait_for_work(pool);
         else break;
     }
@@ -73,9 +98,11 @@ static void *run_jobs(void *argument)
 void pool_share(struct pool *pool, struct pool_shared *shared)
 {
     pthread_mutex_lock(&pool->lock);
+    struct pool_shared **place = &pool->shared;
+    while (*place) place = &(*place)->next;
+    *place = shared;
+    shared->next = NULL;
     shared->threads = 0;
-    shared->next = pool->shared;
-    pool->shared = shared;
     join_in(pool, shared);
     pthread_mutex_unlock(&pool->lock);
 }

@@ -17,6 +17,7 @@ enum {
     DEFAULT_QUEUE = 128,
     SPARE_CONTEXTS = 32,      /* beyond what workers, queue and writer can hold: who comes to a full queue is told so */
     SEND_TIMEOUT_MS = 5000,   /* a client that does not read */
+    MOST_TOGETHER = 8,        /* workers that sign one batch: for each the signer keeps an RSA key once more */
 };
 
 enum phase { PHASE_RECEIVING, PHASE_WORKING, PHASE_SENDING, PHASE_CLOSED };
@@ -147,7 +148,7 @@ static struct call *sharing_call(struct pool_shared *shared)
     return (struct call *)(void *)((char *)shared - offsetof(struct call, shared));
 }
 
-static void sign_share(struct pool_shared *shared) { keyring_sign_share(sharing_call(shared)->signing); }
+static bool sign_next(struct pool_shared *shared) { return keyring_sign_next(sharing_call(shared)->signing); }
 
 static void sign_end(struct pool_shared *shared)
 {
@@ -166,8 +167,9 @@ static void sign_together(struct call *call)
         send_failure(call, status, &error);
         return;
     }
+    size_t tokens = call->request->sign->n_items;
     call->shared = (struct pool_shared){
-        .run = sign_share, .end = sign_end, .most = (unsigned)call->request->sign->n_items};
+        .work = sign_next, .end = sign_end, .most = tokens < MOST_TOGETHER ? (unsigned)tokens : MOST_TOGETHER};
     pool_share(call->server->pool, &call->shared);
 }
 

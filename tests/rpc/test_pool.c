@@ -4,22 +4,25 @@
 
 #include "rpc/pool.h"
 
-/* What threads may work on until it is let go. */
+/* What threads may work on until it is let go. A piece lasts as long, unless pieces are short. */
 struct together {
     struct pool_job job;
     struct pool_shared shared;
     struct pool *pool;
-    atomic_uint inside, came, ended, inside_at_end;
-    atomic_bool let_go;
+    unsigned most;
+    atomic_uint inside, most_inside, ended, inside_at_end;
+    atomic_bool let_go, short_pieces;
 };
 
-static void work_together(struct pool_shared *shared)
+static bool work_together(struct pool_shared *shared)
 {
     struct together *together = (struct together *)(void *)((char *)shared - offsetof(struct together, shared));
-    together->inside++;
-    together->came++;
-    while (!together->let_go) pause_shortly();
+    unsigned inside = ++together->inside;
+    if (inside > together->most_inside) together->most_inside = inside;
+    do pause_shortly();
+    while (!together->let_go && !together->short_pieces);
     together->inside--;
+    return !together->let_go;
 }
 
 static void end_together(struct pool_shared *shared)
@@ -32,13 +35,13 @@ static void end_together(struct pool_shared *shared)
 static void share(struct pool_job *job)
 {
     struct together *together = (struct together *)(void *)job;
-    together->shared = (struct pool_shared){.run = work_together, .end = end_together, .most = 64};
+    together->shared = (struct pool_shared){.work = work_together, .end = end_together, .most = together->most};
     pool_share(together->pool, &together->shared);
 }
 
-static void begin_together(struct together *together, struct pool *pool)
+static void begin_together(struct together *together, struct pool *pool, unsigned most)
 {
-    *together = (struct together){.job.run = share, .pool = pool};
+    *together = (struct together){.job.run = share, .pool = pool, .most = most};
     assert_int_equal(pool_submit(pool, &together->job), JWKD_OK);
 }
 
@@ -46,16 +49,17 @@ static void begin_together(struct together *together, struct pool *pool)
 struct alone {
     struct pool_job job;
     const struct together *others;
-    atomic_uint began, others_then;
+    atomic_uint began, ended, others_then;
     atomic_bool let_go;
 };
 
 static void work_alone(struct pool_job *job)
 {
     struct alone *alone = (struct alone *)(void *)job;
-    alone->others_then = alone->others->came;
+    alone->others_then = alone->others->inside;
     alone->began++;
     while (!alone->let_go) pause_shortly();
+    alone->ended++;
 }
 
 static void begin_alone(struct alone *alone, struct pool *pool, const struct together *others)
@@ -70,7 +74,7 @@ static void shared__is_worked_on_by_all_who_have_nothing_to_do(void **state)
     struct pool *pool;
     struct together together;
     assert_int_equal(pool_start(4, 8, &pool), JWKD_OK);
-    begin_together(&together, pool);
+    begin_together(&together, pool, 64);
     AWAIT(together.inside == 4);
     assert_int_equal(together.ended, 0);
     together.let_go = true;
@@ -78,7 +82,6 @@ static void shared__is_worked_on_by_all_who_have_nothing_to_do(void **state)
     assert_int_equal(together.inside_at_end, 0);
     pool_stop(pool);
     assert_int_equal(together.ended, 1);
-    assert_int_equal(together.came, 4);
     pool_free(pool);
 }
 
@@ -91,7 +94,7 @@ static void job__goes_before_what_is_shared(void **state)
     assert_int_equal(pool_start(2, 8, &pool), JWKD_OK);
     begin_alone(&first, pool, &together);
     AWAIT(first.began == 1);
-    begin_together(&together, pool);
+    begin_together(&together, pool, 64);
     AWAIT(together.inside == 1);
     begin_alone(&second, pool, &together);
     first.let_go = true;
@@ -99,9 +102,38 @@ static void job__goes_before_what_is_shared(void **state)
     assert_int_equal(second.others_then, 1);
     second.let_go = true;
     AWAIT(together.inside == 2);
+    begin_alone(&first, pool, &together); /* for which one leaves, in the end */
+    together.short_pieces = true;
+    AWAIT(first.began == 1);
+    assert_int_equal(together.ended, 0);
+    first.let_go = true;
+    together.short_pieces = false;
+    AWAIT(together.inside == 2);
     together.let_go = true;
     pool_stop(pool);
     assert_int_equal(together.ended, 1);
+    pool_free(pool);
+}
+
+static void shared__is_worked_on_by_no_more_than_it_can_keep_busy(void **state)
+{
+    (void)state;
+    struct pool *pool;
+    struct together together;
+    struct alone jobs[2];
+    assert_int_equal(pool_start(4, 8, &pool), JWKD_OK);
+    begin_together(&together, pool, 2);
+    AWAIT(together.inside == 2);
+    for (int i = 0; i < 20; i++) { /* the others look for something to do behind each job */
+        for (size_t k = 0; k < 2; k++) begin_alone(&jobs[k], pool, &together);
+        AWAIT(jobs[0].began && jobs[1].began);
+        for (size_t k = 0; k < 2; k++) jobs[k].let_go = true;
+        AWAIT(jobs[0].ended && jobs[1].ended && together.inside == 2);
+    }
+    together.let_go = true;
+    pool_stop(pool);
+    assert_int_equal(together.ended, 1);
+    assert_in_range(together.most_inside, 1, 2);
     pool_free(pool);
 }
 
@@ -112,17 +144,17 @@ static void shared__ends_each_by_itself(void **state)
     struct pool *pool;
     struct together first, second;
     assert_int_equal(pool_start(2, 8, &pool), JWKD_OK);
-    begin_together(&first, pool);
+    begin_together(&first, pool, 64);
     AWAIT(first.inside == 2); /* nobody has time for the other */
-    begin_together(&second, pool);
+    begin_together(&second, pool, 64);
     second.let_go = true;
     first.let_go = true;
     AWAIT(second.ended == 1);
     AWAIT(first.ended == 1);
     for (int i = 0; i < 100; i++) { /* and again, with the same memory */
-        begin_together(&first, pool);
+        begin_together(&first, pool, 64);
         first.let_go = i % 2 == 0;
-        begin_together(&second, pool);
+        begin_together(&second, pool, 64);
         second.let_go = true;
         first.let_go = true;
         AWAIT(first.ended == 1 && second.ended == 1);
@@ -136,6 +168,7 @@ int main(void)
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(shared__is_worked_on_by_all_who_have_nothing_to_do),
         cmocka_unit_test(job__goes_before_what_is_shared),
+        cmocka_unit_test(shared__is_worked_on_by_no_more_than_it_can_keep_busy),
         cmocka_unit_test(shared__ends_each_by_itself),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
