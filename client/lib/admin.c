@@ -92,32 +92,18 @@ static jwkd_status ask_for_key(jwkd_client *client, Jwkd__V1__Request *request, 
     return answer_key_block(reply, out, error);
 }
 
-jwkd_status client_pause(jwkd_client *client, uint64_t ms, jwkd_error *error)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    uint64_t ns = (uint64_t)at.tv_nsec + ms * NS_PER_MS;
-    at.tv_sec += (time_t)(ns / NS_PER_SEC);
-    at.tv_nsec = (long)(ns % NS_PER_SEC);
-    pthread_mutex_lock(&client->lock);
-    int result = 0;
-    while (!client->closing && result == 0)
-        result = pthread_cond_timedwait(&client->calls_ended, &client->lock, &at);
-    bool closing = client->closing;
-    pthread_mutex_unlock(&client->lock);
-    return closing ? fail(error, JWKD_CLOSED, "the client is being closed") : JWKD_OK;
-}
-
 /* Repeats one request, under one id, until the key is there or the caller's patience ends. */
 static jwkd_status poll_for_key(jwkd_client *client, Jwkd__V1__Request *request,
     const jwkd_generate_options *options, jwkd_key_answer **out, jwkd_error *error)
 {
     uint8_t request_id[16];
     if (random_id(request_id) != JWKD_OK) return fail(error, JWKD_INTERNAL, "no random bytes");
+    TRY(client_enter(client, error));
+    CLEANUP(client_leave_at) jwkd_client *entered = client;
     uint64_t start_ns = clock_elapsed_ns(), told_ms = 0;
     for (uint64_t poll_ms = FIRST_POLL_MS;; poll_ms += poll_ms < LONGEST_POLL_MS ? 50 : 0) {
         jwkd_status status =
-            ask_for_key(client, request, &(struct call_wait){.request_id = request_id}, out, error);
+            ask_for_key(entered, request, &(struct call_wait){.request_id = request_id}, out, error);
         uint64_t waited_ms = (clock_elapsed_ns() - start_ns) / NS_PER_MS;
         if (status != JWKD_IN_PROGRESS || waited_ms >= options->wait_ms) return status;
         if (options->on_progress && waited_ms >= told_ms + PROGRESS_MS) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "lib/call_internal.h"
@@ -434,4 +435,36 @@ jwkd_status client_call(jwkd_client *client, Jwkd__V1__Request *request, Jwkd__V
         return fail(error, JWKD_MALFORMED, "the service's answer is of another kind than the request");
     *out = TAKE(reply);
     return JWKD_OK;
+}
+
+jwkd_status client_enter(jwkd_client *client, jwkd_error *error)
+{
+    pthread_mutex_lock(&client->lock);
+    bool closing = client->closing;
+    if (!closing) client->staying++;
+    pthread_mutex_unlock(&client->lock);
+    return closing ? fail(error, JWKD_CLOSED, "the client is being closed") : JWKD_OK;
+}
+
+void client_leave(jwkd_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    if (--client->staying == 0) pthread_cond_broadcast(&client->calls_ended);
+    pthread_mutex_unlock(&client->lock);
+}
+
+jwkd_status client_pause(jwkd_client *client, uint64_t ms, jwkd_error *error)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    uint64_t ns = (uint64_t)at.tv_nsec + ms * NS_PER_MS;
+    at.tv_sec += (time_t)(ns / NS_PER_SEC);
+    at.tv_nsec = (long)(ns % NS_PER_SEC);
+    pthread_mutex_lock(&client->lock);
+    int result = 0;
+    while (!client->closing && result == 0)
+        result = pthread_cond_timedwait(&client->calls_ended, &client->lock, &at);
+    bool closing = client->closing;
+    pthread_mutex_unlock(&client->lock);
+    return closing ? fail(error, JWKD_CLOSED, "the client is being closed") : JWKD_OK;
 }

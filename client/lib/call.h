@@ -53,7 +53,11 @@ void call_free_idle(jwkd_client *client);
 /* 16 bytes from the system. INTERNAL. */
 jwkd_status random_id(uint8_t out[16]) MUST_CHECK;
 
-/* Sleeps; CLOSED when the client is being closed. */
+/* For what makes several requests, and pauses in between: the client is not freed meanwhile. CLOSED. */
+jwkd_status client_enter(jwkd_client *client, jwkd_error *error) MUST_CHECK;
+void client_leave(jwkd_client *client);
+DEFINE_CLEANUP(jwkd_client *, client_leave)
+/* Sleeps; CLOSED when the client is being closed. Within the two. */
 jwkd_status client_pause(jwkd_client *client, uint64_t ms, jwkd_error *error) MUST_CHECK;
 
 #endif

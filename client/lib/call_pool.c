@@ -84,7 +84,8 @@ void call_end_all(jwkd_client *client)
 {
     pthread_mutex_lock(&client->lock);
     client->closing = true;
-    while (client->active || client->batches > 0) {
+    pthread_cond_broadcast(&client->calls_ended); /* who pauses */
+    while (client->active || client->batches > 0 || client->staying > 0) {
         for (struct call *call = client->active; call; call = call->next)
             call_abort(call, NNG_ECANCELED);
         /* A call between two steps has nothing to abort: look again soon. */

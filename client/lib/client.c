@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "lib/call.h"
+#include "lib/coalesce.h"
 #include "lib/follow.h"
 #include "lib/fork.h"
 #include "lib/probe.h"
@@ -201,6 +203,11 @@ static jwkd_status client_new(
     client->background = options->background;
     pthread_mutex_init(&client->lock, NULL);
     pthread_cond_init(&client->calls_ended, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&client->to_tick, &attributes);
+    pthread_condattr_destroy(&attributes);
     *out = client;
     return JWKD_OK;
 }
@@ -226,6 +233,7 @@ void jwkd_close(jwkd_client *client)
     if (!client || client->generation != fork_generation()) return;
     follow_say_farewell(client->follow);
     call_end_all(client);
+    coalesce_end(client);
     follow_free(client->follow);
     call_free_idle(client);
     if (nng_socket_id(client->socket) > 0) {
@@ -233,6 +241,7 @@ void jwkd_close(jwkd_client *client)
         nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, NULL, NULL);
         shut(client->socket);
     }
+    pthread_cond_destroy(&client->to_tick);
     pthread_cond_destroy(&client->calls_ended);
     pthread_mutex_destroy(&client->lock);
     free(client->name);

@@ -37,6 +37,9 @@ struct jwkd_client {
 
     pthread_mutex_t lock; /* guards all below; held across no call into nng but aborting */
     pthread_cond_t calls_ended;
+    pthread_cond_t to_tick; /* by CLOCK_MONOTONIC */
+    pthread_t ticker;       /* looks after those who wait in lanes */
+    bool has_ticker, ticking;
     bool closing;
     struct session session;
     nng_pipe pipe; /* the connection, where there is one */
@@ -47,6 +50,7 @@ struct jwkd_client {
     struct call *active, *idle[CALL_WAYS];
     struct lane *lanes[CLIENT_LANES];
     size_t waiting;        /* tokens in all lanes' queues */
+    size_t staying;        /* calls that may not be under way at the moment: client_enter() */
     size_t batches;        /* of them that are to leave, are under way, or are being told of */
     struct follow *follow; /* made when first needed */
 };

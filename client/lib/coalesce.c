@@ -1,12 +1,14 @@
 #include "lib/coalesce.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "lib/call.h"
 
 enum {
     LANE_UNDER_WAY = 4, /* requests of one environment at a time */
+    TICK_MS = 10,
     BATCH_TOKENS = COALESCE_TOKENS,
     BATCH_BYTES = 512 * 1024, /* of several parts: well under LIMIT_REQUEST */
     WAITING_TOKENS = 4096,
@@ -18,12 +20,14 @@ struct lane {
     jwkd_client *client;
     unsigned under_way;               /* requests */
     size_t tokens_under_way, waiting; /* tokens */
+    size_t parts;                     /* both kinds */
     struct sign_part *first, **last;  /* those that wait */
     char environment[LIMIT_ENVIRONMENT_NAME + 1];
 };
 
 /* One request under way. */
 struct batch {
+    struct batch *next;
     struct lane *lane;
     size_t count; /* parts */
     size_t tokens;
@@ -69,10 +73,10 @@ static void lane_drop_if_unused(struct lane *lane)
 
 static void lane_append(struct lane *lane, struct sign_part *part)
 {
-    part->queued = true;
     part->next = NULL;
     *lane->last = part;
     lane->last = &part->next;
+    lane->parts++;
     lane->waiting += part->count;
     lane->client->waiting += part->count;
 }
@@ -82,21 +86,20 @@ static void lane_put_back(struct lane *lane, struct sign_part *parts)
     while (parts) {
         struct sign_part *part = parts;
         parts = part->next;
-        part->queued = true;
         part->next = lane->first;
         if (!lane->first) lane->last = &part->next;
         lane->first = part;
+        lane->parts++;
         lane->waiting += part->count;
         lane->client->waiting += part->count;
     }
 }
 
-static struct sign_part *lane_shift(struct lane *lane)
+static struct sign_part *lane_remove(struct lane *lane, struct sign_part **place)
 {
-    struct sign_part *part = lane->first;
-    part->queued = false;
-    lane->first = part->next;
-    if (!lane->first) lane->last = &lane->first;
+    struct sign_part *part = *place;
+    *place = part->next;
+    if (!*place) lane->last = place;
     lane->waiting -= part->count;
     lane->client->waiting -= part->count;
     return part;
@@ -113,11 +116,31 @@ static size_t lane_share(const struct lane *lane)
 
 /* Whether another request should leave. A few callers have one each. Of more, one whose answer has just come is not
  * to leave alone, with those who got theirs in the same reply a moment behind it: the request waits for its share of
- * them, or for the next answer. */
+ * them, for the next answer, or until somebody has waited long enough. */
 static bool lane_is_due(const struct lane *lane)
 {
     if (!lane->first || lane->under_way >= LANE_UNDER_WAY) return false;
-    return lane->waiting + lane->tokens_under_way <= LANE_UNDER_WAY || lane->waiting >= lane_share(lane);
+    return lane->parts <= LANE_UNDER_WAY || lane->waiting >= lane_share(lane);
+}
+
+static bool lane_is_overdue(const struct lane *lane, uint64_t now_ns)
+{
+    return lane->first && lane->under_way < LANE_UNDER_WAY &&
+           now_ns - lane->first->asked_ns >= TICK_MS * NS_PER_MS;
+}
+
+static void *look_after(void *client);
+
+/* Has the ticker look after those who wait. It is started with the first, and without it they wait for answers. */
+static void lane_watch(struct lane *lane)
+{
+    jwkd_client *client = lane->client;
+    if (!lane->first || client->ticking || client->closing) return;
+    if (!client->has_ticker)
+        client->has_ticker = pthread_create(&client->ticker, NULL, look_after, client) == 0;
+    else
+        pthread_cond_signal(&client->to_tick);
+    client->ticking = client->has_ticker;
 }
 
 /* Fills the batch with its share of what waits, oldest first. */
@@ -127,7 +150,7 @@ static void lane_take(struct lane *lane, struct batch *batch)
     while (lane->first && batch->tokens < share) {
         bytes += lane->first->bytes;
         if (batch->count > 0 && (batch->tokens + lane->first->count > BATCH_TOKENS || bytes > BATCH_BYTES)) break;
-        struct sign_part *part = lane_shift(lane);
+        struct sign_part *part = lane_remove(lane, &lane->first);
         memcpy(batch->wire + batch->tokens, part->items, part->count * sizeof batch->wire[0]);
         batch->parts[batch->count++] = part;
         batch->tokens += part->count;
@@ -187,10 +210,12 @@ static struct batch *take_batch(struct lane *lane, struct batch *used)
     return batch;
 }
 
-/* The next batch of a lane that is due one; NULL when there is none. */
+/* The next batch of a lane that is due one; NULL when there is none. Who stays is watched over. */
 static struct batch *next_batch(struct lane *lane, struct batch *used)
 {
-    return lane_is_due(lane) ? take_batch(lane, used) : NULL;
+    struct batch *batch = lane_is_due(lane) ? take_batch(lane, used) : NULL;
+    lane_watch(lane);
+    return batch;
 }
 
 /* The last that touches the client: it may be closed by then, and is not freed before. */
@@ -235,6 +260,7 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
         status =
             fail(&mismatch, JWKD_MALFORMED, "the service did not answer with a token for each claims set");
     }
+    size_t parts = batch->count;
     bool out_of_time = status == JWKD_TIMED_OUT || status == JWKD_UNREACHABLE || status == JWKD_BUSY;
     struct sign_part *again = out_of_time ? take_unexpired(batch) : NULL;
 
@@ -242,6 +268,7 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
     pthread_mutex_lock(&client->lock);
     lane->under_way--;
     lane->tokens_under_way -= batch->tokens;
+    lane->parts -= parts;
     lane_put_back(lane, again);
     struct batch *next = next_batch(lane, NULL);
     /* Without memory for it, and with nothing else under way that would send what waits, this batch's own
@@ -299,7 +326,8 @@ static jwkd_status enqueue(
         lane_append(lane, part);
         batch = next_batch(lane, NULL);
         if (!batch && lane->under_way == 0) { /* no memory: nothing is under way that would send it later */
-            lane_shift(lane);
+            lane_remove(lane, &lane->first);
+            lane->parts--;
             lane_drop_if_unused(lane);
             status = fail(error, JWKD_NO_MEMORY, "out of memory");
         }
@@ -317,12 +345,95 @@ jwkd_status coalesce(jwkd_client *client, const char *environment, struct sign_p
     return JWKD_OK;
 }
 
-void coalesce_hurry(jwkd_client *client, const char *environment, const struct sign_part *part)
+/* ---- those who wait for company, or for a service that does not answer */
+
+/* Out of the lane: those whose time has come. */
+static struct sign_part *take_expired(struct lane *lane, uint64_t now_ns, struct sign_part *others)
 {
-    struct batch *batch = NULL;
-    pthread_mutex_lock(&client->lock);
-    struct lane *lane = part->queued ? *lane_place(client, environment) : NULL;
-    if (lane && lane->under_way < LANE_UNDER_WAY) batch = take_batch(lane, NULL);
+    for (struct sign_part **place = &lane->first; *place;) {
+        if ((*place)->expires_ns > now_ns) {
+            place = &(*place)->next;
+            continue;
+        }
+        struct sign_part *part = lane_remove(lane, place);
+        lane->parts--;
+        part->next = others;
+        others = part;
+    }
+    return others;
+}
+
+static void tell_expired(const jwkd_client *client, struct sign_part *parts)
+{
+    jwkd_error error;
+    fail(&error, JWKD_TIMED_OUT, "no answer from %s in time to the requests before", client->url.text);
+    while (parts) {
+        struct sign_part *part = parts;
+        parts = part->next;
+        part->done(part, JWKD_TIMED_OUT, NULL, 0, &error);
+    }
+}
+
+/* Under the client's lock, which it gives up meanwhile. Where anybody waits there are requests under way, which keep
+ * the lane. */
+static void tick(jwkd_client *client)
+{
+    struct batch *leaving = NULL;
+    struct sign_part *expired = NULL;
+    uint64_t now_ns = clock_elapsed_ns();
+    client->ticking = false;
+    for (size_t i = 0; i < CLIENT_LANES; i++)
+        for (struct lane *lane = client->lanes[i]; lane; lane = lane->next) {
+            expired = take_expired(lane, now_ns, expired);
+            struct batch *batch = lane_is_overdue(lane, now_ns) ? take_batch(lane, NULL) : NULL;
+            client->ticking = client->ticking || lane->first;
+            if (!batch) continue;
+            batch->next = leaving;
+            leaving = batch;
+        }
     pthread_mutex_unlock(&client->lock);
-    if (batch) batch_send(batch, batch_can_be_carried(batch, part));
+    while (leaving) {
+        struct batch *batch = leaving;
+        leaving = batch->next;
+        batch_send(batch, false);
+    }
+    tell_expired(client, expired);
+    pthread_mutex_lock(&client->lock);
+}
+
+static void sleep_for_a_tick(jwkd_client *client)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += TICK_MS * (long)NS_PER_MS;
+    until.tv_sec += until.tv_nsec / (long)NS_PER_SEC;
+    until.tv_nsec %= (long)NS_PER_SEC;
+    while (!client->closing && pthread_cond_timedwait(&client->to_tick, &client->lock, &until) == 0)
+        continue;
+}
+
+/* The ticker. A thread of its own, since libnng 1.5.2 spins for up to a millisecond before anything times out. */
+static void *look_after(void *argument)
+{
+    jwkd_client *client = argument;
+    pthread_mutex_lock(&client->lock);
+    while (!client->closing) {
+        if (!client->ticking) {
+            pthread_cond_wait(&client->to_tick, &client->lock);
+            continue;
+        }
+        sleep_for_a_tick(client);
+        if (!client->closing) tick(client);
+    }
+    pthread_mutex_unlock(&client->lock);
+    return NULL;
+}
+
+void coalesce_end(jwkd_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    pthread_cond_signal(&client->to_tick);
+    bool has_ticker = client->has_ticker;
+    pthread_mutex_unlock(&client->lock);
+    if (has_ticker) pthread_join(client->ticker, NULL);
 }

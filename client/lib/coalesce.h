@@ -1,5 +1,5 @@
-/* What many threads ask to be signed in one environment travels together: while requests are under way,
- * further ones wait, and leave as one request when an answer arrives. A lone one leaves at once. */
+/* What many threads ask to be signed in one environment travels together: while requests are under way, further
+ * ones wait for company, some 10 ms at most where the service answers. What few callers ask leaves at once. */
 #ifndef LIB_COALESCE_H
 #define LIB_COALESCE_H
 
@@ -19,11 +19,10 @@ struct sign_part {
     Jwkd__V1__SignItem *const *items;
     size_t count; /* 1 to COALESCE_TOKENS */
     size_t bytes; /* packed; together they fit into a request */
-    uint64_t expires_ns; /* when to give up, by clock_elapsed_ns() */
+    uint64_t asked_ns, expires_ns; /* when it was, and when to give up, by clock_elapsed_ns() */
     bool waits; /* the submitting thread waits for `done`, which only wakes it */
     sign_part_done *done;
     struct sign_part *next;
-    bool queued; /* it waits to be sent; guarded by the client's lock */
 };
 
 /* The part may leave at once, and be seen to by this thread until it is answered if that waits anyhow. BUSY (unless it waits) when too many
@@ -31,9 +30,7 @@ struct sign_part {
 jwkd_status coalesce(
     jwkd_client *client, const char *environment, struct sign_part *part, jwkd_error *error) MUST_CHECK;
 
-enum { COALESCE_LONGEST_MS = 10 };
-/* For who has waited that long for `part`, and waits on: if it has not left yet it need not wait for company any more. Likewise may see to a
- * request, and so return late. Not after `done`, but by the thread that waits for it. */
-void coalesce_hurry(jwkd_client *client, const char *environment, const struct sign_part *part);
+/* Ends the thread that looks after those who wait, if there is one. When call_end_all() has returned. */
+void coalesce_end(jwkd_client *client);
 
 #endif

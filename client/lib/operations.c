@@ -42,10 +42,13 @@ jwkd_status jwkd_get_operation(jwkd_client *client, const char *id, jwkd_operati
 jwkd_status jwkd_await_operation(jwkd_client *client, const char *id, uint32_t wait_ms,
     jwkd_on_operation *on_progress, void *context, jwkd_operation **out, jwkd_error *error)
 {
+    TRY(client_check(client, error));
+    TRY(client_enter(client, error));
+    CLEANUP(client_leave_at) jwkd_client *entered = client;
     uint64_t start_ns = clock_elapsed_ns();
     for (uint64_t poll_ms = FIRST_POLL_MS;; poll_ms = poll_ms * 2 < LONGEST_POLL_MS ? poll_ms * 2 : LONGEST_POLL_MS) {
         jwkd_operation *operation = NULL;
-        TRY(jwkd_get_operation(client, id, &operation, error));
+        TRY(jwkd_get_operation(entered, id, &operation, error));
         if (operation->phase != JWKD_PHASE_WAITING) {
             *out = operation;
             return JWKD_OK;

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "lib/block.h"
@@ -47,6 +46,12 @@ static jwkd_status check(
     return check_item(item, error);
 }
 
+static void set_time(const jwkd_client *client, struct sign_part *part)
+{
+    part->asked_ns = clock_elapsed_ns();
+    part->expires_ns = part->asked_ns + client->timeout_ms * NS_PER_MS;
+}
+
 /* ---- one, waiting */
 
 /* What the service says of one of the part's tokens. */
@@ -77,33 +82,16 @@ static void waiting_end(struct waiting *waiting, jwkd_status status, const jwkd_
     sem_post(&waiting->ended);
 }
 
-/* Where the clock is set meanwhile it may take longer to see that it has not. */
-static bool has_ended_within(struct waiting *waiting, long ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += ms * (long)NS_PER_MS;
-    until.tv_sec += until.tv_nsec / (long)NS_PER_SEC;
-    until.tv_nsec %= (long)NS_PER_SEC;
-    int result;
-    while ((result = sem_timedwait(&waiting->ended, &until)) != 0 && errno == EINTR)
-        continue;
-    return result == 0;
-}
-
 static jwkd_status wait_for(
     jwkd_client *client, const char *environment, struct waiting *waiting, void **out, jwkd_error *error)
 {
-    waiting->part.expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS;
+    set_time(client, &waiting->part);
     waiting->part.waits = true;
     sem_init(&waiting->ended, 0, 0);
     jwkd_status status = coalesce(client, environment, &waiting->part, error);
     if (status == JWKD_OK) {
-        if (!has_ended_within(waiting, COALESCE_LONGEST_MS)) {
-            coalesce_hurry(client, environment, &waiting->part);
-            while (sem_wait(&waiting->ended) != 0 && errno == EINTR)
-                continue;
-        }
+        while (sem_wait(&waiting->ended) != 0 && errno == EINTR)
+            continue;
         status = waiting->status;
         if (status == JWKD_OK) *out = waiting->block;
         else if (error) *error = waiting->error;
@@ -194,8 +182,8 @@ jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const 
     async->part = (struct sign_part){.items = async->items,
         .count = 1,
         .bytes = jwkd__v1__sign_item__get_packed_size(&async->wire),
-        .expires_ns = clock_elapsed_ns() + client->timeout_ms * NS_PER_MS,
         .done = pass_on};
+    set_time(client, &async->part);
     async->done = done;
     async->context = context;
     jwkd_status status = coalesce(client, environment, &async->part, error);

@@ -3,6 +3,8 @@
 
 #include <jwkd.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -241,6 +243,39 @@ static void generate__polls_with_one_id(void **state)
     assert_int_equal(jwkd_generate(setting->client, "shop", NULL, &answer, NULL), JWKD_IN_PROGRESS);
 }
 
+static atomic_bool waits;
+
+static void on_waiting(void *context, uint64_t waited_ms)
+{
+    (void)context;
+    (void)waited_ms;
+    waits = true;
+}
+
+static void *generate_patiently(void *client)
+{
+    const jwkd_generate_options options = {.wait_ms = LONG_MS, .on_progress = on_waiting};
+    jwkd_key_answer *answer = NULL;
+    return (void *)(uintptr_t)jwkd_generate(client, "shop", &options, &answer, NULL);
+}
+
+/* Between two questions, when it has told how long it has waited. */
+static void generate__ends_with_its_client(void **state)
+{
+    struct setting *setting = *state;
+    pthread_t thread;
+    void *status;
+    waits = false;
+    fake_misbehave(setting->fake, FAKE_IN_PROGRESS, 100000);
+    assert_int_equal(pthread_create(&thread, NULL, generate_patiently, setting->client), 0);
+    while (!waits)
+        sched_yield();
+    jwkd_close(setting->client);
+    setting->client = NULL;
+    pthread_join(thread, &status);
+    assert_int_equal((uintptr_t)status, JWKD_CLOSED);
+}
+
 /* ---- giving up */
 
 static void call__ends_when_time_is_up(void **state)
@@ -360,6 +395,7 @@ int main(void)
         CASE(call__survives_a_restart_of_the_service),
         CASE(call__leaves_a_dead_connection),
         CASE(generate__polls_with_one_id),
+        CASE(generate__ends_with_its_client),
         CASE(call__ends_when_time_is_up),
         CASE(call__refuses_what_is_no_answer),
         CASE(call__hands_on_the_services_message),

@@ -175,7 +175,7 @@ static void sign__says_busy_when_too_many_wait(void **state)
     assert_int_equal(outcome.bad_status, JWKD_CLOSED);
 }
 
-/* Two in an environment: neither waits for the other. */
+/* Few enough in an environment for a request each. */
 static void *sign_until_closed(void *number)
 {
     static const char *const ENVIRONMENTS[] = {"one", "two", "three", "four", "five", "six"};
@@ -234,28 +234,45 @@ static void *sign_so_many(void *ended)
     return (void *)(uintptr_t)status;
 }
 
-/* It would rather travel with others, while there is so much under way. */
+/* They would rather travel with others, while there is so much under way. */
 static void sign__waits_for_nobody_for_long(void **state)
 {
     (void)state;
+    enum { OTHERS = 20 };
     pthread_t thread;
     static atomic_int ended;
     ended = 0;
-    char *token = NULL;
+    struct outcome outcome = OUTCOME;
     const jwkd_sign_item item = item_of("quick");
     fake_misbehave(fake, FAKE_SILENT, 1);
     assert_int_equal(pthread_create(&thread, NULL, sign_so_many, &ended), 0);
     while (fake_count(fake, OP(SIGN)) < 1)
         sched_yield();
-    assert_int_equal(jwkd_sign(client, "shop", &item, &token, NULL), JWKD_OK);
-    assert_string_equal(token, "quick");
+    for (int i = 0; i < OTHERS; i++)
+        assert_int_equal(jwkd_sign_async(client, "shop", &item, on_signed, &outcome, NULL), JWKD_OK);
+    await_ended(&outcome, OTHERS);
+    assert_int_equal(outcome.good, OTHERS);
     assert_int_equal(ended, 0);
-    jwkd_free(token);
     jwkd_close(client);
     client = NULL;
     void *status;
     pthread_join(thread, &status);
     assert_int_equal((uintptr_t)status, JWKD_CLOSED);
+}
+
+/* Those whose requests are under way, and those who wait for company. */
+static void sign__ends_in_its_time_without_an_answer(void **state)
+{
+    (void)state;
+    enum { ALL = 200 };
+    struct outcome outcome = OUTCOME;
+    const jwkd_sign_item item = item_of("never");
+    fake_misbehave(fake, FAKE_SILENT, 1000);
+    for (int i = 0; i < ALL; i++)
+        assert_int_equal(jwkd_sign_async(client, "shop", &item, on_signed, &outcome, NULL), JWKD_OK);
+    await_ended(&outcome, ALL);
+    assert_int_equal(outcome.bad, ALL);
+    assert_int_equal(outcome.bad_status, JWKD_TIMED_OUT);
 }
 
 static void sign__refuses_a_short_answer(void **state)
@@ -322,6 +339,7 @@ int main(void)
         CASE(sign__says_busy_when_too_many_wait),
         CASE(sign__ends_with_its_client),
         PATIENT_CASE(sign__waits_for_nobody_for_long),
+        CASE(sign__ends_in_its_time_without_an_answer),
         CASE(sign__refuses_a_short_answer),
         CASE(sign__checks_an_item_before_it_travels_with_others),
         CASE(sign_many__answers_in_order),
