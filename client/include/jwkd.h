@@ -404,8 +404,8 @@ typedef struct jwkd_generate_options {
     bool now;                   /* make it primary at once, whether or not its subscribers have it */
     const char *invalidate_kid; /* exclusive mode: the live key that it replaces; else NULL */
     uint32_t wait_ms;           /* how long to wait for a key that is being made; 0: do not: IN_PROGRESS */
-    void (*on_progress)(
-        void *context, uint64_t waited_ms); /* called about twice a second meanwhile; or NULL */
+    /* Called about twice a second meanwhile; must not close the client. Or NULL. */
+    void (*on_progress)(void *context, uint64_t waited_ms);
     void *context;
 } jwkd_generate_options;
 /* The key is published when this returns, and becomes primary once every subscriber has confirmed that it
@@ -488,7 +488,7 @@ JWKD_API jwkd_status jwkd_get_operation(
     jwkd_client *client, const char *id, jwkd_operation **out, jwkd_error *error);
 typedef void jwkd_on_operation(void *context, const jwkd_operation *operation);
 /* Asks until it is no longer WAITING, or `wait_ms` are over: then TIMED_OUT. `on_progress` (may be NULL) is
- * called with each answer while it waits, some four times a second. */
+ * called with each answer while it waits, some four times a second; it must not close the client. */
 JWKD_API jwkd_status jwkd_await_operation(jwkd_client *client, const char *id, uint32_t wait_ms,
     jwkd_on_operation *on_progress, void *context, jwkd_operation **out, jwkd_error *error);
 

@@ -31,10 +31,17 @@ jwkd_status call_take(jwkd_client *client, enum call_way way, struct call **out,
     bool closing = client->closing;
     struct call *call = client->idle[way];
     if (call) client->idle[way] = call->next;
-    pthread_mutex_unlock(&client->lock);
-    if (!call && !closing && call_new(client, way, &call) != JWKD_OK)
-        return fail(error, JWKD_NO_MEMORY, "out of memory");
-    pthread_mutex_lock(&client->lock);
+    if (!call && !closing) {
+        client->staying++;
+        pthread_mutex_unlock(&client->lock);
+        jwkd_status status = call_new(client, way, &call);
+        pthread_mutex_lock(&client->lock);
+        if (--client->staying == 0) pthread_cond_broadcast(&client->calls_ended);
+        if (status != JWKD_OK) {
+            pthread_mutex_unlock(&client->lock);
+            return fail(error, JWKD_NO_MEMORY, "out of memory");
+        }
+    }
     closing = client->closing;
     if (call) {
         struct call **list = closing ? &client->idle[way] : &client->active;
@@ -85,7 +92,7 @@ void call_end_all(jwkd_client *client)
     pthread_mutex_lock(&client->lock);
     client->closing = true;
     pthread_cond_broadcast(&client->calls_ended); /* who pauses */
-    while (client->active || client->batches > 0 || client->staying > 0) {
+    while (client->active || client->waiting > 0 || client->batches > 0 || client->staying > 0) {
         for (struct call *call = client->active; call; call = call->next)
             call_abort(call, NNG_ECANCELED);
         /* A call between two steps has nothing to abort: look again soon. */

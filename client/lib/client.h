@@ -39,7 +39,7 @@ struct jwkd_client {
     pthread_cond_t calls_ended;
     pthread_cond_t to_tick; /* by CLOCK_MONOTONIC */
     pthread_t ticker;       /* looks after those who wait in lanes */
-    bool has_ticker, ticking;
+    bool has_ticker, ticking, tick_at_once;
     bool closing;
     struct session session;
     nng_pipe pipe; /* the connection, where there is one */
@@ -50,8 +50,8 @@ struct jwkd_client {
     struct call *active, *idle[CALL_WAYS];
     struct lane *lanes[CLIENT_LANES];
     size_t waiting;        /* tokens in all lanes' queues */
-    size_t staying;        /* calls that may not be under way at the moment: client_enter() */
-    size_t batches;        /* of them that are to leave, are under way, or are being told of */
+    size_t batches;        /* out of the lanes: to leave, under way, or being told of */
+    size_t staying;        /* calls that may have no request under way: client_enter() */
     struct follow *follow; /* made when first needed */
 };
 

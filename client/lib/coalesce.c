@@ -8,7 +8,7 @@
 
 enum {
     LANE_UNDER_WAY = 4, /* requests of one environment at a time */
-    TICK_MS = 10,
+    TICK_MS = 5, /* who has waited for as long leaves with the next */
     BATCH_TOKENS = COALESCE_TOKENS,
     BATCH_BYTES = 512 * 1024, /* of several parts: well under LIMIT_REQUEST */
     WAITING_TOKENS = 4096,
@@ -21,6 +21,7 @@ struct lane {
     unsigned under_way;               /* requests */
     size_t tokens_under_way, waiting; /* tokens */
     size_t parts;                     /* both kinds */
+    size_t callbacks;                 /* parts that wait, and whose callers do not */
     struct sign_part *first, **last;  /* those that wait */
     char environment[LIMIT_ENVIRONMENT_NAME + 1];
 };
@@ -29,6 +30,7 @@ struct lane {
 struct batch {
     struct batch *next;
     struct lane *lane;
+    bool carried; /* by a thread of the program's */
     size_t count; /* parts */
     size_t tokens;
     struct sign_part *parts[BATCH_TOKENS];
@@ -77,6 +79,7 @@ static void lane_append(struct lane *lane, struct sign_part *part)
     *lane->last = part;
     lane->last = &part->next;
     lane->parts++;
+    lane->callbacks += !part->waits;
     lane->waiting += part->count;
     lane->client->waiting += part->count;
 }
@@ -90,6 +93,7 @@ static void lane_put_back(struct lane *lane, struct sign_part *parts)
         if (!lane->first) lane->last = &part->next;
         lane->first = part;
         lane->parts++;
+        lane->callbacks += !part->waits;
         lane->waiting += part->count;
         lane->client->waiting += part->count;
     }
@@ -100,6 +104,7 @@ static struct sign_part *lane_remove(struct lane *lane, struct sign_part **place
     struct sign_part *part = *place;
     *place = part->next;
     if (!*place) lane->last = place;
+    lane->callbacks -= !part->waits;
     lane->waiting -= part->count;
     lane->client->waiting -= part->count;
     return part;
@@ -131,16 +136,27 @@ static bool lane_is_overdue(const struct lane *lane, uint64_t now_ns)
 
 static void *look_after(void *client);
 
-/* Has the ticker look after those who wait. It is started with the first, and without it they wait for answers. */
-static void lane_watch(struct lane *lane)
+/* Has the ticker look after those who wait. It is started with the first; false: there is none, and they wait for
+ * answers. */
+static bool lane_watch(struct lane *lane)
 {
     jwkd_client *client = lane->client;
-    if (!lane->first || client->ticking || client->closing) return;
-    if (!client->has_ticker)
+    if (!lane->first || client->ticking) return true;
+    if (!client->has_ticker && !client->closing)
         client->has_ticker = pthread_create(&client->ticker, NULL, look_after, client) == 0;
-    else
+    else if (client->has_ticker)
         pthread_cond_signal(&client->to_tick);
     client->ticking = client->has_ticker;
+    return client->ticking;
+}
+
+/* Likewise, and has it send at once what is due. */
+static bool lane_hand_over(struct lane *lane)
+{
+    if (!lane_watch(lane)) return false;
+    lane->client->tick_at_once = true;
+    pthread_cond_signal(&lane->client->to_tick);
+    return true;
 }
 
 /* Fills the batch with its share of what waits, oldest first. */
@@ -194,6 +210,7 @@ static void batch_send(struct batch *batch, bool carry)
     };
     jwkd_client *client = batch->lane->client;
     jwkd_error error;
+    batch->carried = carry;
     jwkd_status status = carry ? call_carry(client, &order, &error) : call_start(client, &order, &error);
     if (status != JWKD_OK) batch_ended(batch, status, NULL, &error);
 }
@@ -214,7 +231,7 @@ static struct batch *take_batch(struct lane *lane, struct batch *used)
 static struct batch *next_batch(struct lane *lane, struct batch *used)
 {
     struct batch *batch = lane_is_due(lane) ? take_batch(lane, used) : NULL;
-    lane_watch(lane);
+    (void)lane_watch(lane);
     return batch;
 }
 
@@ -227,8 +244,8 @@ static void batch_free(jwkd_client *client, struct batch *batch)
     pthread_mutex_unlock(&client->lock);
 }
 
-/* Takes those whose own time has not come out of a batch that ran out of time: it ended with its oldest part.
- * Returns them newest first. */
+/* Takes those whose own time has not come out of a batch that ran out of time: it ended with its oldest part, the
+ * first. Returns them newest first. */
 static struct sign_part *take_unexpired(struct batch *batch)
 {
     uint64_t now_ns = clock_elapsed_ns();
@@ -236,7 +253,7 @@ static struct sign_part *take_unexpired(struct batch *batch)
     size_t expired = 0;
     for (size_t i = 0; i < batch->count; i++) {
         struct sign_part *part = batch->parts[i];
-        if (part->expires_ns > now_ns) {
+        if (i > 0 && part->expires_ns > now_ns) {
             part->next = kept;
             kept = part;
         } else {
@@ -261,7 +278,8 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
             fail(&mismatch, JWKD_MALFORMED, "the service did not answer with a token for each claims set");
     }
     size_t parts = batch->count;
-    bool out_of_time = status == JWKD_TIMED_OUT || status == JWKD_UNREACHABLE || status == JWKD_BUSY;
+    bool out_of_time = status == JWKD_TIMED_OUT || status == JWKD_UNREACHABLE || status == JWKD_BUSY ||
+                       status == JWKD_DEADLINE_EXCEEDED;
     struct sign_part *again = out_of_time ? take_unexpired(batch) : NULL;
 
     /* The next request leaves before the answers are handed out, so that the service has work meanwhile. */
@@ -270,10 +288,12 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
     lane->tokens_under_way -= batch->tokens;
     lane->parts -= parts;
     lane_put_back(lane, again);
-    struct batch *next = next_batch(lane, NULL);
+    /* Callbacks are not called on a thread of the program's, which sending may do when it fails. */
+    bool handed_over = batch->carried && lane->callbacks > 0 && lane_hand_over(lane);
+    struct batch *next = handed_over ? NULL : next_batch(lane, NULL);
     /* Without memory for it, and with nothing else under way that would send what waits, this batch's own
      * serves once it is told. */
-    bool reuse = !next && lane->first && lane->under_way == 0;
+    bool reuse = !next && !handed_over && lane->first && lane->under_way == 0;
     if (reuse)
         lane->under_way++; /* keeps the lane */
     else if (!next)
@@ -363,30 +383,36 @@ static struct sign_part *take_expired(struct lane *lane, uint64_t now_ns, struct
     return others;
 }
 
-static void tell_expired(const jwkd_client *client, struct sign_part *parts)
+static void tell_expired(const jwkd_client *client, bool connected, struct sign_part *parts)
 {
     jwkd_error error;
-    fail(&error, JWKD_TIMED_OUT, "no answer from %s in time to the requests before", client->url.text);
+    if (connected)
+        fail(&error, JWKD_TIMED_OUT, "no answer from %s in time", client->url.text);
+    else
+        fail(&error, JWKD_UNREACHABLE, "no connection to %s", client->url.text);
     while (parts) {
         struct sign_part *part = parts;
         parts = part->next;
-        part->done(part, JWKD_TIMED_OUT, NULL, 0, &error);
+        part->done(part, error.status, NULL, 0, &error);
     }
 }
 
-/* Under the client's lock, which it gives up meanwhile. Where anybody waits there are requests under way, which keep
- * the lane. */
+/* Under the client's lock, which it gives up meanwhile. */
 static void tick(jwkd_client *client)
 {
     struct batch *leaving = NULL;
     struct sign_part *expired = NULL;
     uint64_t now_ns = clock_elapsed_ns();
-    client->ticking = false;
+    bool connected = client->connected;
+    client->ticking = client->tick_at_once = false;
     for (size_t i = 0; i < CLIENT_LANES; i++)
-        for (struct lane *lane = client->lanes[i]; lane; lane = lane->next) {
+        for (struct lane *lane = client->lanes[i], *following; lane; lane = following) {
+            following = lane->next;
             expired = take_expired(lane, now_ns, expired);
-            struct batch *batch = lane_is_overdue(lane, now_ns) ? take_batch(lane, NULL) : NULL;
+            bool leaves = lane_is_due(lane) || lane_is_overdue(lane, now_ns);
+            struct batch *batch = leaves ? take_batch(lane, NULL) : NULL;
             client->ticking = client->ticking || lane->first;
+            lane_drop_if_unused(lane);
             if (!batch) continue;
             batch->next = leaving;
             leaving = batch;
@@ -397,7 +423,7 @@ static void tick(jwkd_client *client)
         leaving = batch->next;
         batch_send(batch, false);
     }
-    tell_expired(client, expired);
+    tell_expired(client, connected, expired);
     pthread_mutex_lock(&client->lock);
 }
 
@@ -408,7 +434,7 @@ static void sleep_for_a_tick(jwkd_client *client)
     until.tv_nsec += TICK_MS * (long)NS_PER_MS;
     until.tv_sec += until.tv_nsec / (long)NS_PER_SEC;
     until.tv_nsec %= (long)NS_PER_SEC;
-    while (!client->closing && pthread_cond_timedwait(&client->to_tick, &client->lock, &until) == 0)
+    while (!client->tick_at_once && pthread_cond_timedwait(&client->to_tick, &client->lock, &until) == 0)
         continue;
 }
 
@@ -417,13 +443,13 @@ static void *look_after(void *argument)
 {
     jwkd_client *client = argument;
     pthread_mutex_lock(&client->lock);
-    while (!client->closing) {
+    while (client->has_ticker) {
         if (!client->ticking) {
             pthread_cond_wait(&client->to_tick, &client->lock);
             continue;
         }
         sleep_for_a_tick(client);
-        if (!client->closing) tick(client);
+        tick(client);
     }
     pthread_mutex_unlock(&client->lock);
     return NULL;
@@ -432,8 +458,9 @@ static void *look_after(void *argument)
 void coalesce_end(jwkd_client *client)
 {
     pthread_mutex_lock(&client->lock);
+    bool had_ticker = client->has_ticker;
+    client->has_ticker = false;
     pthread_cond_signal(&client->to_tick);
-    bool has_ticker = client->has_ticker;
     pthread_mutex_unlock(&client->lock);
-    if (has_ticker) pthread_join(client->ticker, NULL);
+    if (had_ticker) pthread_join(client->ticker, NULL);
 }

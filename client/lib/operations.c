@@ -106,8 +106,10 @@ jwkd_status jwkd_get_subscribers(
 {
     TRY(client_check(client, error));
     if (environment) TRY(check_environment_name(environment, error));
+    TRY(client_enter(client, error));
+    CLEANUP(client_leave_at) jwkd_client *entered = client;
     CLEANUP(pages_clear) struct pages pages = {0};
-    TRY(pages_get_subscribers(client, environment, &pages, error));
+    TRY(pages_get_subscribers(entered, environment, &pages, error));
     void *block;
     TRY(build(lay_out_subscribers, &pages, &block, error));
     *out = block;

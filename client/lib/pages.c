@@ -74,8 +74,11 @@ static void *lay_out_environments(struct block *block, const void *from)
 
 jwkd_status jwkd_environment_get_all(jwkd_client *client, jwkd_environment_list **out, jwkd_error *error)
 {
+    TRY(client_check(client, error));
+    TRY(client_enter(client, error));
+    CLEANUP(client_leave_at) jwkd_client *entered = client;
     CLEANUP(pages_clear) struct pages pages = {0};
-    TRY(pages_get_environments(client, &pages, error));
+    TRY(pages_get_environments(entered, &pages, error));
     void *block;
     if (block_build(lay_out_environments, &pages, &block) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -146,8 +149,10 @@ jwkd_status jwkd_get_keys(
 {
     TRY(client_check(client, error));
     TRY(check_environment_name(environment, error));
+    TRY(client_enter(client, error));
+    CLEANUP(client_leave_at) jwkd_client *entered = client;
     CLEANUP(pages_clear) struct pages pages = {0};
-    TRY(get_keys(client, environment, &pages, error));
+    TRY(get_keys(entered, environment, &pages, error));
     void *block;
     if (block_build(lay_out_keys, &pages, &block) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");

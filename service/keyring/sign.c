@@ -124,6 +124,7 @@ static jwkd_status begin_signing(struct keyring *keyring, const char *name, stru
 /* ---- a batch */
 
 enum { SIGN_ATTEMPTS = 3 };
+#define NOTHING SIZE_MAX
 
 struct keyring_signing {
     struct keyring *keyring;
@@ -132,6 +133,7 @@ struct keyring_signing {
     Jwkd__V1__SignedToken *tokens, **pointers;
     struct signing with;
     struct ceiling_patience patience;
+    size_t first; /* signed before the others; NOTHING: none is */
     pthread_mutex_t lock; /* guards the reply's memory while several threads sign */
     atomic_size_t begun;
     atomic_bool out_of_memory;
@@ -176,7 +178,7 @@ bool keyring_sign_next(struct keyring_signing *signing)
     if (atomic_load_explicit(&signing->out_of_memory, memory_order_relaxed)) return false;
     size_t n = atomic_fetch_add_explicit(&signing->begun, 1, memory_order_relaxed);
     if (n >= signing->request->n_items) return false;
-    sign_nth(signing, n);
+    if (n != signing->first) sign_nth(signing, n);
     return true;
 }
 
@@ -186,14 +188,20 @@ static void sign_rest(struct keyring_signing *signing)
         continue;
 }
 
-/* One thread waits, and not as many as there are. Where claims have an exp of their own that reaches further, others may wait too. */
-static bool may_wait_for_disk(const struct keyring_signing *signing)
+/* The token that is to live longest, if the disk may have to be asked for it; else NOTHING. Claims with an exp of their own are not looked
+ * at: where that reaches further, several threads may wait. */
+static size_t what_may_wait_for_disk(const struct keyring_signing *signing)
 {
-    int64_t longest = signing->with.environment->settings.default_token_lifetime_sec;
-    for (size_t i = 0; i < signing->request->n_items; i++)
-        if (signing->request->items[i]->lifetime_sec > longest) longest = signing->request->items[i]->lifetime_sec;
+    const Jwkd__V1__SignRequest *request = signing->request;
+    int64_t longest = 0;
+    size_t which = 0;
+    for (size_t i = 0; i < request->n_items; i++) {
+        int64_t lifetime = request->items[i]->lifetime_sec;
+        if (lifetime == 0) lifetime = signing->with.environment->settings.default_token_lifetime_sec;
+        if (lifetime > longest) which = i, longest = lifetime;
+    }
     struct reach reach = {.expiry = clock_wall_sec() + longest, .age = age_sec(signing->keyring) + longest};
-    return !reach_within(reach, reach_read(&signing->with.key->usage->ceiling));
+    return reach_within(reach, reach_read(&signing->with.key->usage->ceiling)) ? NOTHING : which;
 }
 
 jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
@@ -209,7 +217,8 @@ jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request 
     if (!signing->pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
     TRY(begin_signing(keyring, sign->environment, reply, &signing->with, error));
     pthread_mutex_init(&signing->lock, NULL);
-    if (may_wait_for_disk(signing)) (void)keyring_sign_next(signing);
+    signing->first = what_may_wait_for_disk(signing);
+    if (signing->first != NOTHING) sign_nth(signing, signing->first);
     *out = signing;
     return JWKD_OK;
 }
@@ -217,6 +226,7 @@ jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request 
 /* All of it with the key that signs now. */
 static jwkd_status sign_again(struct keyring_signing *signing, jwkd_error *error)
 {
+    signing->first = NOTHING;
     atomic_store(&signing->begun, 0);
     atomic_store(&signing->out_of_memory, false);
     TRY(begin_signing(signing->keyring, signing->request->environment, signing->reply, &signing->with, error));

@@ -175,11 +175,14 @@ static void sign__says_busy_when_too_many_wait(void **state)
     assert_int_equal(outcome.bad_status, JWKD_CLOSED);
 }
 
+static const char *const SIX[] = {"one", "two", "three", "four", "five", "six"};
+static _Thread_local bool is_the_programs;
+
 /* Few enough in an environment for a request each. */
 static void *sign_until_closed(void *number)
 {
-    static const char *const ENVIRONMENTS[] = {"one", "two", "three", "four", "five", "six"};
-    const char *environment = ENVIRONMENTS[(uintptr_t)number / 2];
+    const char *environment = SIX[(uintptr_t)number / 2];
+    is_the_programs = true;
     const jwkd_sign_item items[] = {item_of("one"), item_of("two"), item_of("three")};
     jwkd_signed_list *list = NULL;
     char *token = NULL;
@@ -192,14 +195,15 @@ static void count_ended(void *context, jwkd_status status, const char *token, co
 {
     (void)token;
     (void)error;
-    if (status == JWKD_CLOSED) atomic_fetch_add((atomic_int *)context, 1);
+    if (status == JWKD_CLOSED && !is_the_programs) atomic_fetch_add((atomic_int *)context, 1);
 }
 
-/* Those who see to a request of their own, and those who wait for a callback. */
+/* Those who see to a request of their own, and those who wait for a callback, which comes on a thread of the
+ * library's. */
 static void sign__ends_with_its_client(void **state)
 {
     (void)state;
-    enum { THREADS = 12, CALLBACKS = 20 };
+    enum { THREADS = 12, CALLBACKS = 60 };
     pthread_t threads[THREADS];
     static atomic_int ended;
     ended = 0;
@@ -210,7 +214,7 @@ static void sign__ends_with_its_client(void **state)
     while (fake_count(fake, OP(SIGN)) < THREADS) /* all of them wait */
         sched_yield();
     for (int i = 0; i < CALLBACKS; i++)
-        assert_int_equal(jwkd_sign_async(client, "shop", &item, count_ended, &ended, NULL), JWKD_OK);
+        assert_int_equal(jwkd_sign_async(client, SIX[i % 6], &item, count_ended, &ended, NULL), JWKD_OK);
     jwkd_close(client);
     client = NULL;
     assert_int_equal(ended, CALLBACKS);
