@@ -27,21 +27,25 @@ static void allow_files(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Two ports in a row that nobody uses just now. */
+static bool is_free(unsigned port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool free = one >= 0 && bind(one, (struct sockaddr *)&address, sizeof address) == 0;
+    if (one >= 0) close(one);
+    return free;
+}
+
+/* Two ports in a row that nobody uses just now: below those that connections are given, of which there are thousands. */
 static unsigned free_ports(void)
 {
-    for (int tries = 0; tries < 50; tries++) {
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t size = sizeof address;
-        int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), two = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bool free = one >= 0 && two >= 0 && bind(one, (struct sockaddr *)&address, size) == 0 &&
-                    getsockname(one, (struct sockaddr *)&address, &size) == 0;
-        unsigned port = ntohs(address.sin_port);
-        address.sin_port = htons((uint16_t)(port + 1));
-        free = free && port < 65535 && bind(two, (struct sockaddr *)&address, size) == 0;
-        if (one >= 0) close(one);
-        if (two >= 0) close(two);
-        if (free) return port;
+    static unsigned next;
+    if (!next) next = 20000 + (unsigned)getpid() % 5000 * 2;
+    for (int tries = 0; tries < 500; tries++) {
+        unsigned port = next;
+        next = port < 32000 ? port + 2 : 20000;
+        if (is_free(port) && is_free(port + 1)) return port;
     }
     return 0;
 }
