@@ -20,7 +20,7 @@ struct lane {
     jwkd_client *client;
     unsigned under_way;               /* requests */
     size_t tokens_under_way, waiting; /* tokens */
-    size_t parts;                     /* both kinds */
+    size_t parts;                     /* that wait or are under way */
     size_t callbacks;                 /* parts that wait, and whose callers do not */
     struct sign_part *first, **last;  /* those that wait */
     char environment[LIMIT_ENVIRONMENT_NAME + 1];
@@ -73,15 +73,21 @@ static void lane_drop_if_unused(struct lane *lane)
     free(lane);
 }
 
+/* Another that waits. */
+static void lane_count(struct lane *lane, const struct sign_part *part)
+{
+    lane->parts++;
+    lane->callbacks += !part->waits;
+    lane->waiting += part->count;
+    lane->client->waiting += part->count;
+}
+
 static void lane_append(struct lane *lane, struct sign_part *part)
 {
     part->next = NULL;
     *lane->last = part;
     lane->last = &part->next;
-    lane->parts++;
-    lane->callbacks += !part->waits;
-    lane->waiting += part->count;
-    lane->client->waiting += part->count;
+    lane_count(lane, part);
 }
 
 static void lane_put_back(struct lane *lane, struct sign_part *parts)
@@ -92,10 +98,7 @@ static void lane_put_back(struct lane *lane, struct sign_part *parts)
         part->next = lane->first;
         if (!lane->first) lane->last = &part->next;
         lane->first = part;
-        lane->parts++;
-        lane->callbacks += !part->waits;
-        lane->waiting += part->count;
-        lane->client->waiting += part->count;
+        lane_count(lane, part);
     }
 }
 

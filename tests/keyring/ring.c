@@ -274,6 +274,18 @@ void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size
         out[i] = status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[i]->status : status;
 }
 
+void ring_deactivate(struct ring *ring, const char *name, const char *kid)
+{
+    uint8_t id[16];
+    Jwkd__V1__DeactivateRequest deactivate = JWKD__V1__DEACTIVATE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
+    deactivate.environment = wire_text(name);
+    deactivate.kid = wire_text(kid);
+    deactivate.allow_none = true;
+    request.deactivate = &deactivate;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
 void ring_retire(struct ring *ring, const char *name, const char *kid)
 {
     uint8_t id[16];

@@ -59,6 +59,8 @@ void ring_set(struct ring *ring, const char *name, const char *field, uint32_t v
 void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1]);
 /* A key of tests/data/keys, which becomes primary; its kid. */
 void ring_import(struct ring *ring, const char *name, const char *file, char kid[LIMIT_KID + 1]);
+/* Also the only one. */
+void ring_deactivate(struct ring *ring, const char *name, const char *kid);
 void ring_retire(struct ring *ring, const char *name, const char *kid);
 /* The status of signing a token. */
 jwkd_status ring_sign(struct ring *ring, const char *name);

@@ -95,18 +95,6 @@ static void jwks_age__of_a_promotion_outlives_a_restart(void **state)
     assert_true(promoted(ring, kid));
 }
 
-static void deactivate(struct ring *ring, char *kid)
-{
-    uint8_t id[16];
-    Jwkd__V1__DeactivateRequest operation = JWKD__V1__DEACTIVATE_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
-    operation.environment = wire_text("shop");
-    operation.kid = kid;
-    operation.allow_none = true;
-    request.deactivate = &operation;
-    assert_int_equal(ring_status(ring, &request), JWKD_OK);
-}
-
 static uint32_t told_by_receipt(struct ring *ring, char *kid)
 {
     uint8_t id[16];
@@ -129,7 +117,7 @@ static void jwks_age__that_was_lowered_stands_in_receipts(void **state)
     prepare(ring, kid);
     set_age(ring, SHORT);
     clocks_pass(LONG / 2);
-    deactivate(ring, kid);
+    ring_deactivate(ring, "shop", kid);
     assert_in_range(told_by_receipt(ring, kid), LONG / 2, LONG / 2 + COMMIT);
     clocks_pass(LONG);
     ring_restart(ring);
@@ -141,7 +129,7 @@ static void jwks_age__of_a_receipt_is_that_of_the_deactivation(void **state)
     struct ring *ring = *state;
     char kid[LIMIT_KID + 1];
     prepare(ring, kid);
-    deactivate(ring, kid);
+    ring_deactivate(ring, "shop", kid);
     set_age(ring, SHORT);
     assert_int_equal(told_by_receipt(ring, kid), LONG);
     ring_restart(ring);

@@ -58,18 +58,6 @@ static void assert_full_batch(struct ring *ring, const struct reply *reply, cons
     }
 }
 
-static void deactivate(struct ring *ring, char *kid)
-{
-    uint8_t id[16];
-    Jwkd__V1__DeactivateRequest operation = JWKD__V1__DEACTIVATE_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
-    operation.environment = wire_text("shop");
-    operation.kid = kid;
-    operation.allow_none = true;
-    request.deactivate = &operation;
-    assert_int_equal(ring_status(ring, &request), JWKD_OK);
-}
-
 static uint64_t tokens_signed(struct ring *ring)
 {
     Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
@@ -128,7 +116,7 @@ static void sign__by_several_threads_begins_anew_without_its_key(void **state)
     assert_int_equal(keyring_sign_begin(ring->keyring, &wanted.request, &reply, &signing, NULL), JWKD_OK);
     sign_by_threads(signing);
     ring_generate(ring, "shop", second);
-    deactivate(ring, first);
+    ring_deactivate(ring, "shop", first);
     assert_int_equal(keyring_sign_end(signing, NULL), JWKD_OK);
     assert_full_batch(ring, &reply, second);
     assert_int_equal(signer_unsealed(ring->signing.signer), 1);
@@ -171,7 +159,7 @@ static void sign__that_fails_leaves_no_deactivated_key_unsealed(void **state)
     ring_import(ring, "shop", "rsa-3072.jwk", kid);
     assert_int_equal(pthread_create(&thread, NULL, sign_without_room, &signature), 0);
     AWAIT(signer_unsealed(ring->signing.signer) == 1);
-    deactivate(ring, kid);
+    ring_deactivate(ring, "shop", kid);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_not_equal(signature.status, JWKD_OK);
     assert_int_equal(signer_unsealed(ring->signing.signer), 0);
