@@ -20,6 +20,7 @@ struct lane {
     jwkd_client *client;
     unsigned under_way;               /* requests */
     size_t tokens_under_way, waiting; /* tokens */
+    size_t usual;                     /* tokens that waited or were under way when the last answer came */
     size_t parts;                     /* that wait or are under way */
     size_t callbacks;                 /* parts that wait, and whose callers do not */
     struct sign_part *first, **last;  /* those that wait */
@@ -113,12 +114,15 @@ static struct sign_part *lane_remove(struct lane *lane, struct sign_part **place
     return part;
 }
 
-/* Half of all there is: while the service's threads sign one such request together, those who got the tokens of
- * the other one come back. Fewer and larger ones would leave the service without work, more and smaller ones cost
- * more than they bring: a request as such takes as much of both sides as several signatures. */
+/* Half of all there is, those who have just got their tokens and will come back included: while the service's threads
+ * sign one such request together, the callers of the other one return. Fewer and larger ones would leave the service
+ * without work, more and smaller ones cost more than they bring: a request as such takes as much of both sides as
+ * several signatures. */
 static size_t lane_share(const struct lane *lane)
 {
-    size_t half = (lane->waiting + lane->tokens_under_way + 1) / 2;
+    size_t all = lane->waiting + lane->tokens_under_way;
+    if (lane->under_way > 0 && all < lane->usual) all = lane->usual;
+    size_t half = (all + 1) / 2;
     return half < BATCH_TOKENS ? half : BATCH_TOKENS;
 }
 
@@ -287,6 +291,7 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
 
     /* The next request leaves before the answers are handed out, so that the service has work meanwhile. */
     pthread_mutex_lock(&client->lock);
+    lane->usual = lane->waiting + lane->tokens_under_way;
     lane->under_way--;
     lane->tokens_under_way -= batch->tokens;
     lane->parts -= parts;

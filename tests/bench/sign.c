@@ -124,7 +124,7 @@ static jwkd_status throughput(
     const struct bench *bench, jwkd_client *client, const struct sign_case *wanted, jwkd_error *error)
 {
     const size_t rounds = bench->quick ? 1 : 9;
-    const double slice = bench->quick ? 0.01 : 0.3;
+    const double slice = bench->quick ? 0.01 : 1.0;
     struct remote remote = {client, wanted->environment};
     CLEANUP(local_clear) struct local local = {0};
     CLEANUP(series_clear) struct series one = {0}, batch = {0}, here = {0};
