@@ -41,6 +41,11 @@ struct figure {
 void report_begin(const struct bench *bench);
 void report_figure(const struct bench *bench, const struct figure *figure);
 
+/* For who watches: how far a case has come, in a line that the next report replaces. Only where standard error is a terminal; a few times
+ * a second at most. From one thread. */
+void report_progress(const char *name, size_t done, size_t of);
+void report_progress_clear(void);
+
 /* ---- Samples
  * ----------------------------------------------------------------------------------------------------- */
 

@@ -94,6 +94,7 @@ jwkd_status fanout_measure(const struct bench *bench, jwkd_client *client, const
     TRY(crowd_new(fanout->url, figure->name, fanout->size, &crowd, error));
     TRY(bare_start(fanout->place, fanout->size, &bare, error));
     for (size_t i = 0; i < fanout->batches; i++) {
+        report_progress(figure->name, i, fanout->batches);
         CLEANUP(targets_free_at) struct target *targets = NULL;
         TRY(make_targets(client, crowd, bench->quick ? 0.5 : 30, &targets, error));
         for (size_t j = 0; j < BATCH; j++) {

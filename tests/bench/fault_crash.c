@@ -290,6 +290,7 @@ static jwkd_status crash_rounds(struct crash *crash, const struct bench *bench, 
 {
     unsigned seed = bench->seed;
     for (unsigned i = 0; i < rounds && !crash->stop; i++) {
+        report_progress("crash", i, rounds);
         unsigned after_us = (unsigned)rand_r(&seed) % 60000;
         nanosleep(&(struct timespec){.tv_nsec = (long)after_us * 1000}, NULL);
         daemon_kill(&crash->daemon);

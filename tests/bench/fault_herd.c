@@ -145,12 +145,14 @@ static jwkd_status start_all(struct herd *herd, jwkd_error *error)
 static jwkd_status try_herd(struct herd *herd, const struct bench *bench, jwkd_error *error)
 {
     uint64_t before;
+    report_progress("herd", 1, 4);
     TRY(start_all(herd, error));
     TRY(await_all(herd, &before, error));
     for (size_t i = 0; i < herd->judge_count; i++)
         kill(herd->judges[i].pid, SIGKILL); /* all at once, before any is waited for */
     for (size_t i = 0; i < herd->judge_count; i++)
         judge_kill(&herd->judges[i]);
+    report_progress("herd", 2, 4);
     double begin = now_sec();
     TRY(start_all(herd, error));
     TRY(await_all(herd, &herd->start_requests, error));
@@ -158,6 +160,7 @@ static jwkd_status try_herd(struct herd *herd, const struct bench *bench, jwkd_e
     herd->start_requests -= before;
 
     jwkd_verifier_close(TAKE(herd->verifier));
+    report_progress("herd", 3, 4);
     daemon_kill(&herd->daemon);
     begin = now_sec();
     TRY(daemon_start(&herd->daemon, bench, 4, error));
@@ -173,6 +176,7 @@ static jwkd_status herd_run(struct herd *herd, const struct bench *bench, jwkd_e
 {
     TRY(daemon_start(&herd->daemon, bench, 4, error));
     TRY(connect_to(&herd->daemon, &herd->client, error));
+    report_progress("herd", 0, 4);
     TRY(try_flood(herd, error));
     return herd->fault[0] ? JWKD_OK : try_herd(herd, bench, error);
 }

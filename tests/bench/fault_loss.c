@@ -313,10 +313,15 @@ static jwkd_status loss_run(struct loss *loss, jwkd_error *error)
     TRY(add_key(loss, error));
     for (size_t i = 0; i < JUDGES; i++)
         TRY(judge_start(loss->daemon.url, ENVIRONMENT, 0, &loss->judges[i], error));
+    report_progress("loss", 0, 5);
     TRY(overflow(loss, error));
+    report_progress("loss", 1, 5);
     TRY(restart(loss, daemon_stop, error));
+    report_progress("loss", 2, 5);
     TRY(restart(loss, daemon_kill, error));
+    report_progress("loss", 3, 5);
     TRY(restore(loss, error));
+    report_progress("loss", 4, 5);
     return disconnections(loss, error);
 }
 

@@ -239,8 +239,10 @@ static void close_world(struct partition *partition)
 static jwkd_status try_stop(struct partition *partition, unsigned rounds, jwkd_error *error)
 {
     TRY(open_world(partition, NULL, error));
-    for (unsigned i = 0; i < rounds; i++)
+    for (unsigned i = 0; i < rounds; i++) {
+        report_progress("partition, stopped", i, rounds);
         TRY(stop_once(partition, error));
+    }
     return JWKD_OK;
 }
 
@@ -251,8 +253,10 @@ static jwkd_status try_link(struct partition *partition, unsigned rounds, jwkd_e
     partition->daemon.listen = "tcp://" LINK_HERE ":7070";
     partition->daemon.listen_events = "tcp://" LINK_HERE ":7071";
     TRY(open_world(partition, partition->daemon.listen, error));
-    for (unsigned i = 0; i < rounds; i++)
+    for (unsigned i = 0; i < rounds; i++) {
+        report_progress("partition, cut", i, rounds);
         TRY(cut_once(partition, error));
+    }
     return JWKD_OK;
 }
 
@@ -269,6 +273,7 @@ static jwkd_status behind_proxies(struct partition *partition, unsigned rounds, 
     for (size_t i = 0; i < JUDGES; i++)
         TRY(judge_start(partition->daemon.url, ENVIRONMENT, 0, &partition->judges[i], error));
     for (unsigned i = 0; i < rounds; i++) {
+        report_progress("partition, delayed", i, rounds);
         TRY(delay_once(partition, events, requests, delays_ms[i % 3], error));
         TRY(hold_once(partition, events, error));
     }

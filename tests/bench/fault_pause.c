@@ -85,8 +85,10 @@ static jwkd_status pause_run(struct pauses *pauses, const struct bench *bench, u
     TRY(make_environment(pauses->client, ENVIRONMENT, "ES256", 0, error));
     for (size_t i = 0; i < JUDGES; i++)
         TRY(judge_start(pauses->daemon.url, ENVIRONMENT, 0, &pauses->judges[i], error));
-    for (unsigned i = 0; i < rounds; i++)
+    for (unsigned i = 0; i < rounds; i++) {
+        report_progress("pause", i, rounds);
         TRY(pause_once(pauses, error));
+    }
     return JWKD_OK;
 }
 

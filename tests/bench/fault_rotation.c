@@ -116,11 +116,11 @@ static void *sign(void *context)
 
 /* ---- what happens meanwhile */
 
-/* A promotion waits for it, until its lease of 1 s ends: one stop of eight is long enough for that, or nearly. The others are short, so that
- * most rotations come when they are due. */
+/* A promotion waits for it, until its lease of 1 s ends: one stop of sixteen is long enough for that, or nearly. The others are short, so
+ * that most rotations come when they are due. */
 static unsigned stop_ms(unsigned *seed)
 {
-    bool is_long = rand_r(seed) % 8 == 0;
+    bool is_long = rand_r(seed) % 16 == 0;
     return is_long ? 600 + (unsigned)rand_r(seed) % 1200 : (unsigned)rand_r(seed) % 80;
 }
 
@@ -169,12 +169,13 @@ static jwkd_status rotate_once(jwkd_client *client, jwkd_error *error)
 
 static jwkd_status rotate_for(struct rotation *rotation, jwkd_client *client, double seconds, jwkd_error *error)
 {
-    double begin = now_sec();
+    double begin = now_sec(), due = begin;
     while (now_sec() - begin < seconds && !rotation->stop) {
-        double next = now_sec() + (double)EVERY_MS / 1e3;
+        report_progress("rotation, seconds", (size_t)(now_sec() - begin), (size_t)seconds);
         TRY(rotate_once(client, error));
         rotation->rotations++;
-        double left = next - now_sec();
+        due += (double)EVERY_MS / 1e3; /* who was late catches up */
+        double left = due - now_sec();
         if (left > 0) pause_ms((unsigned)(left * 1e3));
     }
     return JWKD_OK;

@@ -42,6 +42,7 @@ static void print_json_text(const char *text)
 
 static void report_finding(const struct bench *bench, const char *name, const struct finding *finding)
 {
+    report_progress_clear();
     if (!bench->json) {
         printf("%-9s%-12s%s: %s%s\n", "faults", name, finding->fault[0] ? "WRONG" : "right", finding->done,
             finding->fault[0] ? ";" : "");

@@ -59,6 +59,7 @@ static jwkd_status measure(const struct bench *bench, const struct daemon *daemo
     const jwkd_generate_options options = {.wait_ms = 20000};
     TRY(jwkd_generate(client, wanted->environment, &options, &first, error));
     for (size_t i = 0; i < rounds; i++) {
+        report_progress(wanted->name, i, rounds);
         uint32_t ready;
         TRY(await_reserve(client, wanted->key_type, bench->quick ? 0.5 : 30, &ready, error));
         if (ready > RESERVE) ready = RESERVE;

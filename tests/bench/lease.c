@@ -148,6 +148,7 @@ static jwkd_status measure_promotion(const struct bench *bench, const struct dae
     TRY(crowd_new(daemon->url, name, size, &crowd, error));
     TRY(bare_start(daemon->dir, size, &bare, error));
     for (size_t i = 0; i < rounds; i++) {
+        report_progress(name, i, rounds);
         TRY(await_reserve(client, "P-256", bench->quick ? 0.5 : 30, &ready, error));
         TRY(bare_announce(bare, &seconds, error));
         samples_add(&floor, seconds * 1e3);
@@ -307,6 +308,7 @@ static jwkd_status compare(
     TRY(samples_new(rounds, &floor));
     TRY(samples_new(rounds, &ratios));
     for (size_t i = 0; i < rounds; i++) {
+        report_progress(name, i, rounds);
         double a, b;
         TRY(slice(pair, without, bench->quick ? 0.002 : 0.05, &b, error));
         TRY(slice(pair, with, bench->quick ? 0.002 : 0.05, &a, error));

@@ -119,6 +119,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < BENCH_COUNT; i++) {
         jwkd_error error = {0};
         jwkd_status status = chosen[i] ? benches[i].run(&bench, &error) : JWKD_OK;
+        report_progress_clear();
         if (status == JWKD_OK) continue;
         fprintf(stderr, "jwkd-bench: %s: %s\n", benches[i].name,
             error.message[0] ? error.message : jwkd_status_text(status));

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/bench.h"
 
@@ -44,6 +45,25 @@ static void goal_text(const struct figure *figure, char *out, size_t size)
         snprintf(out, size, "< %g %s", figure->limit, figure->unit);
         return;
     }
+}
+
+static bool progress_shown;
+
+void report_progress(const char *name, size_t done, size_t of)
+{
+    enum { A_SECOND = 4 };
+    static double next;
+    double now = now_sec();
+    if (now < next || !isatty(STDERR_FILENO)) return;
+    next = now + 1.0 / A_SECOND;
+    fprintf(stderr, "\r%s: %zu of %zu\033[K", name, done, of);
+    progress_shown = true;
+}
+
+void report_progress_clear(void)
+{
+    if (progress_shown) fputs("\r\033[K", stderr);
+    progress_shown = false;
 }
 
 void report_begin(const struct bench *bench)
@@ -96,6 +116,7 @@ static void print_row(const struct figure *figure)
 
 void report_figure(const struct bench *bench, const struct figure *figure)
 {
+    report_progress_clear();
     if (bench->json)
         print_json(figure);
     else

@@ -133,6 +133,7 @@ static jwkd_status throughput(
     TRY(series_new(rounds, &here));
     TRY(local_init(&local, bench, wanted->alg, wanted->bits, error));
     for (size_t i = 0; i < rounds; i++) {
+        report_progress(wanted->one, i, rounds);
         double floor, rate;
         TRY(callers_run(local.cores, slice, sign_here, &local, &floor, error));
         samples_add(&here.rates, floor);
@@ -160,6 +161,7 @@ static jwkd_status lone(
     TRY(samples_new(rounds * calls, &floor));
     TRY(bare_start(daemon->dir, 0, &bare, error));
     for (size_t i = 0; i < rounds; i++) {
+        report_progress("lone-ES256", i, rounds);
         for (size_t k = 0; k < calls; k++) {
             double seconds;
             TRY(bare_ask(bare, &seconds, error));

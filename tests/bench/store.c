@@ -73,6 +73,7 @@ static jwkd_status compare_signing(const struct bench *bench, const struct daemo
     TRY(connect_to(many, &to_many, error));
     TRY(connect_to(one, &to_one, error));
     for (size_t i = 0; i < rounds; i++) {
+        report_progress("sign", i, rounds);
         TRY(sign_round(to_one, 1, 0, calls, &floor, error));
         TRY(sign_round(to_many, environments, i * calls, calls, &ours, error));
     }

@@ -91,6 +91,7 @@ static jwkd_status measure(
     TRY(samples_new(rounds, &ratios));
     TRY(subject_init(&subject, bench, alg, bits, error));
     for (size_t i = 0; i < rounds; i++) {
+        report_progress(name, i, rounds);
         double a, b;
         TRY(rate(&subject, slice, verify_bare, &b, error));
         TRY(rate(&subject, slice, verify_ours, &a, error));
