@@ -39,7 +39,7 @@ enum {
     LIMIT_STORE_MARKER = 512,           /* the text file that stands beside the database */
     LIMIT_KEY_FILE = 128,               /* the file of the key-encryption key */
     LIMIT_ENVIRONMENTS = 100 * 1000,
-    LIMIT_KEYS_PER_ENVIRONMENT = 1024,  /* destroyed ones included */
+    LIMIT_KEYS_PER_ENVIRONMENT = 1024,  /* those that are past make room, oldest first */
     LIMIT_EVENT_LOG = 1024,             /* revisions kept per environment */
     LIMIT_WAITING = 256,                /* generations that wait for a key to be made */
     LIMIT_WORK = 1024,                  /* characters of what such a generation asks for */

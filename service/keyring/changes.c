@@ -218,9 +218,12 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct
     bool *broken, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment = edit->after;
+    CLEANUP(ring_key_unref_at) struct ring_key *past = NULL;
+    if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT) past = ring_environment_take_past(environment, edit->batch->now);
     if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT)
-        return fail(error, JWKD_RESOURCE_EXHAUSTED, "the environment has had %d keys, which is the limit",
-            LIMIT_KEYS_PER_ENVIRONMENT);
+        return fail(error, JWKD_RESOURCE_EXHAUSTED,
+            "the environment has %d keys that are active or whose tokens could still be valid, which is the limit: deactivate some, or "
+            "replace keys less often", LIMIT_KEYS_PER_ENVIRONMENT);
     CLEANUP(free_at) struct plan_key *keys = calloc(environment->count + 1, sizeof *keys);
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct plan_view view = edit_view(edit, keys);
@@ -240,6 +243,7 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct
     int index = (int)environment->count - 1;
     TRY(edit_carry_out(edit, &plan, index, error));
     TRY(rows_put_tombstone(edit->batch, environment, key->jwk));
+    if (past) TRY(rows_erase_key(edit->batch, environment, past));
     if (key->imported) TRY(cover_earlier_use(edit, key));
     if (!terms->hold) {
         TRY(operation_end(edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "a later key was generated or imported"));

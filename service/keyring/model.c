@@ -125,6 +125,25 @@ bool ring_key_worth_naming(const struct ring_environment *environment, const str
     return !key_state_live(key->state) && key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
 }
 
+static bool is_past(const struct ring_environment *environment, const struct ring_key *key, int64_t now)
+{
+    if (key->imported) return !key_state_live(key->state) && !ring_key_worth_naming(environment, key, now);
+    return !key_state_live(key->state) && atomic_load(&key->usage->last.expiry) + environment->settings.leeway_sec < now;
+}
+
+struct ring_key *ring_environment_take_past(struct ring_environment *environment, int64_t now)
+{
+    for (size_t i = 0; i < environment->count; i++) {
+        struct ring_key *key = environment->keys[i];
+        if (!is_past(environment, key, now)) continue;
+        environment->count--;
+        memmove(&environment->keys[i], &environment->keys[i + 1], (environment->count - i) * sizeof(struct ring_key *));
+        if (environment->primary > (int)i) environment->primary--;
+        return key;
+    }
+    return NULL;
+}
+
 jwkd_status ring_environment_finish(struct ring_environment *environment, int64_t now, jwkd_error *error)
 {
     size_t live = 0, revoked = 0;

@@ -85,6 +85,9 @@ jwkd_status ring_environment_add(struct ring_environment *environment, struct ri
 /* Makes keyset and document, and notes the largest lifetime; before the environment becomes part of a snapshot. `now` decides which deactivated kids are
  * still worth naming. */
 jwkd_status ring_environment_finish(struct ring_environment *environment, int64_t now, jwkd_error *error) MUST_CHECK;
+/* Removes the oldest key that is deactivated or destroyed and has no token left that could be valid; NULL: there is none. The reference is
+ * the caller's. */
+struct ring_key *ring_environment_take_past(struct ring_environment *environment, int64_t now);
 int ring_environment_find(const struct ring_environment *environment, const char *kid);
 enum key_state ring_environment_state(const struct ring_environment *environment, size_t index);
 const char *ring_environment_primary_kid(const struct ring_environment *environment); /* "" for none */

@@ -32,9 +32,9 @@ jwkd_status rows_put_environment(struct batch *batch, const struct ring_environm
         environment->row_revision ? environment->row_revision : STORE_ABSENT);
 }
 
-static void key_row_name(const struct ring_environment *environment, size_t index, char name[ROW_KEY_SIZE])
+static void key_row_name(const struct ring_environment *environment, const struct ring_key *key, char name[ROW_KEY_SIZE])
 {
-    snprintf(name, ROW_KEY_SIZE, "key/%s/%s", environment->owner, jwk_kid(environment->keys[index]->jwk));
+    snprintf(name, ROW_KEY_SIZE, "key/%s/%s", environment->owner, jwk_kid(key->jwk));
 }
 
 jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *environment, size_t index)
@@ -47,7 +47,7 @@ jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *env
     row.sealed = wire_bytes(buffer_bytes(&environment->keys[index]->sealed));
     row.born = environment->keys[index]->born;
     row.jwks_wait_sec = environment->keys[index]->jwks_wait_sec;
-    key_row_name(environment, index, name);
+    key_row_name(environment, environment->keys[index], name);
     return batch_put_message(batch, name, &row.base, STORE_ANY); /* the environment's row guards its keys */
 }
 
@@ -129,17 +129,21 @@ jwkd_status rows_put_event(struct batch *batch, const struct ring_environment *e
     return batch_erase(batch, name);
 }
 
+jwkd_status rows_erase_key(struct batch *batch, const struct ring_environment *environment, const struct ring_key *key)
+{
+    char name[ROW_KEY_SIZE];
+    key_row_name(environment, key, name);
+    TRY(batch_erase(batch, name));
+    ceiling_row_name(environment->owner, jwk_kid(key->jwk), name);
+    return batch_erase(batch, name);
+}
+
 jwkd_status rows_erase_environment(struct batch *batch, const struct ring_environment *environment)
 {
     char name[ROW_KEY_SIZE];
     snprintf(name, sizeof name, "env/%s", environment->settings.name);
     TRY(batch_erase(batch, name));
-    for (size_t i = 0; i < environment->count; i++) {
-        key_row_name(environment, i, name);
-        TRY(batch_erase(batch, name));
-        ceiling_row_name(environment->owner, jwk_kid(environment->keys[i]->jwk), name);
-        TRY(batch_erase(batch, name));
-    }
+    for (size_t i = 0; i < environment->count; i++) TRY(rows_erase_key(batch, environment, environment->keys[i]));
     uint64_t oldest = environment->revision > LIMIT_EVENT_LOG ? environment->revision - LIMIT_EVENT_LOG : 0;
     for (uint64_t revision = oldest; revision <= environment->revision; revision++) {
         log_row_name(environment, revision, name);

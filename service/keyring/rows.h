@@ -21,6 +21,8 @@ enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
 
 jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
 jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *environment, size_t index) MUST_CHECK;
+/* All but its tombstone. */
+jwkd_status rows_erase_key(struct batch *batch, const struct ring_environment *environment, const struct ring_key *key) MUST_CHECK;
 /* Outside of a batch. Appends the row. */
 jwkd_status rows_make_ceiling(
     const char *owner, const char *kid, struct reach ceiling, char name[ROW_KEY_SIZE], struct buffer *out) MUST_CHECK;
