@@ -525,6 +525,8 @@ typedef struct jwkd_receipt {
     bool complete;  /* everybody who followed the environment has confirmed */
     bool bounded;   /* every lease that could still accept it has run out */
     bool unbounded; /* somebody who has not confirmed serves stale keys */
+    bool forgotten; /* the service was started since, or it was long ago: who followed, and whether somebody served stale keys, is not
+                       known, and there are no lines */
     uint32_t effective_in_ms;        /* until everybody refuses it, whoever answered; 0: that is past */
     int64_t effective_everywhere_by; /* the same as an instant, rounded up */
     int64_t last_expiry;             /* until when its tokens would have lived; 0: it signed none */

@@ -131,6 +131,7 @@ static void *lay_out_receipt(struct block *block, const void *from)
         .complete = receipt->complete,
         .bounded = receipt->bounded,
         .unbounded = receipt->unbounded,
+        .forgotten = receipt->forgotten,
         .effective_in_ms = receipt->effective_in_ms,
         .effective_everywhere_by = receipt->effective_everywhere_by,
         .last_expiry = receipt->last_expiry,

@@ -76,6 +76,7 @@ static void tell_forgotten(
     if (until_known_ns > 0 && until_known_ns > remaining_ns) remaining_ns = until_known_ns;
     if (key->state == KEY_DEACTIVATED) out->revision = key->revision;
     out->bounded = remaining_ns <= 0;
+    out->forgotten = true; /* whoever served stale keys may go on */
     set_effective(remaining_ns, out);
 }
 
