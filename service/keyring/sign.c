@@ -300,6 +300,7 @@ jwkd_status keyring_sign_raw(struct keyring *keyring, const Jwkd__V1__Request *r
     struct signing signing;
     TRY(begin_signing(keyring, raw->environment, reply, &signing, error));
     CLEANUP(buffer_clear) struct buffer token = {0};
+    key_usage_signed(signing.key->usage, (struct reach){0}, clock_wall_sec()); /* it has no expiry to reach */
     jwkd_status status = make_token(keyring, &signing, bytes_of_text(raw->type), wire_view(raw->payload), &token);
     if (withdrawn(keyring, &signing))
         return fail(error, JWKD_UNAVAILABLE, "the signing key changed meanwhile; try again");

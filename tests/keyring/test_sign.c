@@ -165,6 +165,35 @@ static void sign__that_fails_leaves_no_deactivated_key_unsealed(void **state)
     assert_int_equal(signer_unsealed(ring->signing.signer), 0);
 }
 
+/* Payloads count as tokens do: an operator who reads that a key did nothing may take it away. */
+static void sign__of_a_payload_counts_as_use(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16];
+    char kid[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    Jwkd__V1__SignRawRequest raw = JWKD__V1__SIGN_RAW_REQUEST__INIT;
+    Jwkd__V1__Request signing = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_SIGN_RAW);
+    raw.environment = wire_text("shop");
+    raw.type = wire_text("statement");
+    raw.payload = wire_bytes(bytes_of_text("text"));
+    signing.sign_raw = &raw;
+    Jwkd__V1__GetKeyRequest get = JWKD__V1__GET_KEY_REQUEST__INIT;
+    Jwkd__V1__Request looking = JWKD__V1__REQUEST__INIT;
+    get.environment = wire_text("shop");
+    get.kid = kid;
+    looking.get_key = &get;
+    CLEANUP(reply_clear) struct reply signed_;
+    CLEANUP(reply_clear) struct reply key;
+    reply_init(&signed_, &signing);
+    reply_init(&key, &looking);
+    assert_int_equal(keyring_sign_raw(ring->keyring, &signing, &signed_, NULL), JWKD_OK);
+    assert_int_equal(keyring_get_key(ring->keyring, &looking, &key, NULL), JWKD_OK);
+    assert_int_equal(key.message.key->key->tokens_signed, 1);
+    assert_true(key.message.key->key->last_used_at > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -172,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sign__by_several_threads_begins_anew_without_its_key, ring_setup, ring_teardown),
         cmocka_unit_test_setup_teardown(
             sign__that_fails_leaves_no_deactivated_key_unsealed, ring_setup, ring_teardown),
+        cmocka_unit_test_setup_teardown(sign__of_a_payload_counts_as_use, ring_setup, ring_teardown),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
