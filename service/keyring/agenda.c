@@ -117,6 +117,12 @@ static uint64_t promoted_in_ns(struct keyring *keyring, const struct ring_enviro
     return due_ns > now.elapsed_ns ? due_ns - now.elapsed_ns : 0;
 }
 
+/* Where nothing signs the schedule stands still: somebody stopped it, and only they let it go on. */
+static bool rotates(const struct ring_environment *environment, const struct agenda_entry *entry)
+{
+    return entry->rotate_at && environment->primary >= 0;
+}
+
 static uint64_t entry_in_ns(struct keyring *keyring, const struct ring_environment *environment,
     const struct agenda_entry *entry, struct moment now)
 {
@@ -127,7 +133,7 @@ static uint64_t entry_in_ns(struct keyring *keyring, const struct ring_environme
         uint64_t in_ns = retires_in_ns(keyring, environment, environment->keys[i], now);
         if (in_ns < least) least = in_ns;
     }
-    if (entry->rotate_at && !entry->lacks) {
+    if (rotates(environment, entry) && !entry->lacks) {
         uint64_t in_ns = left_ns(entry->rotate_at, entry->scheduled, now);
         if (in_ns < least) least = in_ns;
     }
@@ -343,7 +349,7 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
         TRY(deactivate(batch, entry->name, jwk_kid(environment->keys[i]->jwk), broken));
         environment = environment_of(batch, entry);
     }
-    if (entry->rotate_at && left_ns(entry->rotate_at, entry->scheduled, now) == 0)
+    if (environment && rotates(environment, entry) && left_ns(entry->rotate_at, entry->scheduled, now) == 0)
         TRY(rotate(batch, entry, broken));
     return JWKD_OK;
 }

@@ -7,11 +7,20 @@
 #include "keyring/message.h"
 #include "keyring/rows.h"
 
+/* Whether every lease has run out that could lack the key: by the wall clock, for the run that published it may be over. */
+static bool every_lease_has_ended(const struct registry *registry, const struct ring_key *key, uint64_t now_ns)
+{
+    uint64_t horizon_ms = (uint64_t)registry_longest_lease_ms(registry, now_ns) * 1001 / 1000;
+    return clock_wall_sec() > key->created_at + RING_COMMIT_SEC + (int64_t)(horizon_ms / 1000 + 1);
+}
+
 bool operation_key_confirmed(struct keyring *keyring, const struct ring_environment *environment, const struct ring_key *key)
 {
     struct registry *registry = keyring->options.registry;
     if (!registry) return true;
-    struct registry_count count = registry_count(registry, environment->id, key->born, clock_elapsed_ns());
+    uint64_t now_ns = clock_elapsed_ns();
+    if (!registry_knows_all(registry, now_ns)) return every_lease_has_ended(registry, key, now_ns);
+    struct registry_count count = registry_count(registry, environment->id, key->born, now_ns);
     return count.confirmed >= count.subscribers;
 }
 

@@ -201,6 +201,53 @@ static void promotion__is_cancelled_by_what_is_decided_later(void **state)
     assert_true(ring_is_primary(ring, "shop", first.kid));
 }
 
+/* A held key changes nothing of what was decided before. */
+static void promotion__is_not_cancelled_by_a_held_key(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16];
+    ring_create(ring, "shop");
+    make(ring, "shop", false, false);
+    struct follower follower = follow(ring, "shop");
+    struct made second = make(ring, "shop", false, false);
+    Jwkd__V1__GenerateRequest generate = JWKD__V1__GENERATE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
+    generate.environment = wire_text("shop");
+    generate.hold = true;
+    request.generate = &generate;
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING);
+    confirm(ring, &follower, second.revision);
+    AWAIT(ring_is_primary(ring, "shop", second.kid));
+}
+
+/* Another start of the service: nobody is known yet. */
+static void forget_subscribers(struct ring *ring)
+{
+    const struct registry_options options = {
+        .max_lease_ms = registry_max_lease_ms(ring->registry), .started_ns = clock_elapsed_ns()};
+    ring_stop(ring);
+    registry_free(ring->registry);
+    assert_int_equal(registry_new(&options, &ring->registry), JWKD_OK);
+    ring_start(ring);
+}
+
+/* A subscriber of the run before may be fresh and lack the youngest key. */
+static void successor__after_a_start_is_a_key_that_everybody_had_time_for(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    struct made primary = make(ring, "shop", false, false), held_by_all = make(ring, "shop", false, false);
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_SET_PRIMARY, "shop", primary.kid), JWKD_OK);
+    clocks_pass(3600);
+    follow(ring, "shop");
+    struct made waiting = make(ring, "shop", false, false);
+    assert_int_equal(waiting.phase, JWKD__V1__OPERATION__PHASE__WAITING);
+    forget_subscribers(ring);
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_DEACTIVATE, "shop", primary.kid), JWKD_OK);
+    assert_true(ring_is_primary(ring, "shop", held_by_all.kid));
+}
+
 static void rotation__lets_the_old_key_retire(void **state)
 {
     struct ring *ring = *state;
@@ -286,6 +333,28 @@ static void rotation__by_schedule_waits_for_its_key(void **state)
     AWAIT(!ring_is_primary(ring, "shop", first.kid));
 }
 
+/* Somebody stopped the signing, and the schedule is not to let it go on. */
+static void rotation__by_schedule_stands_still_where_nothing_signs(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    struct made first = make(ring, "shop", false, false);
+    ring_set(ring, "shop", "rotate_every_sec", 60);
+    ring_deactivate(ring, "shop", first.kid);
+    for (int i = 0; i < 2; i++) {
+        clocks_pass(3600);
+        clocks_look(ring);
+        assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
+        ring_restart(ring);
+    }
+    struct made second = make(ring, "shop", false, false);
+    assert_true(second.primary);
+    clocks_pass(61);
+    clocks_look(ring);
+    AWAIT(!ring_is_primary(ring, "shop", second.kid));
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
+}
+
 /* The store knows how long leases of the run before may last. */
 static void lease__of_the_run_before_is_remembered(void **state)
 {
@@ -323,10 +392,13 @@ int main(void)
         CASE(promotion__goes_on_after_a_restart),
         CASE(promotion__says_what_it_waited_for),
         CASE(promotion__is_cancelled_by_what_is_decided_later),
+        CASE(promotion__is_not_cancelled_by_a_held_key),
+        CASE(successor__after_a_start_is_a_key_that_everybody_had_time_for),
         CASE(rotation__lets_the_old_key_retire),
         CASE(retirement__ends_at_once_where_nothing_was_signed),
         CASE(retirement__never_ends_in_the_commit_that_begins_it),
         CASE(rotation__by_schedule_waits_for_its_key),
+        CASE(rotation__by_schedule_stands_still_where_nothing_signs),
         CASE(lease__of_the_run_before_is_remembered),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
