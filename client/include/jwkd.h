@@ -90,7 +90,7 @@ JWKD_API jwkd_status jwkd_get_status(jwkd_client *client, jwkd_service_status **
 /* ---- Signing --------------------------------------------------------------------------------------- */
 
 typedef struct jwkd_sign_item {
-    jwkd_bytes claims; /* a JSON object; iss, iat, exp, jti and aud are added where absent (RFC 7519, 9068) */
+    jwkd_bytes claims; /* a JSON object, {} for none; iss, iat, exp, jti and aud are added where absent (RFC 7519, 9068) */
     const char *type;  /* the typ header; NULL: "at+jwt" */
     const char *const *audiences; /* become aud; none: the claims' own, else the environment's default */
     size_t audience_count;

@@ -54,7 +54,8 @@ struct decoded {
 static jwkd_status decode(struct bytes token, struct jwt *jwt, struct decoded *out, jwkd_error *error)
 {
     if (jws_split(token, &out->jws) != JWKD_OK)
-        return fail(error, JWKD_MALFORMED, "not three parts between dots, or over %d bytes", LIMIT_TOKEN);
+        return token.size > LIMIT_TOKEN ? fail(error, JWKD_MALFORMED, "over %d bytes", LIMIT_TOKEN)
+                                        : fail(error, JWKD_MALFORMED, "not three parts between two dots");
     jwt->memory = malloc(base64url_decoded_size(token.size) + 1);
     if (!jwt->memory) return fail(error, JWKD_NO_MEMORY, "out of memory");
     uint8_t *at = jwt->memory;

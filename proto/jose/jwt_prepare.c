@@ -15,7 +15,8 @@ static jwkd_status check_parties(const struct jwt_policy *policy, const struct j
 {
     if (policy->issuer.size && claims->issuer != JSON_NONE &&
         !bytes_equal(json_string(json, claims->issuer), policy->issuer))
-        return invalid(error, "iss is not the environment's");
+        return fail(error, JWKD_INVALID_ARGUMENT, "iss is not the environment's, which is \"%.*s\"", (int)policy->issuer.size,
+            (const char *)policy->issuer.data);
     if (wish->audience_count > LIMIT_AUDIENCES) return invalid(error, "too many audiences");
     for (size_t i = 0; i < wish->audience_count; i++)
         if (wish->audiences[i].size == 0 || wish->audiences[i].size > LIMIT_AUDIENCE)
@@ -30,6 +31,12 @@ static int64_t shorter(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static jwkd_status too_long(const struct jwt_policy *policy, const char *what, int64_t sec, jwkd_error *error)
+{
+    return fail(error, JWKD_INVALID_ARGUMENT, "%s of %lld seconds from now: the longest that the environment allows is %lld", what,
+        (long long)sec, (long long)policy->max_lifetime_sec);
+}
+
 static jwkd_status choose_expiry(const struct jwt_policy *policy, const struct jwt_wish *wish,
     const struct jwt_claims *claims, int64_t *out, jwkd_error *error)
 {
@@ -38,7 +45,7 @@ static jwkd_status choose_expiry(const struct jwt_policy *policy, const struct j
     if (wish->lifetime_sec && claims->has_expires_at)
         return invalid(error, "the lifetime is given twice, as exp and beside the claims");
     if (wish->lifetime_sec > policy->max_lifetime_sec)
-        return invalid(error, "a lifetime over the longest allowed");
+        return too_long(policy, "a lifetime", wish->lifetime_sec, error);
     if (claims->has_expires_at) {
         expires_at = claims->expires_at;
     } else if (wish->lifetime_sec) {
@@ -48,7 +55,7 @@ static jwkd_status choose_expiry(const struct jwt_policy *policy, const struct j
     }
     if (expires_at <= policy->now) return invalid(error, "exp does not lie ahead");
     if (expires_at - policy->now > policy->max_lifetime_sec)
-        return invalid(error, "exp lies past the longest lifetime allowed");
+        return too_long(policy, "an exp", expires_at - policy->now, error);
     if (claims->has_issued_at && claims->issued_at > policy->now + policy->leeway_sec)
         return invalid(error, "iat lies ahead");
     *out = expires_at;
@@ -106,6 +113,13 @@ static jwkd_status append_wished(const struct json *json, struct buffer *out)
     return buffer_append(out, object.data + 1, object.size - 1);
 }
 
+static jwkd_status parse_claims(struct json *out, struct bytes claims, jwkd_error *error)
+{
+    jwkd_error why = {0};
+    jwkd_status status = json_parse(out, claims, &why);
+    return status == JWKD_OK ? JWKD_OK : fail(error, status, "claims: %.200s", why.message);
+}
+
 jwkd_status jwt_prepare(const struct jwt_policy *policy, const struct jwt_wish *wish,
     const uint8_t random[16], struct buffer *out, int64_t *out_expires_at, jwkd_error *error)
 {
@@ -115,7 +129,8 @@ jwkd_status jwt_prepare(const struct jwt_policy *policy, const struct jwt_wish *
     int64_t expires_at = 0;
     if (wish->claims.size > LIMIT_CLAIMS)
         return fail(error, JWKD_INVALID_ARGUMENT, "claims over %d bytes", LIMIT_CLAIMS);
-    TRY(json_parse(&json, wish->claims, error));
+    if (wish->claims.size == 0) return fail(error, JWKD_MALFORMED, "no claims at all: the empty set is {}");
+    TRY(parse_claims(&json, wish->claims, error));
     TRY(jwt_claims_read(&json, &claims, error));
     TRY(check_parties(policy, wish, &json, &claims, error));
     TRY(choose_expiry(policy, wish, &claims, &expires_at, error));

@@ -95,7 +95,6 @@ static jwkd_status open_store(struct service *service, const struct config *conf
     return JWKD_OK;
 }
 
-/* After the store is open: whoever served from it before does so no longer, and its last heartbeat was sent. */
 /* Nobody can confirm before the keyring is there: requests are taken last. */
 static void subscribers_changed(void *context)
 {
@@ -103,6 +102,7 @@ static void subscribers_changed(void *context)
     keyring_subscribers_changed(service->keyring);
 }
 
+/* After the store is open: whoever served from it before does so no longer, and its last heartbeat was sent. */
 static jwkd_status open_registry(struct service *service, const struct config *config, jwkd_error *error)
 {
     struct registry_options options = {.max_lease_ms = (uint32_t)config->max_lease_ms,
@@ -129,7 +129,6 @@ static jwkd_status open_keys(struct service *service, const struct config *confi
 static jwkd_status open_sockets(struct service *service, const struct config *config, const char *version, jwkd_error *error)
 {
     struct places *places = &service->places;
-    TRY(places_list(config, places, error));
     TRY(places_make_directory(config->socket_dir, 0750, error));
     struct publisher_options events = {.service_revision = keyring_service_revision(service->keyring),
         .heartbeat_ms = (uint32_t)config->heartbeat_ms, .urls = places->events_urls, .url_count = places->events_count};
@@ -156,6 +155,7 @@ static jwkd_status start(struct service *service, const struct config *config, c
     service->locked = process_lock_memory();
     open_secure_heap(config); /* before OpenSSL allocates anything */
     if (RAND_bytes(service->boot_id, sizeof service->boot_id) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
+    TRY(places_list(config, &service->places, error)); /* before anything is made */
     TRY(places_make_directory(config->data, 0700, error));
     service->new_store = !store_exists(config);
     TRY(open_seal(service, config, true, error));
@@ -199,6 +199,7 @@ void boot_stop(struct service *service)
 jwkd_status boot_check(const struct config *config, uint64_t *out_rows, jwkd_error *error)
 {
     struct service service = {0};
+    TRY(places_list(config, &service.places, error));
     TRY(open_seal(&service, config, false, error));
     struct store_lmdb_options options;
     jwkd_status status = store_options(config, service.seal, false, &options, error);

@@ -11,6 +11,12 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+/* A wrong option, or something else. */
+static int exit_code(jwkd_status status)
+{
+    return status == JWKD_INVALID_ARGUMENT ? EXIT_USAGE : EXIT_FAILED;
+}
+
 static int check(const struct config *config)
 {
     uint64_t rows = 0;
@@ -20,7 +26,7 @@ static int check(const struct config *config)
         return EXIT_OK;
     }
     fprintf(stderr, "jwkd: %s\n", error.message);
-    return EXIT_FAILED;
+    return exit_code(error.status);
 }
 
 static int check_relay(const struct config *config)
@@ -38,7 +44,7 @@ static int check_relay(const struct config *config)
 static int complain(jwkd_status status, const jwkd_error *error)
 {
     log_error(error->message[0] ? error->message : jwkd_status_text(status), "status", jwkd_status_name(status));
-    return EXIT_FAILED;
+    return exit_code(status);
 }
 
 static void wait_for_the_end(void)

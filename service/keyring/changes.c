@@ -155,16 +155,15 @@ jwkd_status change_key_type(const struct ring_environment *environment, const st
     enum alg *out_alg, const struct key_type **out_type, jwkd_error *error)
 {
     const struct environment *settings = &environment->settings;
-    enum alg alg = *request->algorithm ? alg_from_name(bytes_of_text(request->algorithm)) : settings->default_alg;
-    if (alg == ALG_NONE)
-        return fail(error, JWKD_UNSUPPORTED, "the algorithm \"%.16s\" is not known here", request->algorithm);
+    enum alg alg = settings->default_alg;
+    if (*request->algorithm) TRY(message_algorithm(request->algorithm, &alg, error));
     if (request->bits && alg_kty(alg) != KTY_RSA)
         return fail(error, JWKD_INVALID_ARGUMENT, "a size in bits goes with RSA only, not with %s", alg_name(alg));
     uint32_t bits = request->bits;
     if (!bits && alg_kty(alg) == KTY_RSA) bits = settings->default_bits ? settings->default_bits : 4096;
     if (alg_key_type(alg, bits, out_type) != JWKD_OK)
         return fail(error, JWKD_UNSUPPORTED, "%s%s cannot be generated here%s", alg_name(alg),
-            request->bits ? " of this size" : "", request->bits ? ": RSA keys have 2048, 3072 or 4096 bits" : "");
+            request->bits ? " of this size" : "", request->bits ? ": RSA keys have 2048, 3072 or 4096 bits" : ": OpenSSL 3.5 can");
     *out_alg = alg;
     return JWKD_OK;
 }

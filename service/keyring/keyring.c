@@ -1,4 +1,5 @@
 #include "keyring/internal.h"
+#include "keyring/message.h"
 #include "keyring/rows.h"
 
 #include <stdio.h>
@@ -112,9 +113,8 @@ jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_comma
     CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(keyring);
     struct ring_environment *environment;
     TRY(keyring_require(snapshot, request->environment, &environment, error));
-    enum alg alg = alg_from_name(bytes_of_text(request->algorithm));
-    if (alg == ALG_NONE && *request->algorithm)
-        return fail(error, JWKD_UNSUPPORTED, "the algorithm \"%.16s\" is not known here", request->algorithm);
+    enum alg alg = ALG_NONE;
+    if (*request->algorithm) TRY(message_algorithm(request->algorithm, &alg, error));
     TRY(signer_import(keyring->options.signer, wire_view(request->private_key), alg, environment->settings.default_alg,
         environment->owner, &command->sealed, &command->jwk, error));
     memcpy(command->owner, environment->owner, sizeof command->owner);

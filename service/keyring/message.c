@@ -32,12 +32,22 @@ static jwkd_status check_fields(char *const *fields, size_t count, jwkd_error *e
     return JWKD_OK;
 }
 
+jwkd_status message_algorithm(const char *name, enum alg *out, jwkd_error *error)
+{
+    char known[200] = "";
+    *out = alg_from_name(bytes_of_text(name));
+    if (*out != ALG_NONE) return JWKD_OK;
+    for (int alg = ALG_NONE + 1; alg < ALG_COUNT; alg++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", alg_name((enum alg)alg));
+    }
+    return fail(error, JWKD_UNSUPPORTED, "the algorithm \"%.16s\" is none of %s", name, known);
+}
+
 static jwkd_status take_algorithm(const Jwkd__V1__Environment *message, struct environment *settings, jwkd_error *error)
 {
-    settings->default_alg = alg_from_name(bytes_of_text(message->default_algorithm));
-    if (settings->default_alg == ALG_NONE && *message->default_algorithm)
-        return fail(error, JWKD_UNSUPPORTED, "the algorithm \"%.16s\" is not known here", message->default_algorithm);
-    return JWKD_OK;
+    settings->default_alg = ALG_NONE;
+    return *message->default_algorithm ? message_algorithm(message->default_algorithm, &settings->default_alg, error) : JWKD_OK;
 }
 
 jwkd_status message_settings(const Jwkd__V1__Environment *message, char *const *fields, size_t field_count,

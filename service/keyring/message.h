@@ -12,6 +12,9 @@ struct environment_message {
     Jwkd__V1__Operation pending;
 };
 
+/* UNSUPPORTED, with those that are known. */
+jwkd_status message_algorithm(const char *name, enum alg *out, jwkd_error *error) MUST_CHECK;
+
 void message_state(const struct ring_environment *environment, const uint8_t epoch[16], Jwkd__V1__State *out);
 void message_environment(const struct ring_environment *environment, const uint8_t epoch[16],
     struct environment_message *out);

@@ -97,7 +97,7 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
         .max_lifetime_sec = settings->max_token_lifetime_sec,
         .leeway_sec = settings->leeway_sec,
         .now = clock_wall_sec()};
-    struct jwt_wish wish = {.claims = item->claims.len ? wire_view(item->claims) : bytes_of_text("{}"),
+    struct jwt_wish wish = {.claims = wire_view(item->claims),
         .audiences = audiences, .audience_count = item->n_audience, .lifetime_sec = item->lifetime_sec};
     uint8_t random[16];
     if (RAND_bytes(random, sizeof random) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");

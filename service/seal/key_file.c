@@ -82,7 +82,7 @@ jwkd_status key_file_read(const char *path, struct secret *out, jwkd_error *erro
         bool dangling = lstat(path, &link) == 0;
         return fail(error, JWKD_NOT_FOUND,
             dangling ? "%s is a symbolic link to a file that is not there"
-                     : "there is no key-encryption key at %s",
+                     : "there is no key-encryption key at %s; jwkd makes one when it is first started",
             path);
     }
     if (fd < 0) return fail(error, JWKD_DENIED, "%s cannot be read: %s", path, strerror(errno));

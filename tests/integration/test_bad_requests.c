@@ -239,6 +239,7 @@ static void claims__that_must_not_be_signed_are_refused(void **state)
         const char *claims;
         jwkd_status status;
     } cases[] = {
+        {"", JWKD_MALFORMED},
         {"[]", JWKD_MALFORMED},
         {"\"text\"", JWKD_MALFORMED},
         {"{", JWKD_MALFORMED},
