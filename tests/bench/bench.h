@@ -19,6 +19,7 @@ struct bench {
 };
 
 bool bench_wants(const struct bench *bench, const char *name);
+bool bench_wanted_any(void); /* of those that were asked about so far */
 
 /* One benchmark: prints its figures by report_figure(). */
 typedef jwkd_status bench_run(const struct bench *bench, jwkd_error *error);

@@ -125,5 +125,7 @@ int main(int argc, char **argv)
             error.message[0] ? error.message : jwkd_status_text(status));
         code = 1;
     }
-    return code;
+    if (code != 0 || bench_wanted_any()) return code;
+    fprintf(stderr, "jwkd-bench: no case of these has a name that begins with '%s'\n", bench.only);
+    return 2;
 }

@@ -4,9 +4,18 @@
 
 #include "bench/bench.h"
 
+static bool any_wanted;
+
 bool bench_wants(const struct bench *bench, const char *name)
 {
-    return !bench->only || strncmp(name, bench->only, strlen(bench->only)) == 0;
+    bool wanted = !bench->only || strncmp(name, bench->only, strlen(bench->only)) == 0;
+    any_wanted = any_wanted || wanted;
+    return wanted;
+}
+
+bool bench_wanted_any(void)
+{
+    return any_wanted;
 }
 
 static bool goal_met(const struct figure *figure)
