@@ -316,7 +316,7 @@ typedef struct jwkd_environment {
     uint32_t default_token_lifetime_sec; /* 900, or the largest lifetime where that is less */
     uint32_t leeway_sec;                 /* 30 */
     jwkd_mode mode;
-    bool show_once; /* the public key is handed out by generate only */
+    bool show_once; /* the public key is handed out by generate only; not to be undone once there are keys */
     bool no_leeway; /* leeway_sec 0 is meant, not the default; an update looks at leeway_sec alone */
     uint32_t rotate_every_sec; /* rotate by itself this long after the last new key; 0: never */
     uint32_t jwks_max_age_sec; /* how long readers of the JWKS over HTTP may keep it; 0: there are none */

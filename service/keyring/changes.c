@@ -94,7 +94,11 @@ static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateE
     struct environment *settings = &edit->after->settings;
     if (update->n_fields == 0) return fail(error, JWKD_INVALID_ARGUMENT, "no field is named that is to be changed");
     uint32_t rotated_every_sec = settings->rotate_every_sec, jwks_max_age_sec = settings->jwks_max_age_sec;
+    bool shown_once = settings->show_once && edit->after->count > 0;
     TRY(message_settings(update->environment, update->fields, update->n_fields, settings, error));
+    if (shown_once && !settings->show_once)
+        return fail(error, JWKD_FAILED_PRECONDITION,
+            "it has keys that were to be shown once: make another environment for keys that can be read");
     if (settings->rotate_every_sec != rotated_every_sec) schedule_rotation(edit);
     if (alg_kty(settings->default_alg) == KTY_RSA && settings->default_bits == 0) settings->default_bits = 4096;
     TRY(environment_validate(settings, error));
@@ -250,7 +254,7 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct
         schedule_rotation(edit);
     }
     TRY(edit_finish(edit, error));
-    TRY(answer_key(edit, index, true, reply));
+    TRY(answer_key(edit, index, !key->imported, reply)); /* whoever imports a key has it */
     return terms->hold ? JWKD_OK : answer_operation(edit, id, terms->rotation, promote == PROMOTE_NOW, reason, reply);
 }
 
