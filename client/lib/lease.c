@@ -138,6 +138,12 @@ void lease_slow_down(struct lease *lease, struct lease_pace *pace, uint64_t now_
     pace->at_ns = now_ns + pace->backoff_ms * NS_PER_MS + spread(lease, pace->backoff_ms * NS_PER_MS / 2);
 }
 
+void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t now_ns)
+{
+    uint64_t at_ns = now_ns + spread(lease, lease->spread_ms * NS_PER_MS);
+    if (at_ns > pace->at_ns) pace->at_ns = at_ns;
+}
+
 /* Many subscribers hear of a change at the same instant. The first quarter of the time is left to the event itself: where they share
  * processors, early confirmations would hold up those who have yet to hear. */
 void lease_want_confirm(struct lease *lease, uint64_t now_ns)

@@ -136,7 +136,7 @@ void lease_hear_heartbeat(struct lease *lease, const Jwkd__V1__Heartbeat *heartb
 void lease_follow(struct lease *lease, struct lease_part *part, const struct identity *held, bool exists,
     uint64_t service_revision, uint64_t now_ns);
 /* An event came that does not follow on what is held. */
-void lease_miss(struct lease_part *part, const struct identity *heard);
+void lease_miss(struct lease *lease, struct lease_part *part, const struct identity *heard, uint64_t now_ns);
 
 /* ---- judging */
 
@@ -152,13 +152,15 @@ uint64_t lease_length_ms(const struct lease *lease, const struct lease_part *par
 void part_resync(struct lease_part *part);
 void part_ask(struct lease_part *part);
 void part_fail(struct lease *lease, struct lease_part *part, uint64_t now_ns);
-void part_hear(const struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat,
+void part_hear(struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat,
     uint64_t now_ns);
 /* lease.c, for lease_part.c alone */
 bool lease_is_registered(const struct lease *lease);
 /* How old a stamp is, at most; false: it lies ahead, so that one of the two clocks cannot be believed. */
 bool lease_age(const struct lease *lease, uint64_t stamp_ns, uint64_t now_ns, uint64_t *out_age_ns);
 void lease_want_confirm(struct lease *lease, uint64_t now_ns);
+/* Not at the instant at which all others ask as well. */
+void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t now_ns);
 void lease_slow_down(struct lease *lease, struct lease_pace *pace, uint64_t now_ns);
 
 #endif

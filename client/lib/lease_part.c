@@ -73,14 +73,17 @@ static bool is_more(const struct lease_part *part, const struct identity *other)
            other->revision > part->held.revision;
 }
 
-void lease_miss(struct lease_part *part, const struct identity *heard)
+/* What one has missed, others may have missed as well, and all hear of it at once. */
+void lease_miss(struct lease *lease, struct lease_part *part, const struct identity *heard, uint64_t now_ns)
 {
+    bool lacked = part->state == PART_LACKING;
     if (heard && (!part->heard_of || !identity_comparable(heard, &part->heard) ||
                      heard->revision > part->heard.revision)) {
         part->heard = *heard;
         part->heard_of = part->heard_since = true;
     }
     take_input(part, PART_MISSED);
+    if (part->state == PART_LACKING && !lacked) lease_space_out(lease, &part->pace, now_ns);
 }
 
 static const Jwkd__V1__Heartbeat__Item *find_item(
@@ -92,7 +95,7 @@ static const Jwkd__V1__Heartbeat__Item *find_item(
 }
 
 /* Whether nothing is missing that the heartbeat speaks of; otherwise the part has missed something. */
-static bool compare(struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat)
+static bool compare(struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat, uint64_t now_ns)
 {
     bool same_store =
         bytes_equal(wire_view(heartbeat->epoch), bytes_of(part->held.epoch, sizeof part->held.epoch));
@@ -101,14 +104,13 @@ static bool compare(struct lease_part *part, const Jwkd__V1__Heartbeat *heartbea
     bool readable = item && identity_read(item->state, &listed);
     bool missed = heartbeat->covers_from > part->synced || (part->identified && !same_store) ||
                   (item && (!readable || is_more(part, &listed)));
-    if (missed) lease_miss(part, readable && is_more(part, &listed) ? &listed : NULL);
+    if (missed) lease_miss(lease, part, readable && is_more(part, &listed) ? &listed : NULL, now_ns);
     return !missed;
 }
 
-void part_hear(
-    const struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat, uint64_t now_ns)
+void part_hear(struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat, uint64_t now_ns)
 {
-    if (!compare(part, heartbeat)) return;
+    if (!compare(lease, part, heartbeat, now_ns)) return;
     if (heartbeat->service_revision > part->synced) part->synced = heartbeat->service_revision;
     vouch(lease, part, now_ns);
 }

@@ -78,7 +78,7 @@ static void verifier_on_event(struct follower *follower, const Jwkd__V1__Event *
         lease_follow(lease, &follower->part, &identity, !answer_event_deletes(event), event->service_revision,
             clock_elapsed_ns());
     } else if (!outdated) {
-        lease_miss(&follower->part, &identity);
+        lease_miss(lease, &follower->part, &identity, clock_elapsed_ns());
     }
     pthread_mutex_unlock(&verifier->changing);
 }

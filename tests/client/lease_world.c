@@ -388,7 +388,7 @@ static void hear_event(struct world *world, size_t client, const struct world_me
     bool comparable = c->part.identified && c->part.exists && identity_comparable(&c->part.held, &identity);
     if (comparable && identity.revision <= c->part.held.revision) return;
     if (!comparable || message->previous_revision != c->part.held.revision) {
-        lease_miss(&c->part, &identity);
+        lease_miss(&c->lease, &c->part, &identity, world_client_ns(world, client));
         return;
     }
     c->keys = message->keys;

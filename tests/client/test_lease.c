@@ -55,6 +55,9 @@ static void request_all(void)
         world_request(&world, 0);
 }
 
+/* Until what was missed may be asked for. */
+static void space_out(void) { world_pass(&world, WORLD_SPREAD_MS * MS); }
+
 static enum lease_task next_task(void)
 {
     return lease_next(lease(), now()).task;
@@ -322,6 +325,7 @@ static void count__a_missed_window_takes_a_snapshot(void **state)
     deliver_all();
     assert_int_equal(part()->lease_end_ns, end_ns);
     assert_freshness(BEHIND);
+    space_out();
     assert_int_equal(next_task(), LEASE_TAKE);
     request_all();
     assert_freshness(FRESH);
@@ -380,6 +384,7 @@ static void count__a_restored_backup_with_the_same_revision_is_another_state(voi
     deliver_all();
     assert_int_equal(part()->lease_end_ns, end_ns);
     assert_freshness(BEHIND);
+    space_out();
     request_all();
     assert_false(world_accepts(&world, 0, 0));
     /* Nor when ours is not listed. */
@@ -842,6 +847,7 @@ static void take__once_though_heartbeats_go_on(void **state)
     world_publish(&world);
     drop_all();
     beat_for(250 * MS);
+    space_out();
     assert_true(world_ask(&world, 0));
     beat_for(1000 * MS); /* each shows the same revision, which is not held */
     assert_int_equal(next_task(), LEASE_WAIT);
@@ -858,6 +864,7 @@ static void take__again_when_more_was_heard_of_meanwhile(void **state)
     world_publish(&world);
     drop_all();
     beat_for(250 * MS);
+    space_out();
     assert_true(world_ask(&world, 0));
     world_answer(&world, 0);
     world_deactivate(&world, true);
@@ -920,6 +927,31 @@ static void take__for_all_who_follow_the_environment(void **state)
     assert_freshness(FRESH);
 }
 
+/* All miss it at the same instant: the one asks sooner, the other later, and none in vain. */
+static void take__of_what_all_may_have_missed_is_spread(void **state)
+{
+    (void)state;
+    uint64_t earliest_ns = UINT64_MAX, latest_ns = 0;
+    for (unsigned i = 1; i <= 20; i++) {
+        begin(&STRICT);
+        lease()->spread_ms = 1000;
+        lease()->random += i;
+        world_publish(&world);
+        drop_all();
+        world_beat(&world);
+        deliver_all();
+        assert_freshness(BEHIND);
+        uint64_t after_ns = part()->pace.at_ns - now();
+        assert_in_range(after_ns, 0, 1000 * MS);
+        if (after_ns < earliest_ns) earliest_ns = after_ns;
+        if (after_ns > latest_ns) latest_ns = after_ns;
+        beat_for(1000 * MS); /* what shows it again puts nothing off */
+        request_all();
+        assert_freshness(FRESH);
+    }
+    assert_true(latest_ns - earliest_ns > 300 * MS);
+}
+
 static void take__of_what_does_not_exist(void **state)
 {
     (void)state;
@@ -927,6 +959,7 @@ static void take__of_what_does_not_exist(void **state)
     world_deactivate(&world, true); /* say, the deletion */
     drop_all();
     beat_for(250 * MS);
+    space_out();
     struct lease_next next = lease_next(lease(), now());
     assert_int_equal(next.task, LEASE_TAKE);
     lease_ask(lease(), &next);
@@ -939,6 +972,8 @@ static void take__of_what_does_not_exist(void **state)
     assert_int_not_equal(next_task(), LEASE_TAKE);
     world_change_others(&world, 2 * WORLD_RECENT);
     beat_for(250 * MS);
+    if (next_task() == LEASE_RENEW) world_request(&world, 0); /* confirms what was held before */
+    space_out();
     next = lease_next(lease(), now());
     assert_int_equal(next.task, LEASE_TAKE); /* a window was missed */
     lease_ask(lease(), &next);
@@ -949,11 +984,13 @@ static void take__of_what_does_not_exist(void **state)
     world_recreate(&world);
     deliver_all();
     assert_freshness(BEHIND);
+    if (next_task() == LEASE_RENEW) world_request(&world, 0);
+    space_out();
     next = lease_next(lease(), now());
     assert_int_equal(next.task, LEASE_TAKE);
     lease_ask(lease(), &next);
     /* Heard of meanwhile: the answer says nothing of that. */
-    lease_miss(part(), &(struct identity){.environment_id = 7, .revision = 1});
+    lease_miss(lease(), part(), &(struct identity){.environment_id = 7, .revision = 1}, now());
     lease_hold(lease(), part(), NULL, 0, now());
     lease_taken(lease(), now());
     assert_int_equal(next_task(), LEASE_TAKE);
@@ -1305,6 +1342,7 @@ int main(void)
         cmocka_unit_test(take__again_when_more_was_heard_of_meanwhile),
         cmocka_unit_test(take__again_after_a_reconnect_meanwhile),
         cmocka_unit_test(take__for_all_who_follow_the_environment),
+        cmocka_unit_test(take__of_what_all_may_have_missed_is_spread),
         cmocka_unit_test(take__of_what_does_not_exist),
         cmocka_unit_test(take__what_could_not_be_held_is_taken_again),
         cmocka_unit_test(take__failing_slows_down_that_part_alone),

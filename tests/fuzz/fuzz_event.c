@@ -45,7 +45,7 @@ static void hear(const ProtobufCMessage *message, bool heartbeat)
         subscribe(&lease, &part, event->boot_id);
         if (!answer_event_is_whole(event) || !identity_read(event->state, &identity)) return;
         lease_hear_boot(&lease, wire_view(event->boot_id), NOW_NS);
-        lease_miss(&part, &identity);
+        lease_miss(&lease, &part, &identity, NOW_NS);
         lease_follow(&lease, &part, &identity, !answer_event_deletes(event), event->service_revision, NOW_NS);
     }
     /* Whatever was said: nobody vouches for longer than a lease. */
