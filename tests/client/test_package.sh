@@ -52,6 +52,20 @@ cmake --build "$prefix/cmake" > /dev/null
 usage "$prefix/cmake/sign"
 usage "$prefix/cmake/verify-and-watch"
 
+# Static by CMake: nothing of the library but the archive of this very prefix.
+mkdir "$prefix/static"
+cat > "$prefix/static/CMakeLists.txt" << LISTS
+cmake_minimum_required(VERSION 3.25)
+project(static LANGUAGES C)
+find_package(jwkd REQUIRED)
+add_executable(sign-static "$source/client/examples/sign.c")
+target_link_libraries(sign-static PRIVATE jwkd::jwkd_static)
+LISTS
+cmake -S "$prefix/static" -B "$prefix/static/build" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" > /dev/null
+cmake --build "$prefix/static/build" > "$prefix/log" || { cat "$prefix/log"; fail "jwkd::jwkd_static"; }
+usage "$prefix/static/build/sign-static"
+! ldd "$prefix/static/build/sign-static" | grep -q libjwkd || fail "jwkd::jwkd_static is the shared library"
+
 export PKG_CONFIG_PATH="$library/pkgconfig"
 for example in sign verify-and-watch; do
     # shellcheck disable=SC2046 # words are meant to be split
