@@ -46,6 +46,9 @@ static jwkd_status sign_claims(struct cli *cli, jwkd_error *error)
         .audience_count = arguments->options[OPTION_AUD].count,
     };
     TRY(cli_duration(cli, OPTION_TTL, &item.lifetime_sec, error));
+    /* To the service 0 stands for the default: asking for it would silently give something else. */
+    if (option_given(arguments, OPTION_TTL) && item.lifetime_sec == 0)
+        return usage_error(cli, error, "a token must live for some time: --ttl cannot be 0");
     TRY(read_claims(arguments, &claims, error));
     item.claims = (jwkd_bytes){claims.data, claims.size};
 

@@ -110,6 +110,8 @@ usage import a f --hold --now
 usage import a f --timeout 5s
 usage sign a --ttl soon
 usage sign a --ttl 5x
+usage sign a --ttl 0
+usage sign a --ttl 0s --sub b
 usage sign a --claims '{}' --sub b
 usage sign a --payload f
 usage sign a --payload f --type t --ttl 5m
