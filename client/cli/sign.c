@@ -19,11 +19,21 @@ static jwkd_status check_options(struct cli *cli, jwkd_error *error)
     return JWKD_OK;
 }
 
+/* Nothing at all is what a program leaves behind that died before it wrote the claims. */
+static jwkd_status read_claims_file(const char *path, struct buffer *out, jwkd_error *error)
+{
+    TRY(read_file(path, "the claims", LIMIT_CLAIMS, out, error));
+    if (out->size > 0) return JWKD_OK;
+    return fail(error, JWKD_MALFORMED,
+        "the claims in %s are empty: without --claims a token has none of its own",
+        is_stdin(path) ? "standard input" : path);
+}
+
 /* The claims set as JSON: given in place, from a file, or made of --sub. */
 static jwkd_status read_claims(const struct arguments *arguments, struct buffer *out, jwkd_error *error)
 {
     const char *claims = option_text(arguments, OPTION_CLAIMS), *sub = option_text(arguments, OPTION_SUB);
-    if (claims && claims[0] != '{') return read_file(claims, "the claims", LIMIT_CLAIMS, out, error);
+    if (claims && claims[0] != '{') return read_claims_file(claims, out, error);
     jwkd_status status;
     if (sub) {
         CLEANUP(json_decref_at) json_t *object = json_pack("{s:s}", "sub", sub);
