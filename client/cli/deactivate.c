@@ -58,11 +58,10 @@ static jwkd_status confirm(struct cli *cli, jwkd_client *client, jwkd_error *err
 
 /* ---- after: from here on nothing is a failure, since the key is deactivated */
 
-static void warn(const jwkd_error *error)
+static void warn(const struct cli *cli, const jwkd_error *error)
 {
-    fputs("jwkctl: warning: the key is deactivated, but who refuses it already is not known: ", stderr);
-    print_text(stderr, bytes_of_text(error->message[0] ? error->message : jwkd_status_text(error->status)));
-    fputc('\n', stderr);
+    report_warning(cli->json, "the key is deactivated, but who refuses it already is not known: %s",
+        error->message[0] ? error->message : jwkd_status_text(error->status));
 }
 
 static void pause_ms(uint64_t ms)
@@ -99,7 +98,7 @@ static jwkd_receipt *follow(const struct cli *cli, jwkd_client *client)
         if (status != JWKD_OK) {
             error.status = status;
             progress_clear(&progress);
-            warn(&error);
+            warn(cli, &error);
             return receipt;
         }
         show(cli, &progress, next, receipt);

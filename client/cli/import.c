@@ -16,7 +16,7 @@ static jwkd_status import(struct cli *cli, jwkd_error *error)
     CLEANUP(buffer_clear) struct buffer key = {0};
     CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
     CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
-    warn_if_exposed(file);
+    warn_if_exposed(cli->json, file);
     TRY(read_file(file, "the private key", LIMIT_JWK, &key, error));
     TRY(session_open(cli, &client, error));
     TRY(jwkd_import(client, environment, (jwkd_bytes){key.data, key.size}, &options, &answer, error));

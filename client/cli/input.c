@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "cli/output.h"
 
 bool is_stdin(const char *path)
 {
@@ -47,13 +48,12 @@ jwkd_status read_file(const char *path, const char *what, size_t limit, struct b
         status == JWKD_NO_MEMORY ? "memory is short" : strerror(errno));
 }
 
-void warn_if_exposed(const char *path)
+void warn_if_exposed(bool json, const char *path)
 {
     struct stat properties;
     int found = is_stdin(path) ? fstat(STDIN_FILENO, &properties) : stat(path, &properties);
     if (found == 0 && S_ISREG(properties.st_mode) && (properties.st_mode & (S_IRGRP | S_IROTH)))
-        fprintf(stderr,
-            "jwkctl: warning: others than its owner may read this private key's file (mode %03o)\n",
+        report_warning(json, "others than its owner may read this private key's file (mode %03o)",
             (unsigned)(properties.st_mode & 0777));
 }
 

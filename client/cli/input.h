@@ -13,7 +13,7 @@ bool is_stdin(const char *path);
 jwkd_status read_file(
     const char *path, const char *what, size_t limit, struct buffer *out, jwkd_error *error) MUST_CHECK;
 /* Says so on stderr when others may read a private key's file. */
-void warn_if_exposed(const char *path);
+void warn_if_exposed(bool json, const char *path);
 
 /* Called for one token, without its line's end. A token over LIMIT_TOKEN arrives cut to LIMIT_TOKEN + 1
  * bytes: too long to pass, whatever follows. */

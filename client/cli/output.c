@@ -96,19 +96,22 @@ void print_moment(const char *name, int64_t at)
     print_field(name, "%s (%s)", moment, age);
 }
 
+/* One line of JSON on stderr; takes the reference. False, and nothing is written, when memory is short. */
+static bool report_json(json_t *object)
+{
+    CLEANUP(json_decref_at) json_t *owned = object;
+    CLEANUP(free_at) char *text = owned ? json_dumps(owned, DUMP) : NULL;
+    if (text) fprintf(stderr, "%s\n", text);
+    return text;
+}
+
 void report_error(bool json, const jwkd_error *error, const char *hint)
 {
     const char *message = error->message[0] ? error->message : jwkd_status_text(error->status);
-    if (json) {
-        CLEANUP(json_decref_at)
-        json_t *object = json_pack("{s:{s:s, s:o, s:o}}", "error", "status", jwkd_status_name(error->status),
-            "message", json_text(bytes_of_text(message)), "hint", json_text_or_null(hint));
-        CLEANUP(free_at) char *text = object ? json_dumps(object, DUMP) : NULL;
-        if (text) {
-            fprintf(stderr, "%s\n", text);
-            return;
-        }
-    }
+    if (json &&
+        report_json(json_pack("{s:{s:s, s:o, s:o}}", "error", "status", jwkd_status_name(error->status),
+            "message", json_text(bytes_of_text(message)), "hint", json_text_or_null(hint))))
+        return;
     fputs("jwkctl: ", stderr);
     print_text(stderr, bytes_of_text(message));
     fputc('\n', stderr);
@@ -117,4 +120,18 @@ void report_error(bool json, const jwkd_error *error, const char *hint)
         print_text(stderr, bytes_of_text(hint));
         fputc('\n', stderr);
     }
+}
+
+void report_warning(bool json, const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    struct bytes text = bytes_of_text(message);
+    if (json && report_json(json_pack("{s:{s:o}}", "warning", "message", json_text(text)))) return;
+    fputs("jwkctl: warning: ", stderr);
+    print_text(stderr, text);
+    fputc('\n', stderr);
 }

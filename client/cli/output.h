@@ -33,5 +33,7 @@ void print_moment(const char *name, int64_t at);
 
 /* Tells what failed on stderr, and what to do next. */
 void report_error(bool json, const jwkd_error *error, const char *hint);
+/* Tells on stderr what should be known, and is no failure. */
+void report_warning(bool json, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -177,7 +177,12 @@ equal 'a JWKS that is a folder: exit code' 1 "$code"
 echo '{}' >"$work/key.jwk"
 chmod 644 "$work/key.jwk"
 run import prod "$work/key.jwk" --url "$work/none.sock"
+contains 'import of an exposed file' 'jwkctl: warning: ' "$err"
 contains 'import of an exposed file' 'mode 644' "$err"
+run --json import prod "$work/key.jwk" --url "$work/none.sock"
+equal 'import --json of an exposed file: the warning' \
+    '{"warning":{"message":"others than its owner may read this private key'"'"'s file (mode 644)"}}' "${err%%$'\n'*}"
+contains 'import --json of an exposed file: the failure' '{"error":' "${err#*$'\n'}"
 chmod 600 "$work/key.jwk"
 run import prod "$work/key.jwk" --url "$work/none.sock"
 [[ $err != *warning* ]] || failed 'import of a file with mode 600 warned'

@@ -279,6 +279,7 @@ static void deactivate__without_a_receipt_warns(void **state)
     jwkctl(&run, fake, "deactivate prod abc --json");
     assert_int_equal(run.code, 0);
     assert_contains(run.out_text, "\"receipt\":null}");
+    assert_contains(run.err_text, "{\"warning\":{\"message\":\"the key is deactivated, but");
 }
 
 static void deactivate__asks_on_a_terminal(void **state)
