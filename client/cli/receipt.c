@@ -149,7 +149,7 @@ static void print_bound(FILE *stream, const jwkd_receipt *receipt)
     char by[MOMENT_SIZE];
     moment_format(receipt->effective_everywhere_by, by);
     if (receipt->complete) {
-        if (receipt->count) fputs("refused everywhere\n", stream);
+        fputs("refused everywhere\n", stream);
         return;
     }
     if (receipt->unbounded) print_unbounded(stream, receipt);

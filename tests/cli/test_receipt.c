@@ -129,6 +129,7 @@ static void receipt_sum__without_subscribers(void **state)
     const jwkd_receipt receipt = {.complete = true, .lines = NULL};
     assert_text(print_sum, &receipt, NULL,
         "no subscriber is known that followed it\n"
+        "refused everywhere\n"
         "not counted: whoever was given the key, or a copy of the JWKS, by hand\n"
         "it signed no token\n");
 }
