@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,15 +42,64 @@ static bool answer_is_yes(void)
     return first == 'y' || first == 'Y';
 }
 
+static const jwkd_key *find_key(const jwkd_key_list *keys, const char *kid)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (strcmp(keys->keys[i].kid, kid) == 0) return &keys->keys[i];
+    return NULL;
+}
+
+/* How many could sign next of the keys that are held or retire, or of the others; one of them in *out_kid. */
+static size_t count_successors(const jwkd_key_list *keys, bool held_or_retiring, const char **out_kid)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < keys->count; i++) {
+        const jwkd_key *key = &keys->keys[i];
+        bool live = key->state == JWKD_KEY_ACTIVE && !key->primary;
+        if (!live || (key->held || key->retiring_since) != held_or_retiring) continue;
+        count++;
+        *out_kid = key->kid;
+    }
+    return count;
+}
+
+/* What signs instead of the primary key, as far as that is sure: of several the service prefers those that
+ * every subscriber has, which it alone knows. */
+static void tell_successor(const jwkd_key_list *keys)
+{
+    const char *kid = NULL;
+    size_t count = count_successors(keys, false, &kid);
+    if (count == 0) count = count_successors(keys, true, &kid);
+    if (count == 0)
+        fputs("Nothing can be signed then.\n", stderr);
+    else if (count == 1)
+        fprintf(stderr, "%s signs then.\n", kid);
+    else
+        fprintf(stderr, "One of %zu other keys signs then.\n", count);
+}
+
+static size_t count_live(const jwkd_key_list *keys)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < keys->count; i++)
+        count += keys->keys[i].state == JWKD_KEY_ACTIVE;
+    return count;
+}
+
 /* Asks a person; a script has decided. */
 static jwkd_status confirm(struct cli *cli, jwkd_client *client, jwkd_error *error)
 {
     bool person = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
     if (!person || cli->json || option_given(&cli->arguments, OPTION_YES)) return JWKD_OK;
-    CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
-    TRY(jwkd_get_key(client, cli->words[0], cli->words[1], &answer, error));
-    if (answer->key.state != JWKD_KEY_ACTIVE) return JWKD_OK; /* nothing will change */
-    tell_consequences(cli->words[0], &answer->key);
+    CLEANUP(free_answer) jwkd_key_list *keys = NULL;
+    TRY(jwkd_get_keys(client, cli->words[0], &keys, error));
+    const jwkd_key *key = find_key(keys, cli->words[1]);
+    if (!key || key->state != JWKD_KEY_ACTIVE) return JWKD_OK; /* nothing will change */
+    if (count_live(keys) == 1 && !option_given(&cli->arguments, OPTION_ALLOW_NONE))
+        return fail(error, JWKD_FAILED_PRECONDITION,
+            "this is the last active key and signing would stop: generate another first, or --allow-none");
+    tell_consequences(cli->words[0], key);
+    if (key->primary) tell_successor(keys);
     fputs("Refuse all of them from now on, for good? [y/N] ", stderr);
     return answer_is_yes()
                ? JWKD_OK
@@ -151,7 +201,7 @@ const struct verb VERB_DEACTIVATE = {
     .most_words = 2,
     .summary = "stop a key at once, and for good",
     .details =
-        "Every token that it signed is refused from then on. If it was primary, the newest active key signs\n"
+        "Every token that it signed is refused from then on. If it was primary, another active key signs\n"
         "instead. Then it tells which subscribers refuse the key, until all do or every lease has run out;\n"
         "interrupting that changes nothing.",
     .options = {{OPTION_ALLOW_NONE, "even the last active key: nothing can be signed then"},

@@ -235,5 +235,39 @@ ok deactivate gone --yes --allow-none -- "$new"
 contains 'deactivate --allow-none' 'gone has no key to sign with' "$out"
 fails 'no key with the kid' deactivate gone --yes none
 
+# ---- deactivate on a terminal: what it says before it asks
+
+at_terminal() { # answer, arguments
+    local line
+    printf -v line '%q ' "$jwkctl" "${@:2}"
+    out=$(set -o pipefail; timeout 60 script -qec "$line" /dev/null <<<"$1" | tr -d '\r')
+    code=$?
+}
+if command -v script >/dev/null; then
+    ok env create asked --algorithm ES256
+    only=$(generate asked)
+    at_terminal y deactivate asked -- "$only"
+    contains 'the last key' 'this is the last active key' "$out"
+    equal 'the last key: exit code' 1 "$code"
+    [[ $out != *'[y/N]'* ]] || failed "deactivate asked what is refused anyway: $out"
+    equal 'the last key' primary "$(key_state asked "$only")"
+    at_terminal n deactivate asked --allow-none -- "$only"
+    contains 'the last key with --allow-none' 'Nothing can be signed then.' "$out"
+    held=$(generate asked --hold)
+    at_terminal n deactivate asked -- "$only"
+    contains 'the one before a held key' "$held signs then." "$out"
+    contains 'an answer of no' 'nothing was changed' "$out"
+    new=$(generate asked)
+    at_terminal n deactivate asked -- "$new"
+    contains 'the one before an active and a held key' "$only signs then." "$out"
+    generate asked >/dev/null
+    at_terminal n deactivate asked -- "$(primary asked)"
+    contains 'the one before two active keys' 'One of 2 other keys signs then.' "$out"
+    at_terminal y deactivate asked -- "$only"
+    contains 'a key that does not sign' "$only is active in asked" "$out"
+    [[ $out != *'signs then'* ]] || failed "deactivate named a successor of a key that did not sign: $out"
+    equal 'an answer of yes' deactivated "$(key_state asked "$only")"
+fi
+
 ((failures == 0)) || echo "$failures failed"
 exit $((failures > 0))

@@ -132,6 +132,33 @@ static void say_key(
     fake_say(fake, request, &reply);
 }
 
+/* A key that signs, the only one; or another one before it, which is not primary. */
+static void say_keys(struct fake *fake, bool only)
+{
+    Jwkd__V1__Reply reply = JWKD__V1__REPLY__INIT;
+    Jwkd__V1__ListKeysReply answer = JWKD__V1__LIST_KEYS_REPLY__INIT;
+    Jwkd__V1__State state = JWKD__V1__STATE__INIT;
+    Jwkd__V1__Key keys[] = {JWKD__V1__KEY__INIT, JWKD__V1__KEY__INIT}, *pointers[] = {&keys[0], &keys[1]};
+    uint8_t epoch[16] = {1};
+    for (size_t i = 0; i < 2; i++) {
+        keys[i].kid = wire_text(i == 0 ? "abc" : "other");
+        keys[i].algorithm = wire_text("ES256");
+        keys[i].state = JWKD__V1__KEY_STATE__ACTIVE;
+        keys[i].tokens_signed = 1234;
+        keys[i].last_expiry = INT64_C(4102444800);
+    }
+    keys[1].primary = true;
+    state.epoch = wire_bytes(bytes_of(epoch, sizeof epoch));
+    state.environment_id = 1;
+    state.revision = 9;
+    answer.keys = only ? pointers + 1 : pointers;
+    answer.n_keys = only ? 1 : 2;
+    answer.state = &state;
+    reply.result_case = JWKD__V1__REPLY__RESULT_KEYS;
+    reply.keys = &answer;
+    fake_say(fake, JWKD__V1__REQUEST__OPERATION_LIST_KEYS, &reply);
+}
+
 static Jwkd__V1__Operation operation_in(Jwkd__V1__Operation__Phase phase, const char *reason)
 {
     static uint8_t id[16] = {0x0a, 0x1b};
@@ -287,7 +314,7 @@ static void deactivate__asks_on_a_terminal(void **state)
     struct fake *fake = *state;
     struct run run;
     static const char *const ANSWERS[] = {"n\n", "\n", "maybe\n", "\004"};
-    say_key(fake, JWKD__V1__REQUEST__OPERATION_GET_KEY, true, NULL);
+    say_keys(fake, false);
     say_key(fake, DEACTIVATE, false, NULL);
     say_receipt(fake, true, 0);
     for (size_t i = 0; i < sizeof ANSWERS / sizeof *ANSWERS; i++) {
@@ -316,6 +343,29 @@ static void deactivate__asks_on_a_terminal(void **state)
         assert_int_equal(run.code, 0);
         assert_null(strstr(run.out_text, "[y/N]"));
     }
+}
+
+/* What the primary key leaves behind; the last key is not asked for where the service would refuse. */
+static void deactivate__tells_who_signs_next(void **state)
+{
+    struct fake *fake = *state;
+    struct run run;
+    say_keys(fake, false);
+    start(&run, fake, "deactivate prod other", true);
+    await_text(&run, "abc signs then.\r\nRefuse all of them from now on, for good? [y/N] ");
+    assert_true(write(run.in, "n\n", 2) > 0);
+    finish(&run);
+    say_keys(fake, true);
+    start(&run, fake, "deactivate prod other --allow-none", true);
+    await_text(&run, "Nothing can be signed then.\r\nRefuse all of them from now on, for good? [y/N] ");
+    assert_true(write(run.in, "n\n", 2) > 0);
+    finish(&run);
+    start(&run, fake, "deactivate prod other", true);
+    finish(&run);
+    assert_int_equal(run.code, 1);
+    assert_contains(run.out_text, "this is the last active key and signing would stop");
+    assert_null(strstr(run.out_text, "[y/N]"));
+    assert_int_equal(fake_count(fake, DEACTIVATE), 0);
 }
 
 /* A line of its own on the terminal, which makes room for what is news. */
@@ -466,6 +516,7 @@ int main(void)
         CASE(deactivate__prints_one_object_at_the_end),
         CASE(deactivate__without_a_receipt_warns),
         CASE(deactivate__asks_on_a_terminal),
+        CASE(deactivate__tells_who_signs_next),
         CASE(deactivate__writes_in_place_on_a_terminal),
         CASE(generate__tells_what_is_to_come),
         CASE(generate__follows_to_the_end),
