@@ -28,8 +28,9 @@ static void tell_consequences(const char *environment, const jwkd_key *key)
     if (key->last_expiry == 0)
         fputs(" and signed no token", stderr);
     else
-        fprintf(stderr, " and signed %" PRIu64 " tokens since the service was started; the last %s %s",
-            key->tokens_signed, key->last_expiry > now ? "expires" : "expired", age);
+        fprintf(stderr, " and signed %" PRIu64 " token%s since the service was started; the last %s %s",
+            key->tokens_signed, key->tokens_signed == 1 ? "" : "s",
+            key->last_expiry > now ? "expires" : "expired", age);
     fputs(".\n", stderr);
 }
 

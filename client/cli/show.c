@@ -16,7 +16,8 @@ static void print_key(const jwkd_key *key)
     print_moment("deactivated", key->deactivated_at);
     print_moment("destroyed", key->destroyed_at);
     print_moment(key->state == JWKD_KEY_ACTIVE ? "in use until" : "tokens until", key->last_expiry);
-    print_field("signed", "%" PRIu64 " tokens since the service was started", key->tokens_signed);
+    print_field("signed", "%" PRIu64 " token%s since the service was started", key->tokens_signed,
+        key->tokens_signed == 1 ? "" : "s");
     print_moment("last used", key->last_used_at);
     print_field("revision", "%" PRIu64, key->revision);
     print_field("public key", "%s", *key->public_jwk ? key->public_jwk : "(not shown)");

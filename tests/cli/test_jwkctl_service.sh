@@ -165,7 +165,7 @@ contains 'list' 'IN USE UNTIL' "$out"
 ok --json list shop
 equal 'list --json: tokens_signed' $'0\n0\n1' "$(grep -o '"tokens_signed":[0-9]*' <<<"$out" | cut -d: -f2)"
 ok show shop -- "$old"
-contains 'show' 'signed         1 tokens since the service was started' "$out"
+contains 'show' 'signed         1 token since the service was started' "$out"
 for field in 'retiring since' 'in use until' 'last used'; do contains 'show' "$field " "$out"; done
 ok --json show shop -- "$old"
 for field in retiring_since last_expiry last_used_at; do (($(member "$field") > 1700000000)) || failed "show --json: $field: $out"; done
@@ -246,12 +246,14 @@ at_terminal() { # answer, arguments
 if command -v script >/dev/null; then
     ok env create asked --algorithm ES256
     only=$(generate asked)
+    ok sign asked --sub a
     at_terminal y deactivate asked -- "$only"
     contains 'the last key' 'this is the last active key' "$out"
     equal 'the last key: exit code' 1 "$code"
     [[ $out != *'[y/N]'* ]] || failed "deactivate asked what is refused anyway: $out"
     equal 'the last key' primary "$(key_state asked "$only")"
     at_terminal n deactivate asked --allow-none -- "$only"
+    contains 'the last key with --allow-none' "$only is primary in asked and signed 1 token since" "$out"
     contains 'the last key with --allow-none' 'Nothing can be signed then.' "$out"
     held=$(generate asked --hold)
     at_terminal n deactivate asked -- "$only"
