@@ -185,7 +185,8 @@ static jwkd_status deactivate(struct cli *cli, jwkd_error *error)
     TRY(confirm(cli, client, error));
     TRY(jwkd_deactivate(client, environment, cli->words[1], allow_none, &answer, error));
     if (!cli->json) {
-        TRY(print_key_answer(false, environment, "stopped", answer, error));
+        bool destroyed = answer->key.state == JWKD_KEY_DESTROYED;
+        TRY(print_key_answer(false, environment, destroyed ? "already stopped" : "stopped", answer, error));
         print_signer(environment, answer->primary_kid);
         fflush(stdout);
     }
