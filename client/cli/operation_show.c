@@ -11,6 +11,7 @@ static jwkd_status operation_show(struct cli *cli, jwkd_error *error)
     jwkd_status status = jwkd_get_operation(client, cli->words[0], &operation, error);
     if (status == JWKD_NOT_FOUND)
         snprintf(cli->hint, sizeof cli->hint, "'jwkctl env show ENV' tells the one that waits, if one does");
+    cli->usage_error = status == JWKD_INVALID_ARGUMENT; /* the library asks for no id that cannot be one */
     TRY(status);
     return print_operation(cli->json, operation, error);
 }

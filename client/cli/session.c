@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-jwkd_status session_open(const struct cli *cli, jwkd_client **out, jwkd_error *error)
+jwkd_status session_open(struct cli *cli, jwkd_client **out, jwkd_error *error)
 {
     jwkd_client_options options = {.name = "jwkctl"};
-    return jwkd_open(option_text(&cli->arguments, OPTION_URL), &options, out, error);
+    jwkd_status status = jwkd_open(option_text(&cli->arguments, OPTION_URL), &options, out, error);
+    /* No other argument of the call can be wrong. */
+    if (status == JWKD_INVALID_ARGUMENT) cli->usage_error = option_given(&cli->arguments, OPTION_URL);
+    return status;
 }
 
 /* The rule of jwkd_open(), so that a person can be told where it looked. */

@@ -6,8 +6,8 @@
 #include "base/status.h"
 #include "cli/cli.h"
 
-/* Connects to --url, else to where the library looks by itself. */
-jwkd_status session_open(const struct cli *cli, jwkd_client **out, jwkd_error *error) MUST_CHECK;
+/* Connects to --url, else to where the library looks by itself. A --url that is none is a usage error. */
+jwkd_status session_open(struct cli *cli, jwkd_client **out, jwkd_error *error) MUST_CHECK;
 /* The URL that session_open() takes, in `out`. */
 void session_url(const struct cli *cli, char *out, size_t size);
 

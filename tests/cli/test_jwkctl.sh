@@ -90,6 +90,9 @@ usage list
 usage list a b
 usage show a
 usage ping now
+usage ping --url foo://x
+usage ping --url=
+usage ping --url tcp://127.0.0.1
 usage list a --pem
 usage list a --unknown
 usage list a -x
@@ -150,6 +153,8 @@ equal 'a kid that begins with a dash: exit code' 3 "$code"
 JWKD_URL=ipc://$work/other.sock run status
 equal 'status by JWKD_URL: exit code' 3 "$code"
 contains 'status by JWKD_URL' "$work/other.sock" "$err"
+JWKD_URL=foo://x run ping
+equal 'a bad JWKD_URL: exit code' 1 "$code"
 for arguments in 'watch' 'env create a --leeway 0' 'verify prod x.y.z' 'verify prod x.y.z --local' 'sign prod' 'env list' 'jwks prod'; do
     # shellcheck disable=SC2086
     run --url "$work/none.sock" $arguments

@@ -128,7 +128,9 @@ ok --json operation show "$id"
 equal 'a promotion by hand' 'done it was set primary by hand' "$(member phase) $(member reason)"
 
 fails 'no operation of this id' operation show 00000000000000000000000000000000
-fails '32 hexadecimal digits' operation show 12
+run operation show 12
+equal 'operation show 12: exit code' 2 "$code"
+contains 'operation show 12' '32 hexadecimal digits' "$err"
 
 # ---- rotate
 
