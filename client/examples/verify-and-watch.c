@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_TOKENS = 1024, LONGEST_TOKEN = 16 * 1024 };
+enum { MOST_TOKENS = 1024, LONGEST_TOKEN = 24 * 1024 /* that the library reads */ };
 
 /* The library calls back on a thread of its own, so what both threads touch has a lock. */
 struct program {
@@ -75,18 +75,34 @@ static void on_event(void *context, const jwkd_event *event)
 static void add_token(struct program *program, const char *text)
 {
     pthread_mutex_lock(&program->lock);
-    char *token = program->count < MOST_TOKENS ? strdup(text) : NULL;
+    bool full = program->count == MOST_TOKENS;
+    char *token = full ? NULL : strdup(text);
     if (token) {
         program->tokens[program->count++] = token;
         judge(program, token);
+    } else {
+        fprintf(stderr, "verify-and-watch: a token is left out: %s\n",
+            full ? "there are as many as it keeps" : "memory is short");
     }
     pthread_mutex_unlock(&program->lock);
+}
+
+/* Reads one line; of one that is too long so much that it is too long for a token. False at the end. */
+static bool read_line(char line[LONGEST_TOKEN + 2])
+{
+    size_t size = 0;
+    int c = getchar();
+    if (c == EOF) return false;
+    for (; c != EOF && c != '\n'; c = getchar())
+        if (size <= LONGEST_TOKEN) line[size++] = (char)c;
+    line[size] = '\0';
+    return true;
 }
 
 static void read_tokens(struct program *program)
 {
     static char line[LONGEST_TOKEN + 2];
-    while (fgets(line, sizeof line, stdin)) {
+    while (read_line(line)) {
         line[strcspn(line, "\r\n")] = '\0';
         if (*line) add_token(program, line);
     }

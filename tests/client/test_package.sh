@@ -1,13 +1,19 @@
 #!/bin/sh
 # What is installed: only our names are visible, the headers are strict C11 and C++17, and the examples build against the
-# installed library with CMake and with pkg-config, shared and static. Arguments: the build directory, the source
-# directory, the C compiler, the C++ compiler or "", and "sanitized" or "".
+# installed library with CMake and with pkg-config, shared and static, and take what they are given. Arguments: the build
+# directory, the source directory, the C compiler, the C++ compiler or "", and "sanitized" or "".
 set -eu
 build=$1 source=$2 cc=$3 cxx=$4 sanitized=$5
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 prefix=$(mktemp -d)
-trap 'rm -rf "$prefix"' EXIT
+daemon=
+leave() {
+    [ -z "$daemon" ] || kill "$daemon" || true
+    [ -z "$daemon" ] || wait "$daemon" || true
+    rm -rf "$prefix"
+}
+trap leave EXIT
 
 cmake --install "$build" --prefix "$prefix" --component library > /dev/null
 library=$(dirname "$(find "$prefix" -name 'libjwkd.so.0')")
@@ -77,3 +83,21 @@ for example in sign verify-and-watch; do
     usage "$prefix/$example-static"
     ! ldd "$prefix/$example-static" | grep -q libjwkd || fail "$example-static wants the shared library"
 done
+
+# A line is a token, however long it is, and a token that is not kept is told of.
+"$build/bin/jwkd" --data "$prefix/data" --socket-dir "$prefix/run" 2> "$prefix/log" &
+daemon=$!
+export JWKD_URL="$prefix/run/rpc.sock"
+tries=0
+until "$build/bin/jwkctl" env create prod > /dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 300 ] || fail "no service to try verify-and-watch with: $(cat "$prefix/log")"
+    sleep 0.1
+done
+said() { "$prefix/verify-and-watch-static" "$JWKD_URL" prod 2> "$prefix/log" | cut -d' ' -f2; }
+# An event, of which there may be one more, has it judged again.
+judged=$(head -c 100000 /dev/zero | tr '\0' A | said | uniq -c | awk '$2 == "MALFORMED" { print $1 }' | sort -u)
+[ "$judged" = 1 ] || fail "verify-and-watch judged one line so many times in a row: $judged"
+counted=$(yes | head -n 1025 | said | grep -c MALFORMED)
+[ "$counted" -ge 1024 ] || fail "verify-and-watch judged $counted of 1024 tokens"
+grep -q 'a token is left out' "$prefix/log" || fail "verify-and-watch left a token out and said nothing"
