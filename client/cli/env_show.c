@@ -12,7 +12,7 @@ static jwkd_status env_show(struct cli *cli, jwkd_error *error)
     for (size_t i = 0; i < list->count; i++)
         if (strcmp(list->environments[i].name, cli->words[0]) == 0)
             return print_environment(cli->json, &list->environments[i], error);
-    return fail(error, JWKD_NOT_FOUND, "there is no environment '%s'", cli->words[0]);
+    return fail(error, JWKD_NOT_FOUND, "there is no environment \"%s\"", cli->words[0]);
 }
 
 const struct verb VERB_ENV_SHOW = {

@@ -43,7 +43,7 @@ jwkd_status read_file(const char *path, const char *what, size_t limit, struct b
     if (status == JWKD_OK) return JWKD_OK;
     const char *name = is_stdin(path) ? "standard input" : path;
     if (status == JWKD_RESOURCE_EXHAUSTED)
-        return fail(error, status, "%s in %s has more than %zu bytes", what, name, limit);
+        return fail(error, status, "%s has more than %zu bytes: too many for %s", name, limit, what);
     return fail(error, status, "cannot read %s from %s: %s", what, name,
         status == JWKD_NO_MEMORY ? "memory is short" : strerror(errno));
 }

@@ -180,6 +180,8 @@ equal 'rotate --now' 'primary rotation done' "$(member state) $(of_operation kin
 ok env create single --algorithm ES256 --mode exclusive
 ok generate single
 fails 'exclusive mode does not rotate' rotate single
+fails 'there is no environment "none"' env show none
+fails 'there is no environment "none"' list none
 
 # ---- by schedule
 
