@@ -34,17 +34,19 @@ _jwkctl_takes_value() {
     esac
 }
 
-# Asks the service that the command line names; silent where there is none. Names and kids have no
-# escapes in JSON; a kid stands in its public JWK, too.
+# Asks the service that the command line names; silent where there is none. The first argument is a pattern that
+# begins with the member whose text is wanted. Names and kids have no escapes in JSON.
 _jwkctl_ask() {
-    local member=$1
+    local pattern=$1
     shift
     "$_jwkctl_program" "${_jwkctl_url[@]}" --json "$@" 2>/dev/null </dev/null |
-        grep -o "\"$member\":\"[^\"]*\"" | cut -d'"' -f4 | sort -u
+        grep -oE "$pattern" | cut -d'"' -f4 | sort -u
 }
 
-_jwkctl_environments() { _jwkctl_ask name env list; }
-_jwkctl_kids() { [[ -z $1 ]] || _jwkctl_ask kid list "$1"; }
+_jwkctl_environments() { _jwkctl_ask '"name":"[^"]*"' env list; }
+# The keys of an environment that are in one of the states, as in 'active|retiring'; a key tells its kid and then its
+# state.
+_jwkctl_kids() { [[ -z $1 ]] || _jwkctl_ask "\"kid\":\"[^\"]*\",\"state\":\"($2)\"" list "$1"; }
 
 # What may stand as the value of an option.
 _jwkctl_option_values() {
@@ -54,7 +56,7 @@ _jwkctl_option_values() {
     --algorithm)
         echo RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87
         ;;
-    --invalidate) _jwkctl_kids "$2" ;;
+    --invalidate) _jwkctl_kids "$2" 'primary|active|retiring' ;;
     esac
 }
 
@@ -66,7 +68,7 @@ _jwkctl_words() {
     :0) echo "$_jwkctl_verbs" ;;
     env:0) echo create update list show delete ;;
     operation:0) echo show ;;
-    'operation show:0') _jwkctl_ask id env list ;; # those that wait
+    'operation show:0') _jwkctl_ask '"id":"[^"]*"' env list ;; # those that wait
     help:0) echo "$_jwkctl_verbs" ;;
     help:1)
         case $1 in
@@ -75,15 +77,20 @@ _jwkctl_words() {
         esac
         ;;
     'env list:'* | 'env create:'* | status:* | ping:* | inspect:* | 'operation show:'*) ;;
+    verify:0) [[ -n $_jwkctl_jwks ]] || _jwkctl_environments ;; # with --jwks only a token follows
     *:0) _jwkctl_environments ;;
-    show:1 | set-primary:1 | retire:1 | deactivate:1 | destroy:1) _jwkctl_kids "$1" ;;
+    show:1) _jwkctl_kids "$1" '[a-z]+' ;;
+    set-primary:1) _jwkctl_kids "$1" 'active|retiring' ;;
+    retire:1) _jwkctl_kids "$1" active ;;
+    deactivate:1) _jwkctl_kids "$1" 'primary|active|retiring' ;;
+    destroy:1) _jwkctl_kids "$1" deactivated ;;
     esac
 }
 
 _jwkctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous='' word i verb=''
     local -a words=() _jwkctl_url=()
-    local _jwkctl_program=${COMP_WORDS[0]}
+    local _jwkctl_program=${COMP_WORDS[0]} _jwkctl_jwks=''
     COMPREPLY=()
 
     # bash hands "--name=value" over as three words.
@@ -93,6 +100,7 @@ _jwkctl() {
         [[ $word != '=' ]] || continue
         if [[ -n $previous ]]; then
             [[ $previous != --url ]] || _jwkctl_url=(--url "$word")
+            [[ $previous != --jwks ]] || _jwkctl_jwks=$word
             previous=''
         elif _jwkctl_takes_value "$word"; then
             previous=$word

@@ -338,7 +338,7 @@ cat >"$work/jwkctl" <<'PROGRAM'
 #!/usr/bin/env bash
 case $* in
 '--url ipc:///here --json env list') echo '{"environments":[{"name":"prod","operation":{"id":"0a1b","kid":"xyz"}},{"name":"test"}]}' ;;
-'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","public_jwk":{"kid":"abc"}},{"kid":"xyz"},{"kid":"-Aa4"}],"environment":{"name":"prod"}}' ;;
+'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","state":"primary","public_jwk":{"kid":"abc"}},{"kid":"xyz","state":"active"},{"kid":"-Aa4","state":"retiring"},{"kid":"off","state":"deactivated"},{"kid":"end","state":"destroyed"}],"environment":{"name":"prod"}}' ;;
 *) exit 3 ;;
 esac
 PROGRAM
@@ -347,7 +347,12 @@ equal 'environments completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc
 equal 'an environment completed' test "$(offered "$work/jwkctl" env delete --url = ipc:///here t)"
 equal 'kids completed' $'-Aa4\nabc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
 equal 'a kid with a dash completed' -Aa4 "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -A)"
-equal 'kids to retire completed' abc "$(offered "$work/jwkctl" --url ipc:///here retire prod a)"
+equal 'kids to show completed' $'-Aa4\nabc\nend\noff\nxyz' "$(offered "$work/jwkctl" --url ipc:///here show prod '')"
+equal 'kids to promote completed' $'-Aa4\nxyz' "$(offered "$work/jwkctl" --url ipc:///here set-primary prod '')"
+equal 'kids to retire completed' xyz "$(offered "$work/jwkctl" --url ipc:///here retire prod '')"
+equal 'kids to destroy completed' off "$(offered "$work/jwkctl" --url ipc:///here destroy prod '')"
+equal 'environments to verify completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc:///here verify '')"
+equal 'nothing completed for a token' '' "$(offered "$work/jwkctl" --url ipc:///here verify --jwks f '')"
 equal 'operations that wait completed' 0a1b "$(offered "$work/jwkctl" --url ipc:///here operation show '')"
 equal 'a kid completed as a value' xyz "$(offered "$work/jwkctl" --url ipc:///here generate prod --invalidate x)"
 equal 'modes completed' exclusive "$(offered "$work/jwkctl" env create prod --mode = e)"
