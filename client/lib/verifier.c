@@ -338,6 +338,14 @@ static bool is_unknown_for_sure(jwkd_verifier *verifier, uint64_t *wait_until_ns
     return follower_await_snapshot(follower, *wait_until_ns) == LEASE_FRESH;
 }
 
+/* Whether the service lists the key as live and does not show it. */
+static bool is_withheld(const struct keys *keys, struct bytes kid)
+{
+    for (size_t i = 0; i < keys->withheld.count; i++)
+        if (bytes_equal_text(kid, keys->withheld.items[i])) return true;
+    return false;
+}
+
 /* By one state of the keys; *out_again: they have changed, and what was not known may be now. */
 static jwkd_verdict judge_once(jwkd_verifier *verifier, struct bytes token, const jwkd_expectation *expected,
     jwkd_token *contents, uint64_t *wait_until_ns, bool *out_again, jwkd_error *error)
@@ -353,6 +361,8 @@ static jwkd_verdict judge_once(jwkd_verifier *verifier, struct bytes token, cons
     if (verdict != JWKD_VERDICT_UNKNOWN_KEY || !verifier->client) return verdict;
     bool for_sure = is_unknown_for_sure(verifier, wait_until_ns);
     *out_again = atomic_load_explicit(&verifier->current, memory_order_seq_cst) != keys;
+    if (for_sure && error && is_withheld(keys, contents->jwt.header.kid))
+        return refuse(verdict, "the environment showed this key once only, and nobody added it here", error);
     if (for_sure) return verdict;
     return refuse(
         JWKD_VERDICT_KEYS_TOO_OLD, "the key is not known, and may be newer than the keys held", error);

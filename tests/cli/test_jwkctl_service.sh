@@ -183,6 +183,17 @@ fails 'exclusive mode does not rotate' rotate single
 fails 'there is no environment "none"' env show none
 fails 'there is no environment "none"' list none
 
+# ---- verify --local without the keys
+
+ok env create quiet --algorithm ES256 --show-once
+ok generate quiet
+token=$("$jwkctl" sign quiet --sub a)
+run verify quiet --local "$token"
+equal 'verify --local of a key that was shown once' \
+    'UNKNOWN_KEY the environment showed this key once only, and nobody added it here' "$out"
+run verify quiet "$token"
+equal 'verify of a key that was shown once' VALID "${out%% *}"
+
 # ---- by schedule
 
 ok --json env create often --algorithm ES256 --rotate-every 1s

@@ -529,6 +529,15 @@ static void open__many_on_one_client(void **state)
 
 /* ---- keys that are shown once; plain JWKS */
 
+/* What is said of a token whose key is not known. */
+static const char *unknown_because(const char *token)
+{
+    static jwkd_error error;
+    jwkd_verdict verdict = jwkd_verify(verifier, token, strlen(token), NULL, NULL, &error);
+    assert_int_equal(verdict, JWKD_VERDICT_UNKNOWN_KEY);
+    return error.message;
+}
+
 static void pin__counts_while_the_service_lists_the_key(void **state)
 {
     (void)state;
@@ -542,6 +551,9 @@ static void pin__counts_while_the_service_lists_the_key(void **state)
     const jwkd_verifier_options listening = {.on_event = journal_write, .context = &heard};
     assert_int_equal(jwkd_verifier_open(client, "quiet", &listening, &verifier, NULL), JWKD_OK);
     assert_verdict(UNKNOWN_KEY, token);
+    assert_string_equal(
+        unknown_because(token), "the environment showed this key once only, and nobody added it here");
+    assert_string_equal(unknown_because(foreign), "no such key");
     assert_int_equal(jwkd_verifier_pin(verifier, (jwkd_bytes){jwk, strlen(jwk)}, NULL), JWKD_OK);
     assert_int_equal(
         jwkd_verifier_pin(verifier, (jwkd_bytes){foreign_jwk, strlen(foreign_jwk)}, NULL), JWKD_OK);
