@@ -25,8 +25,11 @@ static void tell_consequences(const char *environment, const jwkd_key *key)
     int64_t now = clock_wall_sec();
     moment_format_age(key->last_expiry, now, age);
     fprintf(stderr, "%s is %s in %s", key->kid, jwkd_key_state_name(key), environment);
-    if (key->last_expiry == 0)
+    if (key->last_expiry == 0 && key->tokens_signed == 0)
         fputs(" and signed no token", stderr);
+    else if (key->last_expiry == 0)
+        fprintf(stderr, " and signed %" PRIu64 " payload%s, which have no expiry", key->tokens_signed,
+            key->tokens_signed == 1 ? "" : "s");
     else
         fprintf(stderr, " and signed %" PRIu64 " token%s since the service was started; the last %s %s",
             key->tokens_signed, key->tokens_signed == 1 ? "" : "s",

@@ -185,6 +185,17 @@ static void assert_json(json_t *value, const char *expected)
     json_decref(value);
 }
 
+static void receipt_sum__of_an_earlier_run_says_what_is_not_known(void **state)
+{
+    (void)state;
+    const jwkd_receipt receipt = {.bounded = true, .forgotten = true};
+    assert_text(print_sum, &receipt, NULL,
+        "who followed it then is not known: that was before the service's last start, or long ago\n"
+        "refused by all but those who serve stale keys, if there are any, for every lease has run out\n"
+        "not counted: whoever was given the key, or a copy of the JWKS, by hand\n"
+        "it signed no token\n");
+}
+
 static void receipt_json__has_the_promised_members(void **state)
 {
     (void)state;
@@ -192,7 +203,7 @@ static void receipt_json__has_the_promised_members(void **state)
     jwkd_receipt receipt = example(lines);
     receipt.count = 2;
     assert_json(receipt_json(&receipt),
-        "{\"revision\":9,\"at\":1700000000,\"complete\":false,\"bounded\":false,\"unbounded\":false,"
+        "{\"revision\":9,\"at\":1700000000,\"complete\":false,\"bounded\":false,\"unbounded\":false,\"forgotten\":false,"
         "\"effective_in_ms\":28100,\"effective_everywhere_by\":1700000029,\"last_expiry\":1700000840,"
         "\"jwks_max_age_sec\":0,\"subscribers\":["
         "{\"instance\":\"aaaa0000000000000000000000000000\",\"name\":\"gateway\",\"principal\":\"uid:7\","
@@ -204,7 +215,7 @@ static void receipt_json__has_the_promised_members(void **state)
         "]}");
     const jwkd_receipt nobody = {.revision = 1, .complete = true, .bounded = true, .unbounded = true};
     assert_json(receipt_json(&nobody),
-        "{\"revision\":1,\"at\":0,\"complete\":true,\"bounded\":true,\"unbounded\":true,\"effective_in_ms\":"
+        "{\"revision\":1,\"at\":0,\"complete\":true,\"bounded\":true,\"unbounded\":true,\"forgotten\":false,\"effective_in_ms\":"
         "0,"
         "\"effective_everywhere_by\":0,\"last_expiry\":null,\"jwks_max_age_sec\":0,\"subscribers\":[]}");
 }
@@ -234,6 +245,7 @@ int main(void)
         cmocka_unit_test(receipt_sum__tells_who_is_missing_and_the_bound),
         cmocka_unit_test(receipt_sum__of_all_who_confirmed),
         cmocka_unit_test(receipt_sum__names_who_serves_stale_keys),
+        cmocka_unit_test(receipt_sum__of_an_earlier_run_says_what_is_not_known),
         cmocka_unit_test(receipt_sum__without_subscribers),
         cmocka_unit_test(receipt_news__are_told_once),
         cmocka_unit_test(receipt_news__let_no_control_character_through),
