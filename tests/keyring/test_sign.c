@@ -1,4 +1,12 @@
-#include "keyring/ring.h"
+#include "keyring/clocks.h"
+
+enum { LEEWAY = 30 };
+
+static int setup(void **state)
+{
+    clocks_reset();
+    return ring_setup(state);
+}
 
 /* A request for LIMIT_BATCH tokens, the nth of which is for "user-n". */
 struct wanted {
@@ -165,43 +173,77 @@ static void sign__that_fails_leaves_no_deactivated_key_unsealed(void **state)
     assert_int_equal(signer_unsealed(ring->signing.signer), 0);
 }
 
+static jwkd_status sign_raw(struct ring *ring)
+{
+    Jwkd__V1__SignRawRequest raw = JWKD__V1__SIGN_RAW_REQUEST__INIT;
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
+    raw.environment = wire_text("shop");
+    raw.type = wire_text("receipt");
+    raw.payload = wire_bytes(bytes_of_text("paid"));
+    request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN_RAW;
+    request.sign_raw = &raw;
+    CLEANUP(reply_clear) struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    return keyring_sign_raw(ring->keyring, &request, &reply, &error);
+}
+
+static void expect_to_sign(struct ring *ring, jwkd_status expected)
+{
+    assert_int_equal(ring_sign(ring, "shop"), expected);
+    assert_int_equal(sign_raw(ring), expected);
+}
+
+/* What it is behind is kept in the store: another start does not forget it. */
+static void sign__is_refused_while_the_clock_is_behind_the_last_change(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    expect_to_sign(ring, JWKD_OK);
+    clocks_set_wall(-LEEWAY);
+    expect_to_sign(ring, JWKD_OK);
+    clocks_set_wall(-1);
+    expect_to_sign(ring, JWKD_UNAVAILABLE);
+    ring_create(ring, "another"); /* changes are made all the while, and do not lower what was reached */
+    expect_to_sign(ring, JWKD_UNAVAILABLE);
+    ring_restart(ring);
+    expect_to_sign(ring, JWKD_UNAVAILABLE);
+    clocks_set_wall(1);
+    expect_to_sign(ring, JWKD_OK);
+}
+
 /* Payloads count as tokens do: an operator who reads that a key did nothing may take it away. */
 static void sign__of_a_payload_counts_as_use(void **state)
 {
     struct ring *ring = *state;
-    uint8_t id[16];
     char kid[LIMIT_KID + 1];
     ring_create(ring, "shop");
     ring_generate(ring, "shop", kid);
-    Jwkd__V1__SignRawRequest raw = JWKD__V1__SIGN_RAW_REQUEST__INIT;
-    Jwkd__V1__Request signing = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_SIGN_RAW);
-    raw.environment = wire_text("shop");
-    raw.type = wire_text("statement");
-    raw.payload = wire_bytes(bytes_of_text("text"));
-    signing.sign_raw = &raw;
     Jwkd__V1__GetKeyRequest get = JWKD__V1__GET_KEY_REQUEST__INIT;
-    Jwkd__V1__Request looking = JWKD__V1__REQUEST__INIT;
+    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
     get.environment = wire_text("shop");
     get.kid = kid;
-    looking.get_key = &get;
-    CLEANUP(reply_clear) struct reply signed_;
-    CLEANUP(reply_clear) struct reply key;
-    reply_init(&signed_, &signing);
-    reply_init(&key, &looking);
-    assert_int_equal(keyring_sign_raw(ring->keyring, &signing, &signed_, NULL), JWKD_OK);
-    assert_int_equal(keyring_get_key(ring->keyring, &looking, &key, NULL), JWKD_OK);
-    assert_int_equal(key.message.key->key->tokens_signed, 1);
-    assert_true(key.message.key->key->last_used_at > 0);
+    request.get_key = &get;
+    assert_int_equal(sign_raw(ring), JWKD_OK);
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, &request);
+    assert_int_equal(keyring_get_key(ring->keyring, &request, &reply, NULL), JWKD_OK);
+    assert_int_equal(reply.message.key->key->tokens_signed, 1);
+    assert_true(reply.message.key->key->last_used_at > 0);
 }
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, ring_teardown)
 
 int main(void)
 {
     const struct CMUnitTest cases[] = {
-        cmocka_unit_test_setup_teardown(sign__by_several_threads_makes_each_token_once, ring_setup, ring_teardown),
-        cmocka_unit_test_setup_teardown(sign__by_several_threads_begins_anew_without_its_key, ring_setup, ring_teardown),
-        cmocka_unit_test_setup_teardown(
-            sign__that_fails_leaves_no_deactivated_key_unsealed, ring_setup, ring_teardown),
-        cmocka_unit_test_setup_teardown(sign__of_a_payload_counts_as_use, ring_setup, ring_teardown),
+        CASE(sign__by_several_threads_makes_each_token_once),
+        CASE(sign__by_several_threads_begins_anew_without_its_key),
+        CASE(sign__that_fails_leaves_no_deactivated_key_unsealed),
+        CASE(sign__is_refused_while_the_clock_is_behind_the_last_change),
+        CASE(sign__of_a_payload_counts_as_use),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
