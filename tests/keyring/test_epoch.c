@@ -146,6 +146,73 @@ static void epoch__where_the_disk_does_not_say_nothing_is_changed_until_the_next
     ring_create(ring, "shop");
 }
 
+/* A state as a reader holds it. */
+struct held {
+    uint8_t epoch[16];
+    uint64_t environment_id, revision;
+};
+
+/* Asks for the JWKS of "shop" unless it is in that state still; whether it is. It is held then. */
+static bool is_unchanged(struct ring *ring, struct held *held)
+{
+    uint8_t id[16];
+    Jwkd__V1__State state = JWKD__V1__STATE__INIT;
+    Jwkd__V1__GetJwksRequest get = JWKD__V1__GET_JWKS_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GET_JWKS);
+    state.epoch = wire_bytes(bytes_of(held->epoch, sizeof held->epoch));
+    state.environment_id = held->environment_id;
+    state.revision = held->revision;
+    get.environment = wire_text("shop");
+    get.unless = &state;
+    request.get_jwks = &get;
+    CLEANUP(reply_clear) struct reply reply;
+    jwkd_error error = {0};
+    reply_init(&reply, &request);
+    assert_int_equal(keyring_get_jwks(ring->keyring, &request, &reply, &error), JWKD_OK);
+    const Jwkd__V1__JwksReply *jwks = reply.message.jwks;
+    assert_int_equal(jwks->unchanged, jwks->jwks.len == 0);
+    memcpy(held->epoch, jwks->state->epoch.data, sizeof held->epoch);
+    held->environment_id = jwks->state->environment_id;
+    held->revision = jwks->state->revision;
+    return jwks->unchanged;
+}
+
+/* What was lost with the backup had revisions, too: other changes have the same ones since. */
+static void state__of_another_epoch_is_another_at_the_same_revision(void **state)
+{
+    struct ring *ring = *state;
+    struct held held = {.revision = 0};
+    ring_create(ring, "shop");
+    assert_false(is_unchanged(ring, &held));
+    assert_true(is_unchanged(ring, &held));
+    const uint64_t revision = held.revision;
+    put_back(ring, true);
+    assert_false(is_unchanged(ring, &held));
+    assert_int_equal(held.revision, revision);
+    assert_true(is_unchanged(ring, &held));
+}
+
+static void state__of_another_environment_is_another_at_the_same_revision(void **state)
+{
+    struct ring *ring = *state;
+    struct held held = {.revision = 0};
+    uint8_t id[16];
+    Jwkd__V1__DeleteEnvironmentRequest delete = JWKD__V1__DELETE_ENVIRONMENT_REQUEST__INIT;
+    ring_create(ring, "shop");
+    assert_false(is_unchanged(ring, &held));
+    const uint64_t revision = held.revision;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT);
+    delete.name = wire_text("shop");
+    request.delete_environment = &delete;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    ring_create(ring, "shop");
+    assert_false(is_unchanged(ring, &held));
+    assert_int_equal(held.revision, revision);
+    ring_set(ring, "shop", "jwks_max_age_sec", 60);
+    assert_false(is_unchanged(ring, &held));
+    assert_int_not_equal(held.revision, revision);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, ring_teardown)
 
 int main(void)
@@ -159,6 +226,8 @@ int main(void)
         CASE(epoch__another_covers_it_where_it_could_not_be_written_at_once),
         CASE(epoch__an_uncertain_commit_is_found_out),
         CASE(epoch__where_the_disk_does_not_say_nothing_is_changed_until_the_next_start),
+        CASE(state__of_another_epoch_is_another_at_the_same_revision),
+        CASE(state__of_another_environment_is_another_at_the_same_revision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
