@@ -41,7 +41,7 @@ void ring_start(struct ring *ring)
         .on_trouble = ring->silent ? NULL : on_trouble, .context = ring};
     jwkd_error error = {0};
     check(keyring_open(&options, &ring->keyring, &error), &error);
-    check(keyring_start(ring->keyring, NULL, &error), &error);
+    check(keyring_start(ring->keyring, ring->publisher, &error), &error);
 }
 
 void ring_stop(struct ring *ring)

@@ -18,6 +18,7 @@ struct ring {
     struct store *store;
     struct registry *registry; /* NULL: nobody is counted */
     struct keyring *keyring;
+    struct publisher *publisher; /* from the next start on; NULL: nothing is published */
     const char *machine_boot; /* from the next start on */
     bool silent;              /* from the next start on: nobody is told of trouble */
     unsigned ids;            /* of requests, so far */
