@@ -1,6 +1,7 @@
 /* When the writer looks at what may be due: as seldom as can be, and in time. */
 #include "keyring/clocks.h"
 
+#include "base/clock.h"
 #include "keyring/internal.h"
 
 enum { DAY = 24 * 3600, LIFETIME = 900, LEEWAY = 30 };
@@ -15,8 +16,23 @@ struct ring_environment *__wrap_snapshot_find(const struct snapshot *snapshot, c
     return __real_snapshot_find(snapshot, name);
 }
 
+/* While it is set, no key is made. */
+static atomic_bool making_held;
+
+jwkd_status __real_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
+    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error);
+jwkd_status __wrap_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
+    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error);
+jwkd_status __wrap_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
+    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error)
+{
+    while (making_held && !*stop) pause_shortly();
+    return __real_signer_generate(signer, type, alg, owner, stop, out_sealed, out_public, error);
+}
+
 static int setup(void **state)
 {
+    making_held = false;
     clocks_reset();
     return ring_setup(state);
 }
@@ -108,6 +124,77 @@ static void agenda__forgets_the_environment_that_had_the_name(void **state)
     AWAIT(!ring_is_primary(ring, "shop", next));
 }
 
+/* How many keys "shop" ever had, and when it rotates by itself. */
+static void read_schedule(struct ring *ring, size_t *out_keys, int64_t *out_rotate_at)
+{
+    CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(ring->keyring);
+    const struct ring_environment *shop = snapshot_find(snapshot, "shop");
+    *out_keys = shop->count;
+    *out_rotate_at = shop->rotate_at;
+}
+
+static bool has_keys(struct ring *ring, size_t expected)
+{
+    size_t keys;
+    int64_t rotate_at;
+    read_schedule(ring, &keys, &rotate_at);
+    return keys == expected;
+}
+
+static void expect_schedule(struct ring *ring, size_t expected_keys, int64_t expected_at)
+{
+    size_t keys;
+    int64_t rotate_at;
+    clocks_look(ring);
+    read_schedule(ring, &keys, &rotate_at);
+    assert_int_equal(keys, expected_keys);
+    assert_int_equal(rotate_at, expected_at);
+}
+
+/* What fell due while nobody ran, and begins anew while its key is being made, is one rotation. */
+static void agenda__rotates_once_however_often_it_is_started(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_import(ring, "shop", "rfc7515-a3.jwk", kid); /* so that no other key is made beside it */
+    ring_set(ring, "shop", "rotate_every_sec", DAY);
+    const int64_t first_at = clock_wall_sec() + DAY;
+    ring_stop(ring);
+    clocks_pass(DAY + 1);
+    making_held = true;
+    ring_start(ring);
+    expect_schedule(ring, 1, first_at);
+    assert_int_equal(memory_count(ring->memory, "work/"), 0); /* nothing but the schedule asks for it */
+    ring_restart(ring);
+    making_held = false;
+    AWAIT(has_keys(ring, 2));
+    const int64_t second_at = clock_wall_sec() + DAY;
+    ring_restart(ring);
+    expect_schedule(ring, 2, second_at);
+    clocks_pass(DAY - 1);
+    expect_schedule(ring, 2, second_at);
+    clocks_pass(1);
+    ring_create(ring, "another"); /* the writer looks */
+    AWAIT(has_keys(ring, 3));
+}
+
+static void agenda__says_that_a_clock_was_set(void **state)
+{
+    struct ring *ring = *state;
+    clocks_pass(DAY);
+    clocks_look(ring);
+    clocks_set_wall(5); /* as it is corrected */
+    clocks_look(ring);
+    assert_false(ring_complained(ring, "clock"));
+    clocks_set_wall(6);
+    clocks_look(ring);
+    assert_true(ring_complained(ring, "the wall clock was set 6 s forward"));
+    clocks_set_wall(-DAY);
+    clocks_look(ring);
+    assert_true(ring_complained(ring, "the wall clock was set 86400 s back"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, ring_teardown)
 
 int main(void)
@@ -117,6 +204,8 @@ int main(void)
         CASE(agenda__follows_a_clock_that_is_set),
         CASE(agenda__follows_a_clock_that_is_set_little_by_little),
         CASE(agenda__forgets_the_environment_that_had_the_name),
+        CASE(agenda__rotates_once_however_often_it_is_started),
+        CASE(agenda__says_that_a_clock_was_set),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
