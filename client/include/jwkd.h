@@ -127,6 +127,13 @@ typedef void jwkd_sign_done(void *context, jwkd_status status, const char *token
 JWKD_API jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
     jwkd_sign_done *done, void *context, jwkd_error *error);
 
+/* Likewise of jwkd_sign_many_async(): `list` (NULL unless OK) is the callee's, to be freed with jwkd_free(). */
+typedef void jwkd_sign_many_done(
+    void *context, jwkd_status status, jwkd_signed_list *list, const jwkd_error *error);
+/* As jwkd_sign_many(), without waiting. The items are copied. BUSY as above. */
+JWKD_API jwkd_status jwkd_sign_many_async(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
+    size_t count, jwkd_sign_many_done *done, void *context, jwkd_error *error);
+
 /* Signs bytes that are not a JSON object. `type` is mandatory and neither JWT nor at+jwt. */
 JWKD_API jwkd_status jwkd_sign_raw(jwkd_client *client, const char *environment, const char *type,
     jwkd_bytes payload, char **out_token, jwkd_error *error);

@@ -35,7 +35,7 @@ struct batch {
     size_t count; /* parts */
     size_t tokens;
     struct sign_part *parts[BATCH_TOKENS];
-    Jwkd__V1__SignItem *wire[BATCH_TOKENS];
+    Jwkd__V1__SignItem *wire[LIMIT_BATCH]; /* one part may have more than its share */
     Jwkd__V1__SignRequest sign;
     Jwkd__V1__Request request;
 };

@@ -16,8 +16,8 @@ enum { COALESCE_TOKENS = 64 }; /* a request's; who has as many gains nothing fro
 
 /* Tokens that one caller wants signed, and that stay together. Lives, with all it points to, until `done`, which is called once. */
 struct sign_part {
-    Jwkd__V1__SignItem *const *items;
-    size_t count; /* 1 to COALESCE_TOKENS */
+    Jwkd__V1__SignItem **items;
+    size_t count; /* 1 to LIMIT_BATCH; more than COALESCE_TOKENS have a request of their own */
     size_t bytes; /* packed; together they fit into a request */
     uint64_t asked_ns, expires_ns; /* when it was, and when to give up, by clock_elapsed_ns() */
     bool waits; /* the submitting thread waits for `done`, which only wakes it */

@@ -10,7 +10,6 @@
 /* Checked here, so that one caller's nonsense never fails the others that it would travel with. */
 static jwkd_status check_item(const jwkd_sign_item *item, jwkd_error *error)
 {
-    if (!item) return fail(error, JWKD_INVALID_ARGUMENT, "there is nothing to sign");
     if (item->claims.size > LIMIT_CLAIMS)
         return fail(error, JWKD_INVALID_ARGUMENT, "a claims set has at most %d bytes", (int)LIMIT_CLAIMS);
     if (item->type && strlen(item->type) > LIMIT_TYP)
@@ -38,12 +37,30 @@ static Jwkd__V1__SignItem wire_item(const jwkd_sign_item *item, char **audiences
     return wire;
 }
 
-static jwkd_status check(
-    jwkd_client *client, const char *environment, const jwkd_sign_item *item, jwkd_error *error)
+static jwkd_status check(jwkd_client *client, const char *environment, const jwkd_sign_item *items, size_t count,
+    jwkd_error *error)
 {
     TRY(client_check(client, error));
     TRY(check_environment_name(environment, error));
-    return check_item(item, error);
+    if (count == 0 || count > LIMIT_BATCH || !items)
+        return fail(error, JWKD_INVALID_ARGUMENT, "one request signs 1 to %d tokens", (int)LIMIT_BATCH);
+    for (size_t i = 0; i < count; i++)
+        TRY(check_item(&items[i], error));
+    return JWKD_OK;
+}
+
+enum { ENVELOPE = 1024 }; /* what a request has besides what is to be signed, at most */
+
+/* How large the part is, which has to fit into a request. */
+static jwkd_status measure(const char *environment, struct sign_part *part, jwkd_error *error)
+{
+    Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
+    sign.environment = wire_text(environment);
+    sign.items = part->items;
+    sign.n_items = part->count;
+    part->bytes = jwkd__v1__sign_request__get_packed_size(&sign);
+    if (part->bytes <= LIMIT_REQUEST - ENVELOPE) return JWKD_OK;
+    return fail(error, JWKD_INVALID_ARGUMENT, "these claims sets are too large for one request");
 }
 
 static void set_time(const jwkd_client *client, struct sign_part *part)
@@ -52,7 +69,7 @@ static void set_time(const jwkd_client *client, struct sign_part *part)
     part->expires_ns = part->asked_ns + client->timeout_ms * NS_PER_MS;
 }
 
-/* ---- one, waiting */
+/* ---- what is answered */
 
 /* What the service says of one of the part's tokens. */
 static jwkd_status token_at(const Jwkd__V1__SignReply *reply, size_t index, const char **out, jwkd_error *error)
@@ -65,6 +82,41 @@ static jwkd_status token_at(const Jwkd__V1__SignReply *reply, size_t index, cons
     }
     return fail(error, code > JWKD_OK && code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL, "%s", token->message);
 }
+
+/* A part's own of a reply. */
+struct own_tokens {
+    const Jwkd__V1__SignReply *reply;
+    size_t first, count;
+};
+
+static void *lay_out_signed(struct block *block, const void *from)
+{
+    const struct own_tokens *own = from;
+    jwkd_signed_list *out = block_take(block, sizeof *out);
+    jwkd_signed_token *tokens = block_take(block, own->count * sizeof *tokens);
+    for (size_t i = 0; i < own->count; i++) {
+        const Jwkd__V1__SignedToken *token = own->reply->tokens[own->first + i];
+        unsigned code = (unsigned)token->status;
+        jwkd_signed_token one = {
+            .status = code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL,
+            .message = block_text(block, token->message),
+            .token = block_text(block, token->token),
+            .expires_at = token->expires_at,
+        };
+        if (tokens) tokens[i] = one;
+    }
+    jwkd_signed_list list = {
+        .kid = block_text(block, own->reply->kid), .count = own->count, .tokens = tokens};
+    if (out) *out = list;
+    return out;
+}
+
+static jwkd_status lay_out_list(const struct own_tokens *own, void **out, jwkd_error *error)
+{
+    return block_build(lay_out_signed, own, out) == JWKD_OK ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "out of memory");
+}
+
+/* ---- waiting */
 
 /* Whoever waits for a part. */
 struct waiting {
@@ -119,7 +171,7 @@ static void take_token(struct sign_part *part, jwkd_status status, const Jwkd__V
 jwkd_status jwkd_sign(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
     char **out_token, jwkd_error *error)
 {
-    TRY(check(client, environment, item, error));
+    TRY(check(client, environment, item, 1, error));
     char *audiences[LIMIT_AUDIENCES];
     Jwkd__V1__SignItem wire = wire_item(item, audiences), *items[] = {&wire};
     struct waiting waiting = {
@@ -128,104 +180,6 @@ jwkd_status jwkd_sign(jwkd_client *client, const char *environment, const jwkd_s
     TRY(wait_for(client, environment, &waiting, &token, error));
     *out_token = token;
     return JWKD_OK;
-}
-
-/* ---- one, not waiting */
-
-struct async_sign {
-    struct sign_part part; /* first: done() is given a pointer to it */
-    Jwkd__V1__SignItem wire, *items[1];
-    jwkd_sign_done *done;
-    void *context;
-};
-
-static void pass_on(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
-    const jwkd_error *error)
-{
-    struct async_sign *async = (struct async_sign *)part;
-    const char *token = NULL;
-    jwkd_error own;
-    if (status == JWKD_OK) {
-        status = token_at(reply, first, &token, &own);
-        error = status == JWKD_OK ? NULL : &own;
-    }
-    async->done(async->context, status, token, error);
-    jwkd_free(async);
-}
-
-static void *lay_out_async(struct block *block, const void *from)
-{
-    const jwkd_sign_item *item = from;
-    struct async_sign *out = block_take(block, sizeof *out);
-    char **audiences = block_take(block, item->audience_count * sizeof *audiences);
-    jwkd_sign_item copy = *item;
-    const char *texts[LIMIT_AUDIENCES];
-    for (size_t i = 0; i < item->audience_count; i++)
-        texts[i] = block_text(block, item->audiences[i]);
-    copy.claims = block_bytes(block, bytes_of(item->claims.data, item->claims.size));
-    copy.type = item->type ? block_text(block, item->type) : NULL;
-    copy.audiences = texts;
-    if (out) *out = (struct async_sign){.wire = wire_item(&copy, audiences)};
-    return out;
-}
-
-jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
-    jwkd_sign_done *done, void *context, jwkd_error *error)
-{
-    TRY(check(client, environment, item, error));
-    if (!done) return fail(error, JWKD_INVALID_ARGUMENT, "there is no callback");
-    void *block;
-    if (block_build(lay_out_async, item, &block) != JWKD_OK)
-        return fail(error, JWKD_NO_MEMORY, "out of memory");
-    struct async_sign *async = block;
-    async->items[0] = &async->wire;
-    async->part = (struct sign_part){.items = async->items,
-        .count = 1,
-        .bytes = jwkd__v1__sign_item__get_packed_size(&async->wire),
-        .done = pass_on};
-    set_time(client, &async->part);
-    async->done = done;
-    async->context = context;
-    jwkd_status status = coalesce(client, environment, &async->part, error);
-    if (status != JWKD_OK) jwkd_free(async);
-    return status;
-}
-
-/* ---- many */
-
-enum { ENVELOPE = 1024 }; /* what a request has besides what is to be signed, at most */
-
-/* A part's own of a reply. */
-struct own_tokens {
-    const Jwkd__V1__SignReply *reply;
-    size_t first, count;
-};
-
-static void *lay_out_signed(struct block *block, const void *from)
-{
-    const struct own_tokens *own = from;
-    jwkd_signed_list *out = block_take(block, sizeof *out);
-    jwkd_signed_token *tokens = block_take(block, own->count * sizeof *tokens);
-    for (size_t i = 0; i < own->count; i++) {
-        const Jwkd__V1__SignedToken *token = own->reply->tokens[own->first + i];
-        unsigned code = (unsigned)token->status;
-        jwkd_signed_token one = {
-            .status = code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL,
-            .message = block_text(block, token->message),
-            .token = block_text(block, token->token),
-            .expires_at = token->expires_at,
-        };
-        if (tokens) tokens[i] = one;
-    }
-    jwkd_signed_list list = {
-        .kid = block_text(block, own->reply->kid), .count = own->count, .tokens = tokens};
-    if (out) *out = list;
-    return out;
-}
-
-static jwkd_status lay_out_list(const struct own_tokens *own, void **out, jwkd_error *error)
-{
-    return block_build(lay_out_signed, own, out) == JWKD_OK ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "out of memory");
 }
 
 static void take_list(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
@@ -240,53 +194,13 @@ static void take_list(struct sign_part *part, jwkd_status status, const Jwkd__V1
     waiting_end(waiting, status, error);
 }
 
-/* In a request of its own. */
-static jwkd_status sign_alone(
-    jwkd_client *client, Jwkd__V1__SignRequest *sign, void **out, jwkd_error *error)
-{
-    Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
-    request.operation_case = JWKD__V1__REQUEST__OPERATION_SIGN;
-    request.sign = sign;
-    CLEANUP(reply_free_at) struct reply *reply = NULL;
-    TRY(client_call(client, &request, JWKD__V1__REPLY__RESULT_SIGNED, NULL, &reply, error));
-    const struct own_tokens own = {.reply = reply->message->signed_, .count = sign->n_items};
-    if (own.reply->n_tokens != own.count)
-        return fail(error, JWKD_MALFORMED, "the service did not answer with a token for each claims set");
-    return lay_out_list(&own, out, error);
-}
-
-static jwkd_status sign_list(jwkd_client *client, const char *environment, Jwkd__V1__SignItem **items,
-    size_t count, jwkd_signed_list **out, jwkd_error *error)
-{
-    Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
-    sign.environment = wire_text(environment);
-    sign.items = items;
-    sign.n_items = count;
-    struct waiting waiting = {.part = {.items = items,
-                                  .count = count,
-                                  .bytes = jwkd__v1__sign_request__get_packed_size(&sign),
-                                  .done = take_list}};
-    if (waiting.part.bytes > LIMIT_REQUEST - ENVELOPE)
-        return fail(error, JWKD_INVALID_ARGUMENT, "these claims sets are too large for one request");
-    void *list;
-    if (count >= COALESCE_TOKENS) TRY(sign_alone(client, &sign, &list, error));
-    else TRY(wait_for(client, environment, &waiting, &list, error));
-    *out = list;
-    return JWKD_OK;
-}
-
 jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
     size_t count, jwkd_signed_list **out, jwkd_error *error)
 {
-    TRY(client_check(client, error));
-    TRY(check_environment_name(environment, error));
-    if (count == 0 || count > LIMIT_BATCH || !items)
-        return fail(error, JWKD_INVALID_ARGUMENT, "one request signs 1 to %d tokens", (int)LIMIT_BATCH);
+    TRY(check(client, environment, items, count, error));
     size_t audiences = 0;
-    for (size_t i = 0; i < count; i++) {
-        TRY(check_item(&items[i], error));
+    for (size_t i = 0; i < count; i++)
         audiences += items[i].audience_count;
-    }
     CLEANUP(free_at) Jwkd__V1__SignItem *wire = malloc(count * sizeof *wire);
     CLEANUP(free_at) char **texts = malloc((audiences + 1) * sizeof *texts);
     if (!wire || !texts) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -297,8 +211,123 @@ jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment, const j
         next += items[i].audience_count;
         pointers[i] = &wire[i];
     }
-    return sign_list(client, environment, pointers, count, out, error);
+    struct waiting waiting = {.part = {.items = pointers, .count = count, .done = take_list}};
+    TRY(measure(environment, &waiting.part, error));
+    void *list;
+    TRY(wait_for(client, environment, &waiting, &list, error));
+    *out = list;
+    return JWKD_OK;
 }
+
+/* ---- not waiting */
+
+/* What is signed while nobody waits, with a copy of it all; one of the two is called in the end. */
+struct async_sign {
+    struct sign_part part; /* first: done() is given a pointer to it */
+    jwkd_sign_done *done;
+    jwkd_sign_many_done *many_done;
+    void *context;
+};
+
+struct items {
+    const jwkd_sign_item *items;
+    size_t count;
+};
+
+static void pass_token_on(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
+    const jwkd_error *error)
+{
+    struct async_sign *async = (struct async_sign *)part;
+    const char *token = NULL;
+    jwkd_error own;
+    if (status == JWKD_OK) {
+        status = token_at(reply, first, &token, &own);
+        error = status == JWKD_OK ? NULL : &own;
+    }
+    async->done(async->context, status, token, error);
+    jwkd_free(async);
+}
+
+static void pass_list_on(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
+    const jwkd_error *error)
+{
+    struct async_sign *async = (struct async_sign *)part;
+    const struct own_tokens tokens = {.reply = reply, .first = first, .count = part->count};
+    void *list = NULL;
+    jwkd_error own;
+    if (status == JWKD_OK) {
+        status = lay_out_list(&tokens, &list, &own);
+        error = status == JWKD_OK ? NULL : &own;
+    }
+    async->many_done(async->context, status, list, error);
+    jwkd_free(async);
+}
+
+static Jwkd__V1__SignItem copy_item(struct block *block, const jwkd_sign_item *item)
+{
+    char **audiences = block_take(block, item->audience_count * sizeof *audiences);
+    jwkd_sign_item copy = *item;
+    const char *texts[LIMIT_AUDIENCES];
+    for (size_t i = 0; i < item->audience_count; i++)
+        texts[i] = block_text(block, item->audiences[i]);
+    copy.claims = block_bytes(block, bytes_of(item->claims.data, item->claims.size));
+    copy.type = item->type ? block_text(block, item->type) : NULL;
+    copy.audiences = texts;
+    return audiences ? wire_item(&copy, audiences) : (Jwkd__V1__SignItem)JWKD__V1__SIGN_ITEM__INIT;
+}
+
+static void *lay_out_async(struct block *block, const void *from)
+{
+    const struct items *items = from;
+    struct async_sign *out = block_take(block, sizeof *out);
+    Jwkd__V1__SignItem *wire = block_take(block, items->count * sizeof *wire);
+    Jwkd__V1__SignItem **pointers = block_take(block, items->count * sizeof *pointers);
+    for (size_t i = 0; i < items->count; i++) {
+        Jwkd__V1__SignItem item = copy_item(block, &items->items[i]);
+        if (!wire || !pointers) continue;
+        wire[i] = item;
+        pointers[i] = &wire[i];
+    }
+    if (out) *out = (struct async_sign){.part = {.items = pointers, .count = items->count}};
+    return out;
+}
+
+static jwkd_status sign_later(jwkd_client *client, const char *environment, const struct items *items,
+    const struct async_sign *how, jwkd_error *error)
+{
+    if (!how->done && !how->many_done) return fail(error, JWKD_INVALID_ARGUMENT, "there is no callback");
+    void *block;
+    if (block_build(lay_out_async, items, &block) != JWKD_OK)
+        return fail(error, JWKD_NO_MEMORY, "out of memory");
+    struct async_sign *async = block;
+    jwkd_status status = measure(environment, &async->part, error);
+    async->part.done = how->part.done;
+    async->done = how->done;
+    async->many_done = how->many_done;
+    async->context = how->context;
+    set_time(client, &async->part);
+    if (status == JWKD_OK) status = coalesce(client, environment, &async->part, error);
+    if (status != JWKD_OK) jwkd_free(async);
+    return status;
+}
+
+jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
+    jwkd_sign_done *done, void *context, jwkd_error *error)
+{
+    TRY(check(client, environment, item, 1, error));
+    const struct async_sign how = {.part = {.done = pass_token_on}, .done = done, .context = context};
+    return sign_later(client, environment, &(struct items){item, 1}, &how, error);
+}
+
+jwkd_status jwkd_sign_many_async(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
+    size_t count, jwkd_sign_many_done *done, void *context, jwkd_error *error)
+{
+    TRY(check(client, environment, items, count, error));
+    const struct async_sign how = {.part = {.done = pass_list_on}, .many_done = done, .context = context};
+    return sign_later(client, environment, &(struct items){items, count}, &how, error);
+}
+
+/* ---- a payload */
 
 jwkd_status jwkd_sign_raw(jwkd_client *client, const char *environment, const char *type, jwkd_bytes payload,
     char **out_token, jwkd_error *error)

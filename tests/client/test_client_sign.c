@@ -310,23 +310,84 @@ static void sign__checks_an_item_before_it_travels_with_others(void **state)
     assert_int_equal(fake_count(fake, OP(SIGN)), 0);
 }
 
+/* More than one request holds. The seventh cannot be signed. */
+enum { COUNT = LIMIT_BATCH };
+
+static void make_items(char claims[COUNT + 1][16], jwkd_sign_item items[COUNT + 1])
+{
+    for (int i = 0; i <= COUNT; i++) {
+        snprintf(claims[i], 16, i == 7 ? "bad" : "c%d", i);
+        items[i] = item_of(claims[i]);
+    }
+}
+
+static void assert_signed(const jwkd_signed_list *list, size_t count)
+{
+    assert_int_equal(list->count, count);
+    for (size_t i = 0; i < count; i++) {
+        char claims[32];
+        snprintf(claims, sizeof claims, "c%zu", i);
+        assert_int_equal(list->tokens[i].status, i == 7 ? JWKD_MALFORMED : JWKD_OK);
+        assert_string_equal(list->tokens[i].token, i == 7 ? "" : claims);
+    }
+}
+
+/* A list of each size that comes; the answers are looked at by the test's own thread. */
+struct lists {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t ended;
+    jwkd_signed_list *lists[3];
+};
+
+static void on_list(void *context, jwkd_status status, jwkd_signed_list *list, const jwkd_error *error)
+{
+    struct lists *lists = context;
+    (void)error;
+    pthread_mutex_lock(&lists->lock);
+    lists->lists[lists->ended++] = status == JWKD_OK ? list : NULL;
+    pthread_cond_signal(&lists->changed);
+    pthread_mutex_unlock(&lists->lock);
+}
+
+static void sign_many__async_answers_in_order(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {8, 100, COUNT}; /* with others, and alone */
+    char claims[COUNT + 1][16];
+    jwkd_sign_item items[COUNT + 1];
+    struct lists lists = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    for (size_t i = 0; i < 3; i++) {
+        make_items(claims, items);
+        assert_int_equal(jwkd_sign_many_async(client, "shop", items, counts[i], on_list, &lists, NULL), JWKD_OK);
+        memset(claims, 0, sizeof claims); /* copied */
+    }
+    pthread_mutex_lock(&lists.lock);
+    while (lists.ended < 3)
+        pthread_cond_wait(&lists.changed, &lists.lock);
+    pthread_mutex_unlock(&lists.lock);
+    size_t all = 0;
+    for (size_t i = 0; i < 3; i++) {
+        assert_non_null(lists.lists[i]);
+        all += lists.lists[i]->count;
+        assert_signed(lists.lists[i], lists.lists[i]->count);
+        jwkd_free(lists.lists[i]);
+    }
+    assert_int_equal(all, 8 + 100 + COUNT);
+    assert_int_equal(
+        jwkd_sign_many_async(client, "shop", items, COUNT + 1, on_list, &lists, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(jwkd_sign_many_async(client, "shop", items, 1, NULL, NULL, NULL), JWKD_INVALID_ARGUMENT);
+}
+
 static void sign_many__answers_in_order(void **state)
 {
     (void)state;
-    enum { COUNT = LIMIT_BATCH };
-    static char claims[COUNT + 1][16];
-    static jwkd_sign_item items[COUNT + 1];
-    for (int i = 0; i <= COUNT; i++) {
-        snprintf(claims[i], sizeof claims[i], i == 7 ? "bad" : "c%d", i);
-        items[i] = item_of(claims[i]);
-    }
+    char claims[COUNT + 1][16];
+    jwkd_sign_item items[COUNT + 1];
+    make_items(claims, items);
     jwkd_signed_list *list = NULL;
     assert_int_equal(jwkd_sign_many(client, "shop", items, COUNT, &list, NULL), JWKD_OK);
-    assert_int_equal(list->count, COUNT);
-    for (int i = 0; i < COUNT; i++) {
-        assert_int_equal(list->tokens[i].status, i == 7 ? JWKD_MALFORMED : JWKD_OK);
-        assert_string_equal(list->tokens[i].token, i == 7 ? "" : claims[i]);
-    }
+    assert_signed(list, COUNT);
     assert_string_equal(list->tokens[7].message, "not an object");
     jwkd_free(list);
     assert_int_equal(jwkd_sign_many(client, "shop", items, COUNT + 1, &list, NULL), JWKD_INVALID_ARGUMENT);
@@ -347,6 +408,7 @@ int main(void)
         CASE(sign__refuses_a_short_answer),
         CASE(sign__checks_an_item_before_it_travels_with_others),
         CASE(sign_many__answers_in_order),
+        CASE(sign_many__async_answers_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
