@@ -10,6 +10,18 @@ static jwkd_status invalid(jwkd_error *error, const char *what)
     return fail(error, JWKD_INVALID_ARGUMENT, "%s", what);
 }
 
+/* What we sign is right by RFC 7519 section 4.1, also where a reader does not look. */
+static jwkd_status check_texts(const struct json *json, jwkd_error *error)
+{
+    static const char *const names[] = {"sub", "jti"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int node = json_member(json, JSON_ROOT, names[i]);
+        if (node != JSON_NONE && !json_is(json, node, JSON_STRING))
+            return fail(error, JWKD_MALFORMED, "%s is no string", names[i]);
+    }
+    return JWKD_OK;
+}
+
 static jwkd_status check_parties(const struct jwt_policy *policy, const struct jwt_wish *wish,
     const struct json *json, const struct jwt_claims *claims, jwkd_error *error)
 {
@@ -21,6 +33,9 @@ static jwkd_status check_parties(const struct jwt_policy *policy, const struct j
     for (size_t i = 0; i < wish->audience_count; i++)
         if (wish->audiences[i].size == 0 || wish->audiences[i].size > LIMIT_AUDIENCE)
             return invalid(error, "an audience is empty or too long");
+    if (claims->audience != JSON_NONE && json_is(json, claims->audience, JSON_ARRAY) &&
+        json->nodes[claims->audience].children == 0)
+        return invalid(error, "aud names nobody: leave it out for the environment's default");
     if (wish->audience_count && claims->audience != JSON_NONE)
         return invalid(error, "the audience is given twice, in the claims and beside them");
     return JWKD_OK;
@@ -132,6 +147,7 @@ jwkd_status jwt_prepare(const struct jwt_policy *policy, const struct jwt_wish *
     if (wish->claims.size == 0) return fail(error, JWKD_MALFORMED, "no claims at all: the empty set is {}");
     TRY(parse_claims(&json, wish->claims, error));
     TRY(jwt_claims_read(&json, &claims, error));
+    TRY(check_texts(&json, error));
     TRY(check_parties(policy, wish, &json, &claims, error));
     TRY(choose_expiry(policy, wish, &claims, &expires_at, error));
 

@@ -124,12 +124,13 @@ static void jwt_prepare__refuses_bad_claims(void **state)
     (void)state;
     static const char *const MALFORMED[] = {"", "x", "[]", "\"a\"", "null", "{\"a\":1,\"a\":2}",
         "{\"a\":{\"b\":1,\"b\":1}}", "{} {}", "{\"exp\":\"1700000300\"}", "{\"nbf\":\"0\"}", "{\"iat\":null}",
-        "{\"iss\":1}", "{\"aud\":1}", "{\"aud\":[1]}", "{\"\\u0065xp\":\"x\"}"};
+        "{\"iss\":1}", "{\"sub\":5}", "{\"jti\":5}", "{\"aud\":1}", "{\"aud\":[1]}", "{\"\\u0065xp\":\"x\"}"};
     for (size_t i = 0; i < sizeof MALFORMED / sizeof *MALFORMED; i++)
         refuse(MALFORMED[i], JWKD_MALFORMED, "");
     refuse("{\"iss\":\"https://other\"}", JWKD_INVALID_ARGUMENT, "iss");
     refuse("{\"\\u0069ss\":\"https://other\"}", JWKD_INVALID_ARGUMENT, "iss");
     refuse("{\"iss\":\"\"}", JWKD_INVALID_ARGUMENT, "iss");
+    refuse("{\"aud\":[]}", JWKD_INVALID_ARGUMENT, "aud names nobody");
 }
 
 static void jwt_prepare__refuses_bad_audiences(void **state)
