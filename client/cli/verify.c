@@ -145,14 +145,21 @@ static jwkd_status check_options(struct cli *cli, jwkd_error *error)
     return JWKD_OK;
 }
 
+static jwkd_status open_jwks(const char *path, jwkd_verifier **out, jwkd_error *error)
+{
+    CLEANUP(buffer_clear) struct buffer document = {0};
+    TRY(read_file(path, "the JWKS", LIMIT_JWKS, &document, error));
+    jwkd_error why = {0};
+    jwkd_status status = jwkd_verifier_from_jwks((jwkd_bytes){document.data, document.size}, out, &why);
+    if (status == JWKD_OK) return JWKD_OK;
+    return fail(error, status, "%s is no JSON Web Key Set that can be used: %s",
+        is_stdin(path) ? "standard input" : path, why.message);
+}
+
 static jwkd_status open_judge(struct cli *cli, struct judge *judge, jwkd_error *error)
 {
     const char *jwks = option_text(&cli->arguments, OPTION_JWKS);
-    if (jwks) {
-        CLEANUP(buffer_clear) struct buffer document = {0};
-        TRY(read_file(jwks, "the JWKS", LIMIT_JWKS, &document, error));
-        return jwkd_verifier_from_jwks((jwkd_bytes){document.data, document.size}, &judge->verifier, error);
-    }
+    if (jwks) return open_jwks(jwks, &judge->verifier, error);
     judge->environment = cli->words[0];
     TRY(session_open(cli, &judge->client, error));
     if (!option_given(&cli->arguments, OPTION_LOCAL)) return JWKD_OK;

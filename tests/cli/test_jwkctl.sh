@@ -179,6 +179,10 @@ equal 'empty claims in a file: exit code' 1 "$code"
 contains 'empty claims in a file' '{"error":{"status":"MALFORMED","message":"the claims in '"$work/empty are empty" "$err"
 run verify --jwks "$work" token
 equal 'a JWKS that is a folder: exit code' 1 "$code"
+echo '-----BEGIN PUBLIC KEY-----' >"$work/key.pem"
+run verify --jwks "$work/key.pem" token
+equal 'a JWKS that is none: exit code' 1 "$code"
+contains 'a JWKS that is none: its name' "$work/key.pem is no JSON Web Key Set" "$err"
 echo '{}' >"$work/key.jwk"
 chmod 644 "$work/key.jwk"
 run import prod "$work/key.jwk" --url "$work/none.sock"
