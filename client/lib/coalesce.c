@@ -14,7 +14,7 @@ enum {
     WAITING_TOKENS = 4096,
 };
 
-/* The parts of one environment. Exists while any wait or are under way; guarded by the client's lock. */
+/* The parts of one environment, or its large ones. Exists while any wait or are under way; guarded by the client's lock. */
 struct lane {
     struct lane *next;
     jwkd_client *client;
@@ -24,6 +24,7 @@ struct lane {
     size_t parts;                     /* that wait or are under way */
     size_t callbacks;                 /* parts that wait, and whose callers do not */
     struct sign_part *first, **last;  /* those that wait */
+    bool large; /* of parts that are too large to travel with others, which do not wait behind them */
     char environment[LIMIT_ENVIRONMENT_NAME + 1];
 };
 
@@ -42,24 +43,25 @@ struct batch {
 
 /* ---- lanes; all under the client's lock */
 
-static struct lane **lane_place(jwkd_client *client, const char *environment)
+static struct lane **lane_place(jwkd_client *client, const char *environment, bool large)
 {
     uint32_t hash = 2166136261u;
     for (const char *c = environment; *c; c++)
         hash = (hash ^ (unsigned char)*c) * 16777619u;
     struct lane **place = &client->lanes[hash % CLIENT_LANES];
-    while (*place && strcmp((*place)->environment, environment) != 0)
+    while (*place && (strcmp((*place)->environment, environment) != 0 || (*place)->large != large))
         place = &(*place)->next;
     return place;
 }
 
-static struct lane *lane_get(jwkd_client *client, const char *environment)
+static struct lane *lane_get(jwkd_client *client, const char *environment, bool large)
 {
-    struct lane **place = lane_place(client, environment);
+    struct lane **place = lane_place(client, environment, large);
     if (!*place) {
         struct lane *lane = calloc(1, sizeof *lane);
         if (!lane) return NULL;
         lane->client = client;
+        lane->large = large;
         lane->last = &lane->first;
         memcpy(lane->environment, environment, strlen(environment) + 1);
         *place = lane;
@@ -70,7 +72,7 @@ static struct lane *lane_get(jwkd_client *client, const char *environment)
 static void lane_drop_if_unused(struct lane *lane)
 {
     if (lane->first || lane->under_way) return;
-    *lane_place(lane->client, lane->environment) = lane->next;
+    *lane_place(lane->client, lane->environment, lane->large) = lane->next;
     free(lane);
 }
 
@@ -348,7 +350,7 @@ static jwkd_status enqueue(
         status = fail(error, JWKD_CLOSED, "the client is being closed");
     else if (!part->waits && client->waiting >= WAITING_TOKENS) /* who waits is one of so many threads */
         status = fail(error, JWKD_BUSY, "%d tokens are waiting to be signed already", (int)WAITING_TOKENS);
-    else if (!(lane = lane_get(client, environment)))
+    else if (!(lane = lane_get(client, environment, part->count > BATCH_TOKENS)))
         status = fail(error, JWKD_NO_MEMORY, "out of memory");
     if (lane) {
         lane_append(lane, part);

@@ -8,6 +8,7 @@ enum {
     FIRST_BACKOFF_MS = 50,
     LONGEST_BACKOFF_MS = 2000,
     LONGEST_SPREAD_MS = 2000,
+    TAKE_SPREAD_MS = 100, /* snapshots are waited for: less than an unknown kid waits */
     RENEW_SPREAD = 8, /* many register at the same instant, after a restart: an eighth of the time between renewals */
 };
 
@@ -138,9 +139,11 @@ void lease_slow_down(struct lease *lease, struct lease_pace *pace, uint64_t now_
     pace->at_ns = now_ns + pace->backoff_ms * NS_PER_MS + spread(lease, pace->backoff_ms * NS_PER_MS / 2);
 }
 
-void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t now_ns)
+void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t left_ns, uint64_t now_ns)
 {
-    uint64_t at_ns = now_ns + spread(lease, lease->spread_ms * NS_PER_MS);
+    uint64_t most_ns = (lease->spread_ms < TAKE_SPREAD_MS ? lease->spread_ms : (uint64_t)TAKE_SPREAD_MS) * NS_PER_MS;
+    if (left_ns > 0 && most_ns > left_ns / 4) most_ns = left_ns / 4;
+    uint64_t at_ns = now_ns + spread(lease, most_ns);
     if (at_ns > pace->at_ns) pace->at_ns = at_ns;
 }
 

@@ -159,8 +159,8 @@ bool lease_is_registered(const struct lease *lease);
 /* How old a stamp is, at most; false: it lies ahead, so that one of the two clocks cannot be believed. */
 bool lease_age(const struct lease *lease, uint64_t stamp_ns, uint64_t now_ns, uint64_t *out_age_ns);
 void lease_want_confirm(struct lease *lease, uint64_t now_ns);
-/* Not at the instant at which all others ask as well. */
-void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t now_ns);
+/* Not at the instant at which all others ask as well; `left_ns`: until the lease ends that is judged by, 0: none is. */
+void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t left_ns, uint64_t now_ns);
 void lease_slow_down(struct lease *lease, struct lease_pace *pace, uint64_t now_ns);
 
 #endif

@@ -83,7 +83,9 @@ void lease_miss(struct lease *lease, struct lease_part *part, const struct ident
         part->heard_of = part->heard_since = true;
     }
     take_input(part, PART_MISSED);
-    if (part->state == PART_LACKING && !lacked) lease_space_out(lease, &part->pace, now_ns);
+    uint64_t until_ns = lease_judge_until(lease, part);
+    if (part->state == PART_LACKING && !lacked)
+        lease_space_out(lease, &part->pace, until_ns > now_ns ? until_ns - now_ns : 0, now_ns);
 }
 
 static const Jwkd__V1__Heartbeat__Item *find_item(

@@ -38,7 +38,7 @@ static int check_relay(const struct config *config)
         return EXIT_OK;
     }
     fprintf(stderr, "jwkd relay: %s\n", error.message);
-    return EXIT_FAILED;
+    return exit_code(error.status);
 }
 
 static int complain(jwkd_status status, const jwkd_error *error)

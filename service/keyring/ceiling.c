@@ -76,6 +76,7 @@ jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes)
     for (const struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
         const struct ring_environment *environment = batch_find(batch, wish->environment);
         if (!environment || strcmp(environment->owner, wish->owner) != 0) continue; /* deleted meanwhile */
+        if (ring_environment_find(environment, jwk_kid(wish->key->jwk)) < 0) continue; /* past, and made room */
         TRY(batch_raise(batch, wish->owner, wish->key, wish->at));
     }
     return JWKD_OK;

@@ -51,13 +51,6 @@ static void keep_reserve(struct batch *batch, const struct environment *settings
         reserve_use(batch->keyring->reserve, type);
 }
 
-/* Counted from now. */
-static void schedule_rotation(struct edit *edit)
-{
-    uint32_t every_sec = edit->after->settings.rotate_every_sec;
-    edit->after->rotate_at = every_sec ? edit->batch->now + every_sec : 0;
-}
-
 static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__CreateEnvironmentRequest *create,
     bool *broken, struct reply *reply, jwkd_error *error)
 {
@@ -69,7 +62,7 @@ static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__CreateE
     environment_defaults(settings);
     if (create->no_leeway) settings->leeway_sec = 0;
     TRY(environment_validate(settings, error));
-    schedule_rotation(edit);
+    edit_schedule_rotation(edit);
     if (batch_find(edit->batch, settings->name))
         return fail(error, JWKD_ALREADY_EXISTS, "there is an environment \"%s\" already", settings->name);
     if (batch_environments(edit->batch) >= LIMIT_ENVIRONMENTS)
@@ -99,7 +92,7 @@ static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateE
     if (shown_once && !settings->show_once)
         return fail(error, JWKD_FAILED_PRECONDITION,
             "it has keys that were to be shown once: make another environment for keys that can be read");
-    if (settings->rotate_every_sec != rotated_every_sec) schedule_rotation(edit);
+    if (settings->rotate_every_sec != rotated_every_sec) edit_schedule_rotation(edit);
     if (alg_kty(settings->default_alg) == KTY_RSA && settings->default_bits == 0) settings->default_bits = 4096;
     TRY(environment_validate(settings, error));
     CLEANUP(free_at) struct plan_key *keys = calloc(edit->after->count + 1, sizeof *keys);
@@ -251,7 +244,7 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct
     if (!terms->hold) {
         TRY(operation_end(edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "a later key was generated or imported"));
         TRY(operation_begin(edit, id, terms->rotation, index, promote == PROMOTE_NOW, reason));
-        schedule_rotation(edit);
+        edit_schedule_rotation(edit);
     }
     TRY(edit_finish(edit, error));
     TRY(answer_key(edit, index, !key->imported, reply)); /* whoever imports a key has it */

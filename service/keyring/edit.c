@@ -9,6 +9,7 @@ jwkd_status edit_begin(struct edit *edit, struct batch *batch, const char *name,
     *edit = (struct edit){.batch = batch};
     const struct ring_environment *before = batch_find(batch, name);
     if (!before) return fail(error, JWKD_NOT_FOUND, "there is no environment \"%.63s\"", name);
+    edit->signed_before = before->primary >= 0;
     return ring_environment_copy(before, &edit->after);
 }
 
@@ -25,6 +26,12 @@ void edit_clear(struct edit *edit)
 {
     ring_environment_unref(edit->after);
     edit->after = NULL;
+}
+
+void edit_schedule_rotation(struct edit *edit)
+{
+    uint32_t every_sec = edit->after->settings.rotate_every_sec;
+    edit->after->rotate_at = every_sec ? edit->batch->now + every_sec : 0;
 }
 
 void edit_note(struct edit *edit, Jwkd__V1__Change__Kind kind, int key)
@@ -166,6 +173,7 @@ jwkd_status edit_finish(struct edit *edit, jwkd_error *error)
     struct batch *batch = edit->batch;
     struct ring_environment *after = edit->after;
     bool created = after->revision == 0;
+    if (!edit->signed_before && after->primary >= 0) edit_schedule_rotation(edit); /* it stood still */
     after->revision++;
     batch->service_revision++;
     if (created) batch->next_environment_id++;

@@ -15,7 +15,7 @@ struct edit_change {
 struct edit {
     struct batch *batch;
     struct ring_environment *after;   /* owned; being changed */
-    bool deleted;
+    bool deleted, signed_before;      /* there was a primary key */
     struct edit_change changes[EDIT_MAX_CHANGES];
     size_t count;
 };
@@ -26,6 +26,8 @@ jwkd_status edit_begin(struct edit *edit, struct batch *batch, const char *name,
 jwkd_status edit_begin_new(struct edit *edit, struct batch *batch) MUST_CHECK;
 void edit_clear(struct edit *edit);
 
+/* Counted from now. */
+void edit_schedule_rotation(struct edit *edit);
 void edit_note(struct edit *edit, Jwkd__V1__Change__Kind kind, int key);
 /* The environment's keys as the domain wants to see them; `keys` has room for after->count. */
 struct plan_view edit_view(const struct edit *edit, struct plan_key *keys);

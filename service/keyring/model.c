@@ -125,10 +125,14 @@ bool ring_key_worth_naming(const struct ring_environment *environment, const str
     return !key_state_live(key->state) && key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
 }
 
+/* Longer than any lease: until then somebody may ask for the receipt. */
+enum { RECEIPT_SEC = 15 * 60 };
+
 static bool is_past(const struct ring_environment *environment, const struct ring_key *key, int64_t now)
 {
-    if (key->imported) return !key_state_live(key->state) && !ring_key_worth_naming(environment, key, now);
-    return !key_state_live(key->state) && atomic_load(&key->usage->last.expiry) + environment->settings.leeway_sec < now;
+    if (key_state_live(key->state) || key->deactivated_at + RECEIPT_SEC >= now) return false;
+    if (key->imported) return !ring_key_worth_naming(environment, key, now);
+    return atomic_load(&key->usage->last.expiry) + environment->settings.leeway_sec < now;
 }
 
 struct ring_key *ring_environment_take_past(struct ring_environment *environment, int64_t now)

@@ -337,7 +337,7 @@ struct lists {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     size_t ended;
-    jwkd_signed_list *lists[3];
+    jwkd_signed_list *lists[8];
 };
 
 static void on_list(void *context, jwkd_status status, jwkd_signed_list *list, const jwkd_error *error)
@@ -379,6 +379,29 @@ static void sign_many__async_answers_in_order(void **state)
     assert_int_equal(jwkd_sign_many_async(client, "shop", items, 1, NULL, NULL, NULL), JWKD_INVALID_ARGUMENT);
 }
 
+/* As many lists as may be under way, and one more: a token alone has a way of its own. */
+static void sign__does_not_wait_behind_lists(void **state)
+{
+    (void)state;
+    enum { UNDER_WAY = 4 };
+    char claims[COUNT + 1][16];
+    jwkd_sign_item items[COUNT + 1];
+    struct lists lists = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    make_items(claims, items);
+    fake_misbehave(fake, FAKE_SILENT, UNDER_WAY);
+    for (int i = 0; i <= UNDER_WAY; i++)
+        assert_int_equal(jwkd_sign_many_async(client, "shop", items, COUNT, on_list, &lists, NULL), JWKD_OK);
+    while (fake_count(fake, OP(SIGN)) < UNDER_WAY)
+        sched_yield();
+    char *token = NULL;
+    assert_int_equal(jwkd_sign(client, "shop", &items[0], &token, NULL), JWKD_OK);
+    jwkd_free(token);
+    assert_int_equal(lists.ended, 0);
+    jwkd_close(client);
+    client = NULL;
+    assert_int_equal(lists.ended, UNDER_WAY + 1); /* without a list */
+}
+
 static void sign_many__answers_in_order(void **state)
 {
     (void)state;
@@ -409,6 +432,7 @@ int main(void)
         CASE(sign__checks_an_item_before_it_travels_with_others),
         CASE(sign_many__answers_in_order),
         CASE(sign_many__async_answers_in_order),
+        CASE(sign__does_not_wait_behind_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
