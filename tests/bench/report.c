@@ -60,11 +60,10 @@ static bool progress_shown;
 
 void report_progress(const char *name, size_t done, size_t of)
 {
-    enum { A_SECOND = 4 };
     static double next;
     double now = now_sec();
     if (now < next || !isatty(STDERR_FILENO)) return;
-    next = now + 1.0 / A_SECOND;
+    next = now + 0.25;
     fprintf(stderr, "\r%s: %zu of %zu\033[K", name, done, of);
     progress_shown = true;
 }
