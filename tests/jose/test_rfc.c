@@ -96,6 +96,17 @@ static void rfc7517__appendix_a(void **state)
     assert_int_equal(0, keyset_count(empty));
 }
 
+/* The certificate, whose owner signs nothing here, is neither believed nor handed on. */
+static void rfc7517__appendix_b(void **state)
+{
+    (void)state;
+    CLEANUP(keyset_unref_at) struct keyset *set = rfc_key("7517-b.jwk", ALG_RS256);
+    assert_string_equal("1b94c", jwk_kid(keyset_at(set, 0)));
+    assert_int_equal(2048, jwk_bits(keyset_at(set, 0)));
+    struct bytes written = jwk_json(keyset_at(set, 0));
+    assert_null(memmem(written.data, written.size, "x5c", 3));
+}
+
 #define FRODO                                                                                               \
     "It\xe2\x80\x99s a dangerous business, Frodo, going out your door. You step onto the road, and if you " \
     "don't "                                                                                                \
@@ -133,6 +144,7 @@ int main(void)
         cmocka_unit_test(rfc7515__appendix_a),
         cmocka_unit_test(rfc7515__appendix_a_as_a_token),
         cmocka_unit_test(rfc7517__appendix_a),
+        cmocka_unit_test(rfc7517__appendix_b),
         cmocka_unit_test(rfc7520__sections_3_and_4),
         cmocka_unit_test(rfc7638__section_3_1),
         cmocka_unit_test(rfc8037__appendix_a),

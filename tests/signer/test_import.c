@@ -30,6 +30,13 @@ static void check_signature(const struct pair *pair, const char *input, const ch
     assert_true(bytes_equal_text(buffer_bytes(&encoded), expected));
 }
 
+static jwkd_status import_text(
+    struct bytes text, enum alg alg, enum alg usual_here, struct pair *out, jwkd_error *error)
+{
+    snprintf(out->owner, sizeof out->owner, "a");
+    return signer_import(fixture.signer, text, alg, usual_here, "a", &out->sealed, &out->public, error);
+}
+
 static void import__reads_rfc7515_a2_and_signs_as_printed_there(void **state)
 {
     (void)state;
@@ -61,6 +68,19 @@ static void import__reads_rfc8037_a1_and_signs_as_printed_in_a4(void **state)
         "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg");
 }
 
+static void import__reads_rfc7517_a2_and_refuses_its_key_for_encryption(void **state)
+{
+    (void)state;
+    CLEANUP(pair_clear) struct pair rsa = fixture_import(&fixture, "rfc7517-a2-rsa.jwk", ALG_NONE, "rsa"), ec = {0};
+    CLEANUP(buffer_clear) struct buffer text = fixture_read("rfc7517-a2-ec.jwk");
+    jwkd_error error = {0};
+    assert_int_equal(jwk_alg(rsa.public), ALG_RS256);
+    assert_string_equal(jwk_kid(rsa.public), "2011-04-29");
+    fixture_check_pair(&fixture, &rsa);
+    assert_int_not_equal(import_text(buffer_bytes(&text), ALG_NONE, ALG_NONE, &ec, &error), JWKD_OK);
+    assert_non_null(strstr(error.message, "use"));
+}
+
 static void import__reads_rfc7520_and_keeps_its_kid(void **state)
 {
     (void)state;
@@ -75,13 +95,6 @@ static void import__reads_rfc7520_and_keeps_its_kid(void **state)
 }
 
 /* ---- PEM as the openssl command writes it */
-
-static jwkd_status import_text(
-    struct bytes text, enum alg alg, enum alg usual_here, struct pair *out, jwkd_error *error)
-{
-    snprintf(out->owner, sizeof out->owner, "a");
-    return signer_import(fixture.signer, text, alg, usual_here, "a", &out->sealed, &out->public, error);
-}
 
 static void import__reads_what_openssl_writes(void **state)
 {
@@ -435,6 +448,7 @@ int main(void)
         cmocka_unit_test(import__reads_rfc7515_a2_and_signs_as_printed_there),
         cmocka_unit_test(import__reads_rfc7515_a3),
         cmocka_unit_test(import__reads_rfc8037_a1_and_signs_as_printed_in_a4),
+        cmocka_unit_test(import__reads_rfc7517_a2_and_refuses_its_key_for_encryption),
         cmocka_unit_test(import__reads_rfc7520_and_keeps_its_kid),
         cmocka_unit_test(import__reads_what_openssl_writes),
         cmocka_unit_test(import__reads_ml_dsa_where_openssl_has_it),
