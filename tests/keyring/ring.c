@@ -224,16 +224,24 @@ void ring_set(struct ring *ring, const char *name, const char *field, uint32_t v
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
 }
 
-void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
+jwkd_status ring_try_generate(struct ring *ring, const char *name, bool hold, char kid[LIMIT_KID + 1])
 {
     uint8_t id[16];
     Jwkd__V1__GenerateRequest generate = JWKD__V1__GENERATE_REQUEST__INIT;
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
     generate.environment = wire_text(name);
+    generate.hold = hold;
     request.generate = &generate;
-    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    jwkd_status status = ring_collect(ring, &request);
+    if (status != JWKD_OK || !kid) return status;
     CLEANUP(arena_clear) struct arena arena;
     snprintf(kid, LIMIT_KID + 1, "%s", ring_change(ring, &request, &arena)->key->key->kid);
+    return JWKD_OK;
+}
+
+void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
+{
+    assert_int_equal(ring_try_generate(ring, name, false, kid), JWKD_OK);
 }
 
 void ring_import(struct ring *ring, const char *name, const char *file, char kid[LIMIT_KID + 1])

@@ -56,6 +56,8 @@ jwkd_status ring_collect(struct ring *ring, const Jwkd__V1__Request *request);
 void ring_create(struct ring *ring, const char *name);
 /* Sets rotate_every_sec or jwks_max_age_sec. */
 void ring_set(struct ring *ring, const char *name, const char *field, uint32_t value);
+/* Asks for a new ES256 key in it, perhaps to be held; its kid, which may be NULL, where that can be. */
+jwkd_status ring_try_generate(struct ring *ring, const char *name, bool hold, char kid[LIMIT_KID + 1]);
 /* A new ES256 key in it, which becomes primary; its kid. */
 void ring_generate(struct ring *ring, const char *name, char kid[LIMIT_KID + 1]);
 /* A key of tests/data/keys, which becomes primary; its kid. */

@@ -1,5 +1,6 @@
 /* When the writer looks at what may be due: as seldom as can be, and in time. */
 #include "keyring/clocks.h"
+#include "keyring/making.h"
 
 #include "base/clock.h"
 #include "keyring/internal.h"
@@ -16,23 +17,9 @@ struct ring_environment *__wrap_snapshot_find(const struct snapshot *snapshot, c
     return __real_snapshot_find(snapshot, name);
 }
 
-/* While it is set, no key is made. */
-static atomic_bool making_held;
-
-jwkd_status __real_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
-    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error);
-jwkd_status __wrap_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
-    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error);
-jwkd_status __wrap_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
-    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error)
-{
-    while (making_held && !*stop) pause_shortly();
-    return __real_signer_generate(signer, type, alg, owner, stop, out_sealed, out_public, error);
-}
-
 static int setup(void **state)
 {
-    making_held = false;
+    making_hold(false);
     clocks_reset();
     return ring_setup(state);
 }
@@ -162,12 +149,12 @@ static void agenda__rotates_once_however_often_it_is_started(void **state)
     const int64_t first_at = clock_wall_sec() + DAY;
     ring_stop(ring);
     clocks_pass(DAY + 1);
-    making_held = true;
+    making_hold(true);
     ring_start(ring);
     expect_schedule(ring, 1, first_at);
     assert_int_equal(memory_count(ring->memory, "work/"), 0); /* nothing but the schedule asks for it */
     ring_restart(ring);
-    making_held = false;
+    making_hold(false);
     AWAIT(has_keys(ring, 2));
     const int64_t second_at = clock_wall_sec() + DAY;
     ring_restart(ring);

@@ -201,29 +201,15 @@ static void promotion__is_cancelled_by_what_is_decided_later(void **state)
     assert_true(ring_is_primary(ring, "shop", first.kid));
 }
 
-static void hold(struct ring *ring, const char *name, char kid[LIMIT_KID + 1])
-{
-    uint8_t id[16];
-    Jwkd__V1__GenerateRequest generate = JWKD__V1__GENERATE_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
-    generate.environment = wire_text(name);
-    generate.hold = true;
-    request.generate = &generate;
-    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
-    CLEANUP(arena_clear) struct arena arena;
-    snprintf(kid, LIMIT_KID + 1, "%s", ring_change(ring, &request, &arena)->key->key->kid);
-}
-
 /* A held key changes nothing of what was decided before. */
 static void promotion__is_not_cancelled_by_a_held_key(void **state)
 {
     struct ring *ring = *state;
-    char held[LIMIT_KID + 1];
     ring_create(ring, "shop");
     make(ring, "shop", false, false);
     struct follower follower = follow(ring, "shop");
     struct made second = make(ring, "shop", false, false);
-    hold(ring, "shop", held);
+    assert_int_equal(ring_try_generate(ring, "shop", true, NULL), JWKD_OK);
     assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING);
     confirm(ring, &follower, second.revision);
     AWAIT(ring_is_primary(ring, "shop", second.kid));
@@ -356,7 +342,7 @@ static void rotation__by_schedule_stands_still_where_nothing_signs(void **state)
         ring_restart(ring);
     }
     char second[LIMIT_KID + 1];
-    hold(ring, "shop", second);
+    assert_int_equal(ring_try_generate(ring, "shop", true, second), JWKD_OK);
     assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_SET_PRIMARY, "shop", second), JWKD_OK);
     clocks_pass(59); /* counted from now: nothing was missed meanwhile */
     clocks_look(ring);

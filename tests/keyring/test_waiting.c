@@ -1,42 +1,16 @@
 /* Generations that wait for their keys, which are not made before the test says so. */
+#include "keyring/making.h"
 #include "keyring/ring.h"
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool held;
-} making = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-jwkd_status __real_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
-    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error);
-jwkd_status __wrap_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
-    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error);
-jwkd_status __wrap_signer_generate(struct signer *signer, const struct key_type *type, enum alg alg, const char *owner,
-    const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error)
-{
-    pthread_mutex_lock(&making.lock);
-    while (making.held) pthread_cond_wait(&making.changed, &making.lock);
-    pthread_mutex_unlock(&making.lock);
-    return __real_signer_generate(signer, type, alg, owner, stop, out_sealed, out_public, error);
-}
-
-static void hold(bool held)
-{
-    pthread_mutex_lock(&making.lock);
-    making.held = held;
-    pthread_cond_broadcast(&making.changed);
-    pthread_mutex_unlock(&making.lock);
-}
 
 static int setup(void **state)
 {
-    hold(true);
+    making_hold(true);
     return ring_setup(state);
 }
 
 static int teardown(void **state)
 {
-    hold(false);
+    making_hold(false);
     return ring_teardown(state);
 }
 
@@ -60,7 +34,7 @@ static void waiting__commits_nothing(void **state)
     uint64_t before = ring_commits(ring);
     for (int i = 0; i < 10; i++) assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS); /* the writer wakes */
     assert_int_equal(ring_commits(ring), before);
-    hold(false);
+    making_hold(false);
     assert_int_equal(ring_collect(ring, &request), JWKD_OK);
     assert_int_equal(memory_count(ring->memory, "work/"), 0);
 }
@@ -79,7 +53,7 @@ static void waiting__by_as_many_as_may_ends_well(void **state)
     }
     request = generation(ring, ids[LIMIT_WAITING], &generate);
     assert_int_equal(ring_status(ring, &request), JWKD_RESOURCE_EXHAUSTED);
-    hold(false);
+    making_hold(false);
     for (size_t i = 0; i < LIMIT_WAITING; i++) {
         request.request_id = wire_bytes(bytes_of(ids[i], 16));
         assert_int_equal(ring_collect(ring, &request), JWKD_OK);
