@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { LONGEST_SEC = 3 };
+enum { LONGEST_MS = 3000, LONGEST_BEHIND_MS = 100 };
+
+/* How many sockets do not close. libnng closes them one after the other: what one waits for, the next ones wait for. */
+static atomic_uint stuck;
 
 /* Of the two who know it, the later one frees it. */
 struct shutting {
@@ -30,6 +34,7 @@ static void *close_it(void *argument)
     pthread_mutex_lock(&shutting->lock);
     shutting->closed = true;
     bool last = shutting->left_behind;
+    if (last) stuck--;
     pthread_cond_signal(&shutting->changed);
     pthread_mutex_unlock(&shutting->lock);
     if (last) shutting_free(shutting);
@@ -53,13 +58,20 @@ static struct shutting *shutting_new(nng_socket socket)
 static bool await_closed(struct shutting *shutting)
 {
     struct timespec until;
+    long wait_ms = stuck ? LONGEST_BEHIND_MS : LONGEST_MS;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += LONGEST_SEC;
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
     pthread_mutex_lock(&shutting->lock);
     while (!shutting->closed && pthread_cond_timedwait(&shutting->changed, &shutting->lock, &until) != ETIMEDOUT) {
     }
     bool closed = shutting->closed;
     shutting->left_behind = !closed;
+    if (!closed) stuck++;
     pthread_mutex_unlock(&shutting->lock);
     return closed;
 }

@@ -8,7 +8,7 @@
 #include <nng/nng.h>
 
 /* Nothing may use the socket any more, and no callback of its pipes may be left. After a few seconds the closing is left behind, on a
- * thread of its own. */
+ * thread of its own; soon, while an earlier one is. */
 void shut(nng_socket socket);
 
 #endif
