@@ -267,8 +267,9 @@ typedef enum jwkd_freshness_state {
 typedef struct jwkd_freshness {
     jwkd_freshness_state state;
     uint64_t age_ms; /* since they were last known to be the present ones; UINT64_MAX: never yet */
-    uint64_t revision;
+    uint64_t revision; /* as jwkd_verifier_revision() */
     uint32_t lease_ms; /* 0: not registered yet */
+    uint64_t held_us;  /* since the keys that are held replaced others: no verdict since has been by those */
 } jwkd_freshness;
 /* "STALE", "BEHIND" or "FRESH". */
 JWKD_API const char *jwkd_freshness_name(jwkd_freshness_state state);

@@ -25,6 +25,7 @@ struct jwkd_verifier {
     struct pins pins;
     pthread_mutex_t lock; /* innermost, held for a few instructions: `current` and taking a reference to it */
     _Atomic(struct keys *) current;
+    uint64_t held_since_ns; /* guarded by lock: no verdict since has been by earlier keys; 0: there were none */
 };
 
 /* ---- the state */
@@ -42,6 +43,7 @@ static void swap_keys(jwkd_verifier *verifier, struct keys *keys)
 {
     pthread_mutex_lock(&verifier->lock);
     struct keys *old = atomic_exchange_explicit(&verifier->current, keys, memory_order_seq_cst);
+    verifier->held_since_ns = clock_elapsed_ns();
     pthread_mutex_unlock(&verifier->lock);
     keys_unref(old);
 }
@@ -415,6 +417,17 @@ const char *jwkd_freshness_name(jwkd_freshness_state state)
     return "UNKNOWN";
 }
 
+static uint64_t held_revision(const jwkd_verifier *verifier, uint64_t *out_held_us)
+{
+    jwkd_verifier *locking = (jwkd_verifier *)(uintptr_t)verifier; /* changes no verdict */
+    pthread_mutex_lock(&locking->lock);
+    uint64_t revision = atomic_load_explicit(&verifier->current, memory_order_relaxed)->identity.revision;
+    uint64_t since_ns = verifier->held_since_ns;
+    pthread_mutex_unlock(&locking->lock);
+    *out_held_us = since_ns ? (clock_elapsed_ns() - since_ns) / NS_PER_US : 0;
+    return revision;
+}
+
 jwkd_status jwkd_verifier_freshness(const jwkd_verifier *verifier, jwkd_freshness *out, jwkd_error *error)
 {
     static const jwkd_freshness_state STATES[] = {
@@ -434,15 +447,12 @@ jwkd_status jwkd_verifier_freshness(const jwkd_verifier *verifier, jwkd_freshnes
         .lease_ms = (uint32_t)lease_length_ms(&follow->lease, part),
     };
     pthread_mutex_unlock(&follow->lock);
-    out->revision = jwkd_verifier_revision(verifier);
+    out->revision = held_revision(verifier, &out->held_us);
     return JWKD_OK;
 }
 
 uint64_t jwkd_verifier_revision(const jwkd_verifier *verifier)
 {
-    if (check_verifier(verifier, NULL) != JWKD_OK) return 0;
-    jwkd_verifier *changing =
-        (jwkd_verifier *)(uintptr_t)verifier; /* taking a reference changes no verdict */
-    CLEANUP(keys_unref_at) struct keys *keys = current_keys(changing);
-    return keys->identity.revision;
+    uint64_t ignored;
+    return check_verifier(verifier, NULL) == JWKD_OK ? held_revision(verifier, &ignored) : 0;
 }

@@ -13,6 +13,7 @@ int64_t clock_wall_ns(void);
  * CLOCK_MONOTONIC_RAW + (CLOCK_BOOTTIME - CLOCK_MONOTONIC). For ages and deadlines. */
 uint64_t clock_elapsed_ns(void);
 
+#define NS_PER_US UINT64_C(1000)
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_SEC UINT64_C(1000000000)
 

@@ -1,59 +1,40 @@
 #include "bench/crowd.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static bool refuses(struct member *member, const char *token)
+/* The first that does not judge by it yet is asked again: asking all of them would be measured as well. */
+jwkd_status crowd_await(struct crowd *crowd, uint64_t revision, double *out_last, jwkd_error *error)
 {
-    return jwkd_verify(member->verifier, token, strlen(token), NULL, NULL, NULL) ==
-           JWKD_VERDICT_KEY_DEACTIVATED;
-}
-
-/* Upon an event a member judges the token as a service would, and only a refusal counts. */
-static void on_event(void *context, const jwkd_event *event)
-{
-    struct member *member = context;
-    struct crowd *crowd = member->crowd;
-    const char *token = event->kind == JWKD_EVENT_KEY_DEACTIVATED ? crowd->token : NULL;
-    bool refused = token && refuses(member, token);
-    double now = now_sec();
-    pthread_mutex_lock(&crowd->lock);
-    bool reached =
-        !crowd->token && member->revision < crowd->revision && event->revision >= crowd->revision;
-    if (event->revision > member->revision) member->revision = event->revision;
-    if (refused || reached) {
-        if (now > crowd->last) crowd->last = now;
-        if (++crowd->arrived == crowd->count) pthread_cond_signal(&crowd->complete);
+    const struct timespec pause = {.tv_nsec = 1000000};
+    double begin = now_sec();
+    for (size_t reached = 0; reached < crowd->count;) {
+        if (jwkd_verifier_revision(crowd->members[reached].verifier) >= revision) {
+            reached++;
+            continue;
+        }
+        if (now_sec() - begin > 10) return fail(error, JWKD_TIMED_OUT, "a subscriber did not hear of a change within 10 s");
+        nanosleep(&pause, NULL);
     }
-    pthread_mutex_unlock(&crowd->lock);
+    *out_last = 0;
+    for (size_t i = 0; i < crowd->count; i++) {
+        jwkd_freshness freshness;
+        double now = now_sec();
+        TRY(jwkd_verifier_freshness(crowd->members[i].verifier, &freshness, error));
+        double since = now - (double)freshness.held_us * 1e-6;
+        if (since > *out_last) *out_last = since;
+    }
+    return JWKD_OK;
 }
 
-void crowd_expect(struct crowd *crowd, const char *token, uint64_t revision)
+bool crowd_judges(struct crowd *crowd, const char *token, jwkd_verdict verdict)
 {
-    pthread_mutex_lock(&crowd->lock);
-    crowd->token = token;
-    crowd->revision = revision;
-    crowd->arrived = 0;
-    crowd->last = 0;
-    for (size_t i = 0; !token && i < crowd->count; i++)
-        if (crowd->members[i].revision >= revision) crowd->arrived++;
-    pthread_mutex_unlock(&crowd->lock);
-}
-
-jwkd_status crowd_await(struct crowd *crowd, jwkd_error *error)
-{
-    struct timespec limit;
-    clock_gettime(CLOCK_REALTIME, &limit);
-    limit.tv_sec += 10;
-    int result = 0;
-    pthread_mutex_lock(&crowd->lock);
-    while (crowd->arrived < crowd->count && result == 0)
-        result = pthread_cond_timedwait(&crowd->complete, &crowd->lock, &limit);
-    bool all = crowd->arrived >= crowd->count;
-    pthread_mutex_unlock(&crowd->lock);
-    return all ? JWKD_OK : fail(error, JWKD_TIMED_OUT, "a subscriber did not hear of a change within 10 s");
+    for (size_t i = 0; i < crowd->count; i++)
+        if (jwkd_verify(crowd->members[i].verifier, token, strlen(token), NULL, NULL, NULL) != verdict) return false;
+    return true;
 }
 
 void crowd_free(struct crowd *crowd)
@@ -63,8 +44,6 @@ void crowd_free(struct crowd *crowd)
         jwkd_verifier_close(crowd->members[i].verifier);
         jwkd_close(crowd->members[i].client);
     }
-    pthread_cond_destroy(&crowd->complete);
-    pthread_mutex_destroy(&crowd->lock);
     free(crowd);
 }
 
@@ -80,10 +59,8 @@ struct joining {
 static jwkd_status join_one(struct crowd *crowd, const char *url, struct member *member, jwkd_error *error)
 {
     const jwkd_client_options connection = {.name = "jwkd-bench", .timeout_ms = 60000};
-    const jwkd_verifier_options options = {.on_event = on_event, .context = member};
-    member->crowd = crowd;
     TRY(jwkd_open(url, &connection, &member->client, error));
-    return jwkd_verifier_open(member->client, crowd->environment, &options, &member->verifier, error);
+    return jwkd_verifier_open(member->client, crowd->environment, NULL, &member->verifier, error);
 }
 
 /* Each waits for a heartbeat: many at a time. */
@@ -108,8 +85,6 @@ jwkd_status crowd_new(const char *url, const char *environment, size_t size, str
     enum { AT_ONCE = 16 };
     CLEANUP(crowd_free_at) struct crowd *crowd = calloc(1, sizeof *crowd + size * sizeof crowd->members[0]);
     if (!crowd) return JWKD_NO_MEMORY;
-    pthread_mutex_init(&crowd->lock, NULL);
-    pthread_cond_init(&crowd->complete, NULL);
     crowd->environment = environment;
     crowd->count = size;
     struct joining joining = {.crowd = crowd, .url = url, .lock = PTHREAD_MUTEX_INITIALIZER};

@@ -1,6 +1,5 @@
-/* From sending a deactivation until the last of 100 subscribers refuses the key's tokens, against a bare nng
- * request upon which a bare publisher tells as many bare subscribers. Each subscriber has a connection of its
- * own. */
+/* From sending a deactivation until nobody accepts the key's tokens any more, against a bare nng request upon which a bare
+ * publisher tells as many bare subscribers. Each subscriber has a connection of its own. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,8 +56,8 @@ static jwkd_status make_targets(jwkd_client *client, struct crowd *crowd, double
         TRY(jwkd_sign(client, crowd->environment, &item, &targets[i].token, error));
     }
     TRY(jwkd_generate(client, crowd->environment, &options, &stays, error)); /* no target is the primary key */
-    crowd_expect(crowd, NULL, stays->revision);
-    TRY(crowd_await(crowd, error));
+    double ignored;
+    TRY(crowd_await(crowd, stays->revision, &ignored, error));
     uint32_t ready;
     TRY(await_reserve(client, "P-256", patience_sec, &ready, error));
     TRY(await_confirmed(client, crowd->environment, stays->revision, error));
@@ -70,14 +69,15 @@ static jwkd_status deactivate(jwkd_client *client, struct crowd *crowd, const st
     double *out_sec, jwkd_error *error)
 {
     CLEANUP(block_free_at) jwkd_key_answer *gone = NULL;
-    if (jwkd_verify(crowd->members[0].verifier, target->token, strlen(target->token), NULL, NULL, error) !=
-        JWKD_VERDICT_VALID)
-        return JWKD_REFUSED;
-    crowd_expect(crowd, target->token, 0);
+    double last;
+    if (!crowd_judges(crowd, target->token, JWKD_VERDICT_VALID))
+        return fail(error, JWKD_REFUSED, "a verifier refuses a token whose key is live");
     double begin = now_sec();
     TRY(jwkd_deactivate(client, crowd->environment, target->made->key.kid, false, &gone, error));
-    TRY(crowd_await(crowd, error));
-    *out_sec = crowd->last - begin;
+    TRY(crowd_await(crowd, gone->revision, &last, error));
+    *out_sec = last - begin;
+    if (!crowd_judges(crowd, target->token, JWKD_VERDICT_KEY_DEACTIVATED))
+        return fail(error, JWKD_REFUSED, "a verifier accepts a token whose key was deactivated");
     return await_confirmed(client, crowd->environment, gone->revision, error);
 }
 

@@ -105,6 +105,29 @@ static void register__by_hello_with_what_the_program_wishes(void **state)
     assert_int_equal(fake_subscribers(fake), 1);
 }
 
+static uint64_t microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* For how long they have been held: since a change, and not since a heartbeat. The two clocks differ by what a clock is slewed. */
+static void register__tells_since_when_the_keys_are_held(void **state)
+{
+    (void)state;
+    enum { SLEW_US = 1000 };
+    uint64_t before = microseconds();
+    open_verifier((jwkd_verifier_options){0});
+    assert_true(freshness().held_us <= microseconds() - before + SLEW_US);
+    while (freshness().held_us < 50 * 1000)
+        sched_yield();
+    before = microseconds();
+    fake_deactivate(fake, ENV, 0);
+    await_verdict(JWKD_VERDICT_KEY_DEACTIVATED, tokens[0]);
+    assert_true(freshness().held_us <= microseconds() - before + SLEW_US);
+}
+
 static void register__another_verifier_changes_the_wish_not_the_registration(void **state)
 {
     (void)state;
@@ -494,6 +517,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(register__by_hello_with_what_the_program_wishes),
+        CASE(register__tells_since_when_the_keys_are_held),
         CASE(register__another_verifier_changes_the_wish_not_the_registration),
         CASE(register__refuses_a_service_that_cannot),
         CASE(register__insists_on_a_heartbeat),
