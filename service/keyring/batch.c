@@ -226,6 +226,7 @@ jwkd_status batch_commit(struct batch *batch, jwkd_error *error)
     struct keyring *keyring = batch->keyring;
     if (batch->write_count == 0) return JWKD_OK;
     if (keyring->estranged) return fail(error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    TRY(store_settle(keyring->options.store, error));
     if (keyring->unsettled) TRY(service_row_settle_again(keyring, error));
     TRY(put_service_row(batch));
     CLEANUP(snapshot_unref_at) struct snapshot *next = NULL;

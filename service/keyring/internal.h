@@ -48,6 +48,7 @@ struct keyring {
     size_t agenda_count, agenda_capacity;
     uint64_t agenda_reckoned_ns;   /* when all of it was */
     uint64_t agenda_failed_ns;     /* when something due could not be committed; 0: not */
+    uint64_t settle_ns;            /* when to settle the store; 0: nothing to settle */
     int64_t clocks_apart_ms;       /* the wall clock's distance from the running-time clock */
     bool unsettled;                /* what the start had to write could not be written (service_row.h) */
     bool estranged;                /* the store may hold a change that is not known here: nothing may be built on either */

@@ -461,6 +461,21 @@ static bool wait_for_work(struct keyring *keyring, uint64_t until_ns, struct wor
     return more;
 }
 
+/* What a deactivation has left to be done is done when everybody has heard of it, and before they confirm it: until then the processors
+ * are theirs. Whoever needs it done sooner does it. */
+static void settle_store(struct keyring *keyring)
+{
+    jwkd_error error = {0};
+    uint64_t now_ns = clock_elapsed_ns();
+    uint32_t spread_ms = keyring->options.registry ? registry_spread_ms(keyring->options.registry) : 0;
+    if (!store_is_unsettled(keyring->options.store)) keyring->settle_ns = 0;
+    else if (!keyring->settle_ns) keyring->settle_ns = now_ns + spread_ms * NS_PER_MS / 4;
+    if (!keyring->settle_ns || now_ns < keyring->settle_ns) return;
+    jwkd_status status = store_settle(keyring->options.store, &error);
+    keyring->settle_ns = status == JWKD_OK ? 0 : now_ns + RETRY_EVERY_SEC * NS_PER_SEC;
+    if (status != JWKD_OK) keyring_trouble(keyring, status, error.message);
+}
+
 /* When to look again, if nothing comes before. */
 static uint64_t next_look_ns(struct keyring *keyring)
 {
@@ -468,6 +483,7 @@ static uint64_t next_look_ns(struct keyring *keyring)
     uint64_t due_ns = agenda_next_ns(keyring), latest_ns = now.elapsed_ns + WAKE_EVERY_SEC * NS_PER_SEC;
     uint64_t again_ns = keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* a full disk is not asked all the time */
     if (keyring->agenda_failed_ns && due_ns < again_ns) due_ns = again_ns;
+    if (keyring->settle_ns && keyring->settle_ns < due_ns) due_ns = keyring->settle_ns;
     return due_ns < latest_ns ? due_ns : latest_ns;
 }
 
@@ -487,6 +503,7 @@ static void *write_changes(void *argument)
         run_agenda(keyring, round, clock_set, work.poked);
         demand_keys(keyring); /* what the agenda lacks, too */
         bool more = expire(keyring, round);
+        settle_store(keyring);
         if (!wait_for_work(keyring, more ? 0 : next_look_ns(keyring), &work)) break;
         while (work.commands) work.commands = run_commands(keyring, round, work.commands);
     } while (true);

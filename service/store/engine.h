@@ -5,7 +5,7 @@
 
 #include "store/record.h"
 
-enum { ENGINE_VERSION = 1 };
+enum { ENGINE_VERSION = 2, ENGINE_NOTE_SIZE = 64 * 1024 };
 
 /* Rows of the store's own; their keys begin with a zero byte, which no caller's key does. */
 extern const struct bytes
@@ -45,7 +45,14 @@ struct engine_ops {
     jwkd_status (*apply)(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
         bool urgent, jwkd_error *error);
 
-    /* May. Without it the store is always STORE_READ_WRITE. Never blocks. */
+    /* May, both or none: a place for one note. `note` puts bytes (at most ENGINE_NOTE_SIZE) in place of those that were there;
+     * they are durable on return, sooner than a change would be. UNAVAILABLE: the change is to be applied instead. Called as
+     * apply is. `noted` appends what was put last, with anything behind it; at opening only. */
+    jwkd_status (*note)(void *engine, struct bytes note);
+    jwkd_status (*noted)(void *engine, struct buffer *out);
+
+    /* May. Without it the store is always STORE_READ_WRITE. Another one from a change that was UNAVAILABLE on until one is made. Never
+     * blocks. */
     enum store_condition (*condition)(const void *engine);
 
     /* May. A commit has come to this revision of the store, durably. Called as apply is; never fails. */
@@ -58,10 +65,11 @@ struct engine_ops {
     void (*close)(void *engine);
 };
 
-/* A store over an engine, which it takes over and closes, even when it fails. INVALID_ARGUMENT for ops that
- * lack what they must have. */
+/* A store over an engine, which it takes over and closes, even when it fails. What was noted and is not in the database is brought into
+ * it first. INVALID_ARGUMENT for ops that lack what they must have; UNAVAILABLE, with a message: there is a note, and the database
+ * cannot be written. */
 jwkd_status store_over(const struct engine_ops *ops, void *engine, const uint8_t mac_key[STORE_MAC_KEY_SIZE],
-    const uint8_t id[STORE_ID_SIZE], struct store **out) MUST_CHECK;
+    const uint8_t id[STORE_ID_SIZE], struct store **out, jwkd_error *error) MUST_CHECK;
 
 /* What the two rows of the store's own say. */
 struct engine_identity {

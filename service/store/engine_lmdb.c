@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "store/lmdb_pages.h"
+#include "store/note_file.h"
 #include "store/witness.h"
 
 #define DATA_FILE LMDB_DATA_FILE
@@ -45,6 +46,7 @@ struct lmdb {
     bool ballast_missing;
     uint64_t reopened_ns, ballast_ns; /* last tried */
     int witness;                      /* -1: not open yet */
+    int note;                         /* -1: cannot be written */
 };
 
 DEFINE_CLEANUP(MDB_txn *, mdb_txn_abort)
@@ -140,6 +142,7 @@ static int open_to_write(struct lmdb *lmdb)
     if (rc != 0) return rc;
     int dead = 0;
     mdb_reader_check(lmdb->env, &dead);
+    if (lmdb->note < 0) lmdb->note = note_file_open(directory->fd);
     lmdb->writable = true;
     return 0;
 }
@@ -362,6 +365,20 @@ static void lmdb_came_to(void *engine, uint64_t revision)
     witness_note(lmdb->directory.fd, &lmdb->witness, revision);
 }
 
+/* With the ballast gone, a change that does not fit is to be refused while it still can be. */
+static jwkd_status lmdb_note(void *engine, struct bytes note)
+{
+    struct lmdb *lmdb = engine;
+    if (!lmdb->writable || lmdb->ballast_missing || lmdb->note < 0) return JWKD_UNAVAILABLE;
+    return note_file_write(lmdb->note, note) ? JWKD_OK : JWKD_UNAVAILABLE;
+}
+
+static jwkd_status lmdb_noted(void *engine, struct buffer *out)
+{
+    const struct lmdb *lmdb = engine;
+    return note_file_read(lmdb->directory.fd, out);
+}
+
 static bool lmdb_went_back(const void *engine)
 {
     const struct lmdb *lmdb = engine;
@@ -454,7 +471,7 @@ jwkd_status lmdb_new(struct directory *directory, size_t map_size, size_t ballas
     lmdb->map_size = map_size ? map_size : MAP_SIZE_DEFAULT;
     lmdb->ballast_size = ballast_size ? ballast_size : BALLAST_SIZE_DEFAULT;
     lmdb->directory = *directory;
-    lmdb->witness = -1;
+    lmdb->witness = lmdb->note = -1;
     *directory = (struct directory){0};
     *out = lmdb;
     return JWKD_OK;
@@ -472,6 +489,7 @@ void lmdb_close(void *engine)
     mdb_env_close(lmdb->env);
     pthread_rwlock_destroy(&lmdb->gate);
     if (lmdb->witness >= 0) close(lmdb->witness);
+    if (lmdb->note >= 0) close(lmdb->note);
     directory_close(&lmdb->directory);
     free(lmdb);
 }
@@ -481,6 +499,8 @@ const struct engine_ops LMDB_OPS = {
     .get = lmdb_get,
     .list = lmdb_list,
     .apply = lmdb_apply,
+    .note = lmdb_note,
+    .noted = lmdb_noted,
     .condition = lmdb_condition,
     .came_to = lmdb_came_to,
     .went_back = lmdb_went_back,

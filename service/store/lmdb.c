@@ -175,8 +175,8 @@ jwkd_status store_lmdb_open(const struct store_lmdb_options *options, struct sto
     struct check_report report = {0};
     TRY(find_store(lmdb, options, locked, &report, error));
     TRY(lmdb_open(lmdb, report.revision, error));
-    jwkd_status status = store_over(&LMDB_OPS, TAKE(lmdb), options->mac_key, report.store_id, out);
-    return status == JWKD_OK
-               ? status
-               : fail(error, status, "the store cannot be opened: %s", jwkd_status_text(status));
+    jwkd_error why = {0};
+    jwkd_status status = store_over(&LMDB_OPS, TAKE(lmdb), options->mac_key, report.store_id, out, &why);
+    if (status == JWKD_OK) return JWKD_OK;
+    return fail(error, status, "%s cannot be opened: %s", options->directory, why.message[0] ? why.message : jwkd_status_text(status));
 }

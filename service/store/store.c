@@ -1,23 +1,106 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "store/engine.h"
+#include "store/note.h"
 
 struct store {
     const struct engine_ops *ops;
     void *engine;
     struct authenticator *authenticator;
     pthread_mutex_t committing; /* held by the one commit under way, across the engine's calls */
+    struct buffer note;         /* guarded by committing: a note that is not in the database yet; empty: none */
+    atomic_bool noted;          /* whether there is one */
     uint8_t id[STORE_ID_SIZE];
 };
 
 DEFINE_CLEANUP(struct store *, store_close)
 
+/* ---- notes */
+
+/* The database may have taken it although it said that it did not. CONFLICT: it has not, and is in another state. */
+static jwkd_status find_out(struct store *store, const struct note *note)
+{
+    CLEANUP(buffer_clear) struct buffer state = {0};
+    TRY(store->ops->get(store->engine, ENGINE_STATE_KEY, &state));
+    const struct engine_change *last = note->count ? &note->changes[note->count - 1] : NULL;
+    bool taken = last && bytes_equal(last->key, ENGINE_STATE_KEY) && bytes_equal(last->record, buffer_bytes(&state));
+    return taken ? JWKD_OK : JWKD_CONFLICT;
+}
+
+static void came_to(struct store *store, uint64_t revision)
+{
+    if (store->ops->came_to) store->ops->came_to(store->engine, revision);
+}
+
+/* Brings what is noted into the database. */
+static jwkd_status apply_note(struct store *store, jwkd_error *error)
+{
+    struct note note;
+    if (store->note.size == 0) return JWKD_OK;
+    TRY(note_open(store->authenticator, buffer_bytes(&store->note), &note));
+    jwkd_status status = store->ops->apply(store->engine, note.guard, note.changes, note.count, true, error);
+    if (status == JWKD_CONFLICT) status = find_out(store, &note);
+    if (status != JWKD_OK) return status;
+    came_to(store, note.revision);
+    store->note.size = 0;
+    atomic_store(&store->noted, false);
+    return JWKD_OK;
+}
+
+/* The note that was put last, unless the database has gone on since; one that was never written whole was never spoken of. */
+static jwkd_status take_up_note(struct store *store, jwkd_error *error)
+{
+    CLEANUP(buffer_clear) struct buffer state = {0};
+    struct note note;
+    jwkd_status status = store->ops->noted ? store->ops->noted(store->engine, &store->note) : JWKD_NOT_FOUND;
+    if (status == JWKD_NOT_FOUND) return JWKD_OK;
+    if (status != JWKD_OK) return fail(error, status, "the last deactivation's note cannot be read; give jwkd its files back");
+    status = note_open(store->authenticator, buffer_bytes(&store->note), &note);
+    if (status == JWKD_OK) TRY(store->ops->get(store->engine, ENGINE_STATE_KEY, &state));
+    if (status == JWKD_OK && bytes_equal(buffer_bytes(&state), note.guard)) {
+        atomic_store(&store->noted, true);
+        status = apply_note(store, error);
+        if (status == JWKD_OK) return JWKD_OK;
+        return fail(error, status, "a deactivation is noted that is not in the database yet; make the directory writable");
+    }
+    store->note.size = 0;
+    return status == JWKD_CORRUPT ? JWKD_OK : status;
+}
+
+/* Whether it is durable now. It counts only behind what is durable itself: not after a change that failed, and may have happened. */
+static bool put_note(struct store *store, const struct note *note)
+{
+    bool done = store->ops->note && store_condition(store) == STORE_READ_WRITE &&
+                note_make(store->authenticator, note, &store->note) == JWKD_OK &&
+                store->ops->note(store->engine, buffer_bytes(&store->note)) == JWKD_OK;
+    if (!done) store->note.size = 0;
+    atomic_store(&store->noted, done);
+    return done;
+}
+
+bool store_is_unsettled(const struct store *store)
+{
+    return atomic_load(&store->noted);
+}
+
+jwkd_status store_settle(struct store *store, jwkd_error *error)
+{
+    if (!store_is_unsettled(store)) return JWKD_OK;
+    pthread_mutex_lock(&store->committing);
+    jwkd_status status = apply_note(store, error);
+    pthread_mutex_unlock(&store->committing);
+    return status;
+}
+
+/* ---- opening and closing */
+
 jwkd_status store_over(const struct engine_ops *ops, void *engine, const uint8_t mac_key[STORE_MAC_KEY_SIZE],
-    const uint8_t id[STORE_ID_SIZE], struct store **out)
+    const uint8_t id[STORE_ID_SIZE], struct store **out, jwkd_error *error)
 {
     if (!ops->close) return JWKD_INVALID_ARGUMENT;
     CLEANUP(store_close_at) struct store *store = calloc(1, sizeof *store);
@@ -32,6 +115,7 @@ jwkd_status store_over(const struct engine_ops *ops, void *engine, const uint8_t
     if (ops->version != ENGINE_VERSION || !ops->get || !ops->list || !ops->apply)
         return JWKD_INVALID_ARGUMENT;
     TRY(authenticator_new(mac_key, &store->authenticator));
+    TRY(take_up_note(store, error));
     *out = TAKE(store);
     return JWKD_OK;
 }
@@ -39,6 +123,8 @@ jwkd_status store_over(const struct engine_ops *ops, void *engine, const uint8_t
 void store_close(struct store *store)
 {
     if (!store) return;
+    (void)!store_settle(store, NULL); /* or the next opening does */
+    buffer_clear(&store->note);
     store->ops->close(store->engine);
     authenticator_free(store->authenticator);
     pthread_mutex_destroy(&store->committing);
@@ -69,6 +155,7 @@ jwkd_status store_get(struct store *store, struct bytes key, struct buffer *out,
 {
     if (!is_key(key)) return JWKD_INVALID_ARGUMENT;
     size_t start = out->size;
+    TRY(store_settle(store, NULL));
     TRY(store->ops->get(store->engine, key, out));
     struct bytes record = bytes_of(out->data + start, out->size - start);
     struct store_row row;
@@ -103,6 +190,7 @@ jwkd_status store_list(
     struct store *store, struct bytes prefix, struct bytes after, store_visit *visit, void *context)
 {
     if (prefix.size > LIMIT_STORE_KEY || after.size > LIMIT_STORE_KEY) return JWKD_INVALID_ARGUMENT;
+    TRY(store_settle(store, NULL));
     struct listing listing = {.store = store, .visit = visit, .context = context};
     TRY(store->ops->list(store->engine, prefix, after, list_one, &listing));
     return listing.status;
@@ -111,6 +199,7 @@ jwkd_status store_list(
 /* A commit while it is being put together. */
 struct plan {
     struct store *store;
+    bool urgent;
     struct engine_state state; /* as it will be */
     struct buffer guard;       /* the state's record as it is */
     struct buffer old;         /* the record of the row being looked at */
@@ -234,22 +323,37 @@ static jwkd_status explain(jwkd_status status, jwkd_error *error)
     return fail(error, status, "the store cannot be read: %s", jwkd_status_text(status));
 }
 
-static jwkd_status commit(struct plan *plan, size_t count, bool urgent, jwkd_error *error)
+static jwkd_status apply_plan(struct plan *plan, jwkd_error *error)
 {
+    struct store *store = plan->store;
+    TRY(store->ops->apply(store->engine, buffer_bytes(&plan->guard), plan->changes, plan->change_count, plan->urgent, error));
+    came_to(store, plan->state.revision);
+    return JWKD_OK;
+}
+
+static bool note_plan(struct plan *plan)
+{
+    struct note note = {.revision = plan->state.revision, .guard = buffer_bytes(&plan->guard), .count = plan->change_count};
+    if (!plan->urgent || plan->change_count > NOTE_CHANGES) return false;
+    memcpy(note.changes, plan->changes, plan->change_count * sizeof *plan->changes);
+    return put_note(plan->store, &note);
+}
+
+static jwkd_status commit(struct plan *plan, size_t count, jwkd_error *error)
+{
+    TRY(apply_note(plan->store, error));
     jwkd_status status = plan_rows(plan, count);
     if (status != JWKD_OK) return explain(status, error);
-    return plan->store->ops->apply(
-        plan->store->engine, buffer_bytes(&plan->guard), plan->changes, plan->change_count, urgent, error);
+    return note_plan(plan) ? JWKD_OK : apply_plan(plan, error);
 }
 
 jwkd_status store_commit(struct store *store, const struct store_write *writes, size_t count, bool urgent,
     uint64_t *out_revision, jwkd_error *error)
 {
-    CLEANUP(plan_clear) struct plan plan = {.store = store};
+    CLEANUP(plan_clear) struct plan plan = {.store = store, .urgent = urgent};
     TRY(plan_writes(&plan, writes, count, error));
     pthread_mutex_lock(&store->committing);
-    jwkd_status status = commit(&plan, count, urgent, error);
-    if (status == JWKD_OK && store->ops->came_to) store->ops->came_to(store->engine, plan.state.revision);
+    jwkd_status status = commit(&plan, count, error);
     pthread_mutex_unlock(&store->committing);
     if (status == JWKD_OK && out_revision) *out_revision = plan.state.revision;
     return status;

@@ -16,7 +16,8 @@ struct memory {
     struct memory_row *rows; /* in byte order */
     const char *prefix; /* of the commit that has the outcome; static storage */
     enum memory_outcome outcome;
-    bool lost, held, went_back;
+    bool lost, held, went_back, takes_notes;
+    struct buffer note;
     unsigned waiting;
 };
 
@@ -128,6 +129,23 @@ static jwkd_status engine_apply(void *engine, struct bytes guard, const struct e
     return failed ? fail(error, JWKD_UNAVAILABLE, "the disk failed, as it was told to") : JWKD_OK;
 }
 
+static jwkd_status engine_note(void *engine, struct bytes note)
+{
+    struct memory *memory = engine;
+    pthread_mutex_lock(&memory->lock);
+    bool taken = memory->takes_notes && !memory->lost;
+    memory->note.size = taken ? 0 : memory->note.size;
+    if (taken && buffer_append_bytes(&memory->note, note) != JWKD_OK) abort();
+    pthread_mutex_unlock(&memory->lock);
+    return taken ? JWKD_OK : JWKD_UNAVAILABLE;
+}
+
+static jwkd_status engine_noted(void *engine, struct buffer *out)
+{
+    struct memory *memory = engine;
+    return memory->note.size ? buffer_append_bytes(out, buffer_bytes(&memory->note)) : JWKD_NOT_FOUND;
+}
+
 static void engine_close(void *engine) { (void)engine; } /* it outlives its stores, as a disk does */
 
 static bool engine_went_back(const void *engine)
@@ -137,7 +155,7 @@ static bool engine_went_back(const void *engine)
 }
 
 static const struct engine_ops OPS = {.version = ENGINE_VERSION, .get = engine_get, .list = engine_list,
-    .apply = engine_apply, .went_back = engine_went_back, .close = engine_close};
+    .apply = engine_apply, .note = engine_note, .noted = engine_noted, .went_back = engine_went_back, .close = engine_close};
 
 /* ---- */
 
@@ -160,6 +178,7 @@ struct memory *memory_new(void)
 void memory_free(struct memory *memory)
 {
     while (memory->rows) row_remove(&memory->rows);
+    buffer_clear(&memory->note);
     pthread_cond_destroy(&memory->released);
     pthread_mutex_destroy(&memory->lock);
     free(memory);
@@ -168,9 +187,11 @@ void memory_free(struct memory *memory)
 struct store *memory_open(struct memory *memory)
 {
     struct store *store;
-    if (store_over(&OPS, memory, MAC_KEY, ID, &store) != JWKD_OK) abort();
+    if (store_over(&OPS, memory, MAC_KEY, ID, &store, NULL) != JWKD_OK) abort();
     return store;
 }
+
+void memory_take_notes(struct memory *memory) { memory->takes_notes = true; }
 
 void memory_go_back(struct memory *memory, bool went_back) { memory->went_back = went_back; }
 

@@ -60,10 +60,30 @@ static void ceiling__is_waited_for_once_in_a_batch(void **state)
     AWAIT(ring_sign(ring, "shop") == JWKD_OK);
 }
 
+/* Of a deactivation that the database does not take nothing is to be found out: it is durable, and what comes later comes later. */
+static void ceiling__waits_for_what_was_noted_before(void **state)
+{
+    struct ring *ring = *state;
+    char gone[LIMIT_KID + 1], signs[LIMIT_KID + 1];
+    memory_take_notes(ring->memory);
+    ring_restart(ring);
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", gone);
+    ring_generate(ring, "shop", signs);
+    memory_next(ring->memory, "answer/", MEMORY_DONE_UNSEEN);
+    ring_deactivate(ring, "shop", gone);
+    AWAIT(ring_complained(ring, "the disk failed"));
+    clocks_pass(24 * 3600); /* no ceiling is high enough */
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_UNAVAILABLE);
+    memory_mend(ring->memory);
+    AWAIT(ring_sign(ring, "shop") == JWKD_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test_setup_teardown(ceiling__is_waited_for_once_in_a_batch, setup, ring_teardown),
+        cmocka_unit_test_setup_teardown(ceiling__waits_for_what_was_noted_before, setup, ring_teardown),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -100,6 +100,27 @@ static void commit__of_unknown_outcome_wants_a_restart(void **state)
     assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
 }
 
+/* A deactivation is durable, and everybody knows of it; that the database does not take it at first is the operator's matter. */
+static void commit__noted_is_carried_out_when_it_can_be(void **state)
+{
+    struct ring *ring = *state;
+    struct deactivation deactivation;
+    time_t patience = time(NULL) + PATIENCE_SEC;
+    memory_take_notes(ring->memory);
+    ring_restart(ring);
+    prepare(ring, &deactivation);
+    memory_next(ring->memory, "answer/", MEMORY_REFUSED);
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
+    assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
+    while (store_is_unsettled(ring->store) && time(NULL) < patience) pause_shortly();
+    assert_false(store_is_unsettled(ring->store)); /* although nobody asked for anything */
+    assert_true(ring_complained(ring, "the disk failed"));
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
+    assert_int_equal(memory_count(ring->memory, "answer/"), 3);
+    ring_restart(ring);
+    assert_int_equal(ring_key_state(ring, "shop", deactivation.kid), JWKD__V1__KEY_STATE__DEACTIVATED);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, ring_setup, ring_teardown)
 
 int main(void)
@@ -110,6 +131,7 @@ int main(void)
         CASE(commit__that_was_carried_out_after_all_counts),
         CASE(commit__of_a_waiting_generation_is_found_out_too),
         CASE(commit__of_unknown_outcome_wants_a_restart),
+        CASE(commit__noted_is_carried_out_when_it_can_be),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -71,7 +71,7 @@ static jwkd_status put_over(struct engine_ops ops, int *closed)
     static struct engine_ops kept;
     kept = ops;
     struct store *store = NULL;
-    jwkd_status status = store_over(&kept, closed, key, id, &store);
+    jwkd_status status = store_over(&kept, closed, key, id, &store, NULL);
     if (status == JWKD_OK) assert_int_equal(store_condition(store), STORE_READ_WRITE);
     store_close(store);
     return status;

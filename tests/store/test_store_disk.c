@@ -164,6 +164,7 @@ static void disk__files_of_another_user_are_only_read(void **state)
     assert_int_equal(chmod(scratch->directory, 0755), 0);
     assert_int_equal(chmod(scratch_path(scratch, "data.mdb"), 0644), 0);
     assert_int_equal(chmod(scratch_path(scratch, "jwkd.store"), 0644), 0);
+    assert_int_equal(chmod(scratch_path(scratch, "jwkd.note"), 0644), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) serve_without_privilege(scratch);
@@ -270,6 +271,55 @@ static void disk__an_urgent_change_has_room_kept_back(void **state)
     scratch_expect(scratch, "later", "value");
 }
 
+/* That the disk is full shows only when the change is durable already. */
+static void disk__full_behind_a_note_has_room_kept_back(void **state)
+{
+    skip_without_mounts();
+    struct scratch *scratch = *state;
+    mount_small(scratch);
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
+    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
+    fill(scratch);
+    assert_int_equal(scratch_put(scratch, "urgent", large_value(), true), JWKD_OK);
+    assert_true(store_is_unsettled(scratch->store));
+    assert_int_equal(ballast_blocks(scratch), BALLAST / 512);
+    assert_int_equal(store_settle(scratch->store, NULL), JWKD_OK);
+    assert_int_equal(ballast_blocks(scratch), 0);
+    scratch_expect(scratch, "urgent", large_value());
+    fill(scratch);
+    expect_full(scratch, true);
+    assert_false(store_is_unsettled(scratch->store));
+}
+
+static _Noreturn void note_and_die(struct scratch *scratch)
+{
+    bool noted = scratch_open(scratch) == JWKD_OK && scratch_put(scratch, "row", "new", true) == JWKD_OK;
+    _exit(noted && store_is_unsettled(scratch->store) ? 0 : 1);
+}
+
+/* What would be served without it is what was deactivated. */
+static void disk__a_read_only_one_with_a_note_is_refused(void **state)
+{
+    skip_without_mounts();
+    struct scratch *scratch = *state;
+    assert_int_equal(mount(scratch->directory, scratch->directory, NULL, MS_BIND, NULL), 0);
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
+    assert_int_equal(scratch_put(scratch, "row", "old", false), JWKD_OK);
+    scratch_close(scratch);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) note_and_die(scratch);
+    int how = 0;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    make_read_only(scratch, true);
+    assert_int_equal(scratch_open(scratch), JWKD_UNAVAILABLE);
+    assert_non_null(strstr(scratch->error.message, "noted"));
+    make_read_only(scratch, false);
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
+    scratch_expect(scratch, "row", "new");
+}
+
 /* Without its lock table, LMDB would meet a hole in a map where the disk has no room for it. */
 static void disk__a_start_on_a_full_one_serves_and_heals(void **state)
 {
@@ -318,6 +368,8 @@ int main(void)
         CASE(disk__files_of_another_user_are_only_read),
         CASE(disk__a_full_one_keeps_serving_and_heals),
         CASE(disk__an_urgent_change_has_room_kept_back),
+        CASE(disk__full_behind_a_note_has_room_kept_back),
+        CASE(disk__a_read_only_one_with_a_note_is_refused),
         CASE(disk__a_start_on_a_full_one_serves_and_heals),
         CASE(disk__a_full_map_is_a_full_disk),
     };
