@@ -156,6 +156,7 @@ static void decide_command(struct round *round, struct keyring_command *command)
     if (round->batch.keyring->estranged)
         decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
     else decided->status = operation_digest(command->request, command->digest);
+    if (decided->status == JWKD_OK) decided->status = store_settle(round->batch.keyring->options.store, &error);
     if (decided->status == JWKD_OK)
         decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
     if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&

@@ -45,14 +45,15 @@ struct engine_ops {
     jwkd_status (*apply)(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
         bool urgent, jwkd_error *error);
 
-    /* May, both or none: a place for one note. `note` puts bytes (at most ENGINE_NOTE_SIZE) in place of those that were there;
-     * they are durable on return, sooner than a change would be. UNAVAILABLE: the change is to be applied instead. Called as
-     * apply is. `noted` appends what was put last, with anything behind it; at opening only. */
+    /* May, all or none: a place for one note. `note` puts bytes (at most ENGINE_NOTE_SIZE) in place of those that were there;
+     * they are durable on return, sooner than a change would be. UNAVAILABLE: the change is to be applied instead. `noted` appends
+     * what was put last, with anything behind it; at opening only. `forget` overwrites the first `size` bytes, some time. All are
+     * called as apply is. */
     jwkd_status (*note)(void *engine, struct bytes note);
     jwkd_status (*noted)(void *engine, struct buffer *out);
+    void (*forget)(void *engine, size_t size);
 
-    /* May. Without it the store is always STORE_READ_WRITE. Another one from a change that was UNAVAILABLE on until one is made. Never
-     * blocks. */
+    /* May. Without it the store is always STORE_READ_WRITE. Never blocks. */
     enum store_condition (*condition)(const void *engine);
 
     /* May. A commit has come to this revision of the store, durably. Called as apply is; never fails. */

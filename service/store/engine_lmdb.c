@@ -28,6 +28,7 @@ enum {
     READERS = 128,
     LOCK_TABLE_SIZE = 16 * 1024,
     BALLAST_SIZE_DEFAULT = 1024 * 1024,
+    MAP_ROOM_LEAST = 1024 * 1024,
     ROOM_LEAST = 64 * 1024, /* an I/O error with less room than this was a full disk */
     GUARD_BROKEN = -1,      /* beside LMDB's codes and errno */
 };
@@ -365,12 +366,27 @@ static void lmdb_came_to(void *engine, uint64_t revision)
     witness_note(lmdb->directory.fd, &lmdb->witness, revision);
 }
 
-/* With the ballast gone, a change that does not fit is to be refused while it still can be. */
+/* Whether a change that is noted is sure to find room, on the medium and in the map: what does not fit is to be refused while it still can
+ * be. */
+static bool has_room(struct lmdb *lmdb)
+{
+    MDB_envinfo information;
+    MDB_stat form;
+    if (!lmdb->writable || lmdb->ballast_missing) return false;
+    if (mdb_env_info(lmdb->env, &information) != 0 || mdb_env_stat(lmdb->env, &form) != 0) return false;
+    return (information.me_last_pgno + 1) * form.ms_psize + MAP_ROOM_LEAST <= information.me_mapsize;
+}
+
 static jwkd_status lmdb_note(void *engine, struct bytes note)
 {
     struct lmdb *lmdb = engine;
-    if (!lmdb->writable || lmdb->ballast_missing || lmdb->note < 0) return JWKD_UNAVAILABLE;
-    return note_file_write(lmdb->note, note) ? JWKD_OK : JWKD_UNAVAILABLE;
+    return lmdb->note >= 0 && has_room(lmdb) && note_file_write(lmdb->note, note) ? JWKD_OK : JWKD_UNAVAILABLE;
+}
+
+static void lmdb_forget(void *engine, size_t size)
+{
+    const struct lmdb *lmdb = engine;
+    if (lmdb->note >= 0) note_file_clear(lmdb->note, size);
 }
 
 static jwkd_status lmdb_noted(void *engine, struct buffer *out)
@@ -501,6 +517,7 @@ const struct engine_ops LMDB_OPS = {
     .apply = lmdb_apply,
     .note = lmdb_note,
     .noted = lmdb_noted,
+    .forget = lmdb_forget,
     .condition = lmdb_condition,
     .came_to = lmdb_came_to,
     .went_back = lmdb_went_back,

@@ -9,6 +9,7 @@
 #include "store/check.h"
 #include "store/engine_lmdb.h"
 #include "store/marker.h"
+#include "store/note_file.h"
 
 DEFINE_CLEANUP(struct lmdb *, lmdb_close)
 DEFINE_CLEANUP(struct authenticator *, authenticator_free)
@@ -94,6 +95,15 @@ static jwkd_status examine_apart(struct lmdb *lmdb, const struct store_lmdb_opti
     return check_apart(examine, &examination, out, error);
 }
 
+/* A start has to read what was noted. */
+static jwkd_status check_note(struct lmdb *lmdb, jwkd_error *error)
+{
+    CLEANUP(buffer_clear) struct buffer note = {0};
+    jwkd_status status = LMDB_OPS.noted(lmdb, &note);
+    if (status == JWKD_OK || status == JWKD_NOT_FOUND) return JWKD_OK;
+    return fail(error, status, "%s/" NOTE_FILE " cannot be read; give jwkd its files back", lmdb_directory(lmdb)->path);
+}
+
 jwkd_status store_lmdb_check(const struct store_lmdb_options *options, uint64_t *out_rows, jwkd_error *error)
 {
     CLEANUP(lmdb_close_at) struct lmdb *lmdb = NULL;
@@ -108,6 +118,7 @@ jwkd_status store_lmdb_check(const struct store_lmdb_options *options, uint64_t 
     if (status == JWKD_NOT_FOUND && options->create) status = JWKD_OK;
     if (status == JWKD_OK && finding.has_data)
         status = examine_apart(lmdb, options, &finding, &report, error);
+    if (status == JWKD_OK && finding.has_data) status = check_note(lmdb, error);
     if (status == JWKD_OK) *out_rows = report.rows;
     return status;
 }

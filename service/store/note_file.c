@@ -45,13 +45,27 @@ int note_file_open(int directory)
 }
 
 /* Whole pages, so that none has to be read first. */
-bool note_file_write(int fd, struct bytes note)
+static bool write_pages(int fd, struct bytes note)
 {
     size_t whole = note.size / PAGE * PAGE, rest = note.size - whole;
     uint8_t last[PAGE] = {0};
     if (rest) memcpy(last, note.data + whole, rest);
     return note.size <= ENGINE_NOTE_SIZE && write_all(fd, note.data, whole, 0) &&
-           (rest == 0 || write_all(fd, last, sizeof last, (off_t)whole)) && fdatasync(fd) == 0;
+           (rest == 0 || write_all(fd, last, sizeof last, (off_t)whole));
+}
+
+bool note_file_write(int fd, struct bytes note)
+{
+    if (write_pages(fd, note) && fdatasync(fd) == 0) return true;
+    note_file_clear(fd, note.size);
+    return false;
+}
+
+void note_file_clear(int fd, size_t size)
+{
+    static const uint8_t zeros[PAGE];
+    for (size_t at = 0; at < size && at < ENGINE_NOTE_SIZE; at += PAGE)
+        if (!write_all(fd, zeros, PAGE, (off_t)at)) return;
 }
 
 jwkd_status note_file_read(int directory, struct buffer *out)

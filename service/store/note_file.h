@@ -9,8 +9,10 @@
 
 /* Makes it where it is missing. The open file, or -1: it cannot be written. */
 int note_file_open(int directory);
-/* Durably, from the start of the file on. False, with errno: it may have been written all the same. */
+/* Durably, from the start of the file on. False: it was cleared again, as far as the disk lets it. */
 bool note_file_write(int fd, struct bytes note);
+/* Zeros over the first `size` bytes, which the disk has some time: private keys, sealed, do not stay in it behind their erasure. */
+void note_file_clear(int fd, size_t size);
 /* Appends what is in it. NOT_FOUND, DENIED, UNAVAILABLE, NO_MEMORY. */
 jwkd_status note_file_read(int directory, struct buffer *out) MUST_CHECK;
 

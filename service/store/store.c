@@ -15,6 +15,7 @@ struct store {
     pthread_mutex_t committing; /* held by the one commit under way, across the engine's calls */
     struct buffer note;         /* guarded by committing: a note that is not in the database yet; empty: none */
     atomic_bool noted;          /* whether there is one */
+    bool proven;                /* guarded by committing: the last change was made, so that the database is durable as it can be read */
     uint8_t id[STORE_ID_SIZE];
 };
 
@@ -32,41 +33,60 @@ static jwkd_status find_out(struct store *store, const struct note *note)
     return taken ? JWKD_OK : JWKD_CONFLICT;
 }
 
+static jwkd_status apply(struct store *store, struct bytes guard, const struct engine_change *changes, size_t count, bool urgent,
+    jwkd_error *error)
+{
+    jwkd_status status = store->ops->apply(store->engine, guard, changes, count, urgent, error);
+    store->proven = status == JWKD_OK;
+    return status;
+}
+
 static void came_to(struct store *store, uint64_t revision)
 {
-    if (store->ops->came_to) store->ops->came_to(store->engine, revision);
+    if (store->proven && store->ops->came_to) store->ops->came_to(store->engine, revision);
+}
+
+static void forget_note(struct store *store)
+{
+    if (store->ops->forget) store->ops->forget(store->engine, store->note.size);
+    store->note.size = 0;
+    atomic_store(&store->noted, false);
 }
 
 /* Brings what is noted into the database. */
-static jwkd_status apply_note(struct store *store, jwkd_error *error)
+static jwkd_status apply_note(struct store *store, struct note *out, jwkd_error *error)
+{
+    TRY(note_open(store->authenticator, buffer_bytes(&store->note), out));
+    jwkd_status status = apply(store, out->guard, out->changes, out->count, true, error);
+    return status == JWKD_CONFLICT ? find_out(store, out) : status;
+}
+
+static jwkd_status settle(struct store *store, jwkd_error *error)
 {
     struct note note;
     if (store->note.size == 0) return JWKD_OK;
-    TRY(note_open(store->authenticator, buffer_bytes(&store->note), &note));
-    jwkd_status status = store->ops->apply(store->engine, note.guard, note.changes, note.count, true, error);
-    if (status == JWKD_CONFLICT) status = find_out(store, &note);
-    if (status != JWKD_OK) return status;
+    TRY(apply_note(store, &note, error));
     came_to(store, note.revision);
-    store->note.size = 0;
-    atomic_store(&store->noted, false);
+    forget_note(store);
     return JWKD_OK;
 }
 
-/* The note that was put last, unless the database has gone on since; one that was never written whole was never spoken of. */
+/* The note that was put last, unless the database has gone on since; one that was never written whole was never spoken of. What the
+ * engine knows of how far the database had come stays as it was: it may have been put back from a backup. */
 static jwkd_status take_up_note(struct store *store, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer state = {0};
     struct note note;
+    jwkd_error why = {0};
     jwkd_status status = store->ops->noted ? store->ops->noted(store->engine, &store->note) : JWKD_NOT_FOUND;
     if (status == JWKD_NOT_FOUND) return JWKD_OK;
-    if (status != JWKD_OK) return fail(error, status, "the last deactivation's note cannot be read; give jwkd its files back");
+    if (status != JWKD_OK) return fail(error, status, "the note of the last revocation cannot be read; give jwkd its files back");
     status = note_open(store->authenticator, buffer_bytes(&store->note), &note);
     if (status == JWKD_OK) TRY(store->ops->get(store->engine, ENGINE_STATE_KEY, &state));
     if (status == JWKD_OK && bytes_equal(buffer_bytes(&state), note.guard)) {
-        atomic_store(&store->noted, true);
-        status = apply_note(store, error);
-        if (status == JWKD_OK) return JWKD_OK;
-        return fail(error, status, "a deactivation is noted that is not in the database yet; make the directory writable");
+        status = apply_note(store, &note, &why);
+        if (status != JWKD_OK) return fail(error, status, "a revocation is noted that is not in the database yet: %.300s", why.message);
+        forget_note(store);
     }
     store->note.size = 0;
     return status == JWKD_CORRUPT ? JWKD_OK : status;
@@ -75,7 +95,7 @@ static jwkd_status take_up_note(struct store *store, jwkd_error *error)
 /* Whether it is durable now. It counts only behind what is durable itself: not after a change that failed, and may have happened. */
 static bool put_note(struct store *store, const struct note *note)
 {
-    bool done = store->ops->note && store_condition(store) == STORE_READ_WRITE &&
+    bool done = store->ops->note && store->proven &&
                 note_make(store->authenticator, note, &store->note) == JWKD_OK &&
                 store->ops->note(store->engine, buffer_bytes(&store->note)) == JWKD_OK;
     if (!done) store->note.size = 0;
@@ -92,7 +112,7 @@ jwkd_status store_settle(struct store *store, jwkd_error *error)
 {
     if (!store_is_unsettled(store)) return JWKD_OK;
     pthread_mutex_lock(&store->committing);
-    jwkd_status status = apply_note(store, error);
+    jwkd_status status = settle(store, error);
     pthread_mutex_unlock(&store->committing);
     return status;
 }
@@ -326,7 +346,7 @@ static jwkd_status explain(jwkd_status status, jwkd_error *error)
 static jwkd_status apply_plan(struct plan *plan, jwkd_error *error)
 {
     struct store *store = plan->store;
-    TRY(store->ops->apply(store->engine, buffer_bytes(&plan->guard), plan->changes, plan->change_count, plan->urgent, error));
+    TRY(apply(store, buffer_bytes(&plan->guard), plan->changes, plan->change_count, plan->urgent, error));
     came_to(store, plan->state.revision);
     return JWKD_OK;
 }
@@ -341,7 +361,7 @@ static bool note_plan(struct plan *plan)
 
 static jwkd_status commit(struct plan *plan, size_t count, jwkd_error *error)
 {
-    TRY(apply_note(plan->store, error));
+    TRY(settle(plan->store, error));
     jwkd_status status = plan_rows(plan, count);
     if (status != JWKD_OK) return explain(status, error);
     return note_plan(plan) ? JWKD_OK : apply_plan(plan, error);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -96,4 +97,22 @@ void scratch_expect(struct scratch *scratch, const char *key, const char *value)
     if (!value) return;
     assert_int_equal(found.size, strlen(value));
     assert_memory_equal(found.data, value, found.size);
+}
+
+static _Noreturn void note_and_die(struct scratch *scratch, const char *key, const char *value)
+{
+    bool noted = scratch_open(scratch) == JWKD_OK && scratch_put(scratch, key, "old", false) == JWKD_OK &&
+                 scratch_put(scratch, key, value, true) == JWKD_OK;
+    _exit(noted && store_is_unsettled(scratch->store) ? 0 : 1);
+}
+
+void scratch_note(struct scratch *scratch, const char *key, const char *value)
+{
+    int how = 0;
+    scratch_close(scratch);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) note_and_die(scratch, key, value);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
 }
