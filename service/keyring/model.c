@@ -78,13 +78,16 @@ void ring_environment_unref(struct ring_environment *environment)
 
 jwkd_status ring_environment_add(struct ring_environment *environment, struct ring_key *key)
 {
-    struct ring_key **keys = realloc(environment->keys, (environment->count + 1) * sizeof *keys);
-    if (!keys) {
-        ring_key_unref(key);
-        return JWKD_NO_MEMORY;
+    size_t count = environment->count, more = count ? 2 * count : 1;
+    if ((count & (count - 1)) == 0) { /* there is room for the next power of two, always */
+        struct ring_key **keys = realloc(environment->keys, more * sizeof *keys);
+        if (!keys) {
+            ring_key_unref(key);
+            return JWKD_NO_MEMORY;
+        }
+        environment->keys = keys;
     }
-    keys[environment->count++] = key;
-    environment->keys = keys;
+    environment->keys[environment->count++] = key;
     return JWKD_OK;
 }
 

@@ -46,9 +46,10 @@ static void came_to(struct store *store, uint64_t revision)
     if (store->proven && store->ops->came_to) store->ops->came_to(store->engine, revision);
 }
 
+/* What is in the database, and may yet be lost there, stays where it was noted: until the next note, which waits for a change that is made. */
 static void forget_note(struct store *store)
 {
-    if (store->ops->forget) store->ops->forget(store->engine, store->note.size);
+    if (store->proven && store->ops->forget) store->ops->forget(store->engine, store->note.size);
     store->note.size = 0;
     atomic_store(&store->noted, false);
 }

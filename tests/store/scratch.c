@@ -81,6 +81,17 @@ void scratch_copy_file(const char *from, const char *to)
     assert_int_equal(fclose(out), 0);
 }
 
+bool scratch_is_zero(const struct scratch *scratch, const char *name)
+{
+    bool zero = true;
+    FILE *file = fopen(scratch_path(scratch, name), "re");
+    assert_non_null(file);
+    for (int byte; (byte = fgetc(file)) != EOF;)
+        zero = zero && byte == 0;
+    fclose(file);
+    return zero;
+}
+
 jwkd_status scratch_put(struct scratch *scratch, const char *key, const char *value, bool urgent)
 {
     struct store_write write = {

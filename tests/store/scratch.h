@@ -23,6 +23,9 @@ void scratch_close(struct scratch *scratch);
 const char *scratch_path(const struct scratch *scratch, const char *name);
 void scratch_copy_file(const char *from, const char *to);
 
+/* Whether a file in the directory holds nothing but zeros. */
+bool scratch_is_zero(const struct scratch *scratch, const char *name);
+
 /* One row, with any revision. */
 jwkd_status scratch_put(struct scratch *scratch, const char *key, const char *value, bool urgent);
 /* Puts the row in another process, first as "old" and then as `value`, which dies when that is noted and not in the database yet. */

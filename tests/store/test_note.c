@@ -119,26 +119,15 @@ static uint64_t revision_of(struct scratch *scratch, const char *key)
     return revision;
 }
 
-static bool is_cleared(struct scratch *scratch)
-{
-    uint8_t byte;
-    bool clear = true;
-    FILE *file = fopen(scratch_path(scratch, NOTE_FILE), "re");
-    assert_non_null(file);
-    while (fread(&byte, 1, 1, file) == 1) clear = clear && byte == 0;
-    fclose(file);
-    return clear;
-}
-
 static void note__is_in_the_database_after_the_next_start(void **state)
 {
     struct scratch *scratch = *state;
     scratch_note(scratch, "row", "new");
-    assert_false(is_cleared(scratch));
+    assert_false(scratch_is_zero(scratch, NOTE_FILE));
     assert_int_equal(scratch_open(scratch), JWKD_OK);
     assert_false(store_is_unsettled(scratch->store));
     assert_false(store_went_back(scratch->store));
-    assert_true(is_cleared(scratch));
+    assert_true(scratch_is_zero(scratch, NOTE_FILE));
     scratch_expect(scratch, "row", "new");
     assert_int_equal(revision_of(scratch, "row"), 2);
     assert_int_equal(scratch_put(scratch, "other", "value", false), JWKD_OK);
@@ -167,11 +156,11 @@ static void note__is_seen_by_everything_that_follows(void **state)
     assert_int_equal(store_commit(scratch->store, &write, 1, true, &revision, NULL), JWKD_OK);
     assert_int_equal(revision, 2);
     assert_true(store_is_unsettled(scratch->store));
-    assert_false(is_cleared(scratch));
+    assert_false(scratch_is_zero(scratch, NOTE_FILE));
     assert_int_equal(store_list(scratch->store, bytes_of_text("r"), (struct bytes){0}, list_one, &listed), JWKD_OK);
     assert_true(listed);
     assert_false(store_is_unsettled(scratch->store));
-    assert_true(is_cleared(scratch));
+    assert_true(scratch_is_zero(scratch, NOTE_FILE));
     assert_int_equal(store_commit(scratch->store, &write, 1, true, &revision, NULL), JWKD_CONFLICT);
     write.expected = 2;
     assert_int_equal(store_commit(scratch->store, &write, 1, true, &revision, NULL), JWKD_OK);
