@@ -28,9 +28,8 @@ json_t *receipt_json(const jwkd_receipt *receipt)
     return json_pack("{s:I, s:I, s:b, s:b, s:b, s:b, s:I, s:I, s:o, s:I, s:o}", "revision",
         (json_int_t)receipt->revision, "at", (json_int_t)receipt->at, "complete", (int)receipt->complete,
         "bounded", (int)receipt->bounded, "unbounded", (int)receipt->unbounded, "forgotten",
-        (int)receipt->forgotten, "effective_in_ms",
-        (json_int_t)receipt->effective_in_ms, "effective_everywhere_by",
-        (json_int_t)receipt->effective_everywhere_by, "last_expiry",
+        (int)receipt->forgotten, "effective_in_ms", (json_int_t)receipt->effective_in_ms,
+        "effective_everywhere_by", (json_int_t)receipt->effective_everywhere_by, "last_expiry",
         receipt->last_expiry ? json_integer(receipt->last_expiry) : json_null(), "jwks_max_age_sec",
         (json_int_t)receipt->jwks_max_age_sec, "subscribers", lines);
 }
@@ -125,7 +124,8 @@ static void print_count(FILE *stream, const jwkd_receipt *receipt)
             slowest_us = receipt->lines[i].after_us;
     elapsed_format(slowest_us, after);
     if (receipt->forgotten)
-        fputs("who followed it then is not known: that was before the service's last start, or long ago\n", stream);
+        fputs("who followed it then is not known: that was before the service's last start, or long ago\n",
+            stream);
     else if (receipt->count == 0)
         fputs("no subscriber is known that followed it\n", stream);
     else if (confirmed == 0)
@@ -156,9 +156,10 @@ static void print_bound(FILE *stream, const jwkd_receipt *receipt)
         return;
     }
     if (receipt->unbounded) print_unbounded(stream, receipt);
-    const char *who = receipt->unbounded   ? "refused by everybody else"
-                      : receipt->forgotten ? "refused by all but those who serve stale keys, if there are any,"
-                                           : "refused everywhere";
+    const char *who = receipt->unbounded ? "refused by everybody else"
+                      : receipt->forgotten
+                          ? "refused by all but those who serve stale keys, if there are any,"
+                          : "refused everywhere";
     if (receipt->effective_in_ms)
         fprintf(stream, "%s by %s (in %" PRIu64 " s), whoever answers\n", who, by,
             ((uint64_t)receipt->effective_in_ms + 999) / 1000);

@@ -90,7 +90,8 @@ JWKD_API jwkd_status jwkd_get_status(jwkd_client *client, jwkd_service_status **
 /* ---- Signing --------------------------------------------------------------------------------------- */
 
 typedef struct jwkd_sign_item {
-    jwkd_bytes claims; /* a JSON object, {} for none; iss, iat, exp, jti and aud are added where absent (RFC 7519, 9068) */
+    jwkd_bytes claims; /* a JSON object, {} for none; iss, iat, exp, jti and aud are added where absent (RFC
+                          7519, 9068) */
     const char *type;  /* the typ header; NULL: "at+jwt" */
     const char *const *audiences; /* become aud; none: the claims' own, else the environment's default */
     size_t audience_count;
@@ -113,8 +114,8 @@ typedef struct jwkd_signed_list {
     size_t count; /* as many as there were items, in their order */
     const jwkd_signed_token *tokens;
 } jwkd_signed_list;
-/* Up to 256 tokens in one request, by one key; concurrent calls travel together here too. JWKD_OK means that the
- * request as a whole was carried out: look at each token's status. */
+/* Up to 256 tokens in one request, by one key; concurrent calls travel together here too. JWKD_OK means that
+ * the request as a whole was carried out: look at each token's status. */
 JWKD_API jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
     size_t count, jwkd_signed_list **out, jwkd_error *error);
 
@@ -127,12 +128,13 @@ typedef void jwkd_sign_done(void *context, jwkd_status status, const char *token
 JWKD_API jwkd_status jwkd_sign_async(jwkd_client *client, const char *environment, const jwkd_sign_item *item,
     jwkd_sign_done *done, void *context, jwkd_error *error);
 
-/* Likewise of jwkd_sign_many_async(): `list` (NULL unless OK) is the callee's, to be freed with jwkd_free(). */
+/* Likewise of jwkd_sign_many_async(): `list` (NULL unless OK) is the callee's, to be freed
+ * with jwkd_free(). */
 typedef void jwkd_sign_many_done(
     void *context, jwkd_status status, jwkd_signed_list *list, const jwkd_error *error);
 /* As jwkd_sign_many(), without waiting. The items are copied. BUSY as above. */
-JWKD_API jwkd_status jwkd_sign_many_async(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
-    size_t count, jwkd_sign_many_done *done, void *context, jwkd_error *error);
+JWKD_API jwkd_status jwkd_sign_many_async(jwkd_client *client, const char *environment,
+    const jwkd_sign_item *items, size_t count, jwkd_sign_many_done *done, void *context, jwkd_error *error);
 
 /* Signs bytes that are not a JSON object. `type` is mandatory and neither JWT nor at+jwt. */
 JWKD_API jwkd_status jwkd_sign_raw(jwkd_client *client, const char *environment, const char *type,
@@ -151,8 +153,8 @@ typedef struct jwkd_expectation {
     bool signature_only; /* no claim is judged; the payload may be any bytes */
 } jwkd_expectation;
 
-/* A verified token's contents. A caller that verifies often keeps one a thread and uses it again and again.
- */
+/* A verified token's contents. A caller that verifies often keeps one a thread and uses it again
+ * and again. */
 typedef struct jwkd_token jwkd_token;
 /* NULL when memory is short. */
 JWKD_API jwkd_token *jwkd_token_new(void);
@@ -266,7 +268,7 @@ typedef enum jwkd_freshness_state {
 } jwkd_freshness_state;
 typedef struct jwkd_freshness {
     jwkd_freshness_state state;
-    uint64_t age_ms; /* since they were last known to be the present ones; UINT64_MAX: never yet */
+    uint64_t age_ms;   /* since they were last known to be the present ones; UINT64_MAX: never yet */
     uint64_t revision; /* as jwkd_verifier_revision() */
     uint32_t lease_ms; /* 0: not registered yet */
     uint64_t held_us;  /* since the keys that are held replaced others: no verdict since has been by those */
@@ -358,8 +360,8 @@ JWKD_API jwkd_status jwkd_environment_create(
 /* `fields` is a sum of JWKD_SET_ values; `environment->name` says which. */
 JWKD_API jwkd_status jwkd_environment_update(jwkd_client *client, const jwkd_environment *environment,
     unsigned fields, jwkd_environment **out, jwkd_error *error);
-/* FAILED_PRECONDITION while it has active keys, unless `with_live_keys`. Final: its keys can never come back.
- */
+/* FAILED_PRECONDITION while it has active keys, unless `with_live_keys`. Final: its keys can never
+ * come back. */
 JWKD_API jwkd_status jwkd_environment_delete(
     jwkd_client *client, const char *name, bool with_live_keys, jwkd_error *error);
 typedef struct jwkd_environment_list {
@@ -388,7 +390,8 @@ typedef struct jwkd_key {
     uint64_t revision;      /* of the environment when the key last changed */
     const char *public_jwk; /* JSON; "" where the environment shows it once only */
     bool imported, held;
-    int64_t retiring_since; /* 0: not; else it is deactivated by itself once none of its tokens can be valid */
+    int64_t
+        retiring_since; /* 0: not; else it is deactivated by itself once none of its tokens can be valid */
     /* Of answers, not of events: */
     int64_t last_expiry;    /* "in use until": the largest exp it signed, never too low; 0: none */
     uint64_t tokens_signed; /* since the start of the service */
@@ -508,7 +511,7 @@ typedef struct jwkd_subscriber {
     const char *environment;
     uint64_t revision, behind; /* that it has confirmed (0: none yet), and by how many it is behind */
     uint32_t lease_ms;
-    bool serves_stale; /* it judges by old keys too, when it is cut off */
+    bool serves_stale;                    /* it judges by old keys too, when it is cut off */
     uint64_t last_seen_ms, registered_ms; /* how long ago */
 } jwkd_subscriber;
 typedef struct jwkd_subscriber_list {
@@ -533,8 +536,8 @@ typedef struct jwkd_receipt {
     bool complete;  /* everybody who followed the environment has confirmed */
     bool bounded;   /* every lease that could still accept it has run out */
     bool unbounded; /* somebody who has not confirmed serves stale keys */
-    bool forgotten; /* the service was started since, or it was long ago: who followed, and whether somebody served stale keys, is not
-                       known, and there are no lines */
+    bool forgotten; /* the service was started since, or it was long ago: who followed, and whether somebody
+                       served stale keys, is not known, and there are no lines */
     uint32_t effective_in_ms;        /* until everybody refuses it, whoever answered; 0: that is past */
     int64_t effective_everywhere_by; /* the same as an instant, rounded up */
     int64_t last_expiry;             /* until when its tokens would have lived; 0: it signed none */

@@ -140,7 +140,8 @@ jwkd_status jwkd_rotate(jwkd_client *client, const char *environment, const jwkd
     if (!options) options = &DEFAULTS;
     TRY(check(client, environment, error));
     if (options->hold || options->invalidate_kid)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a rotation neither holds its key nor names one to invalidate");
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "a rotation neither holds its key nor names one to invalidate");
     Jwkd__V1__RotateRequest rotate = JWKD__V1__ROTATE_REQUEST__INIT;
     rotate.environment = wire_text(environment);
     rotate.algorithm = wire_text(options->algorithm);

@@ -19,7 +19,8 @@ void alarm_close(struct alarm *alarm)
     alarm->fd = -1;
 }
 
-/* By how long it is until then: clock_elapsed_ns() is none of the system's clocks, and differs from this one by what that is slewed. */
+/* By how long it is until then: clock_elapsed_ns() is none of the system's clocks, and differs from this one
+ * by what that is slewed. */
 void alarm_set(struct alarm *alarm, uint64_t at_ns)
 {
     struct itimerspec in = {0}; /* zeroes: never */

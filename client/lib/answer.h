@@ -26,8 +26,8 @@ struct event_parts {
     const Jwkd__V1__Event *event;
     const Jwkd__V1__Change *change;
 };
-/* Whether every change has what its kind promises and its kind is one of ours. Of the log, an event may be of a run that is over:
- * it has no boot id then. */
+/* Whether every change has what its kind promises and its kind is one of ours. Of the log, an event may be of
+ * a run that is over: it has no boot id then. */
 bool answer_event_is_whole(const Jwkd__V1__Event *event);
 /* Whether it ends the environment. */
 bool answer_event_deletes(const Jwkd__V1__Event *event);

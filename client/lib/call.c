@@ -10,8 +10,8 @@
 enum {
     FIRST_PAUSE_MS = 4,
     LONGEST_PAUSE_MS = 200,
-    SENDING_MS = 1000,         /* without a connection, then: does anybody try to make one? */
-    PATIENCE_MS = 1500,        /* without an answer, then twice as long: is the connection still one? */
+    SENDING_MS = 1000,  /* without a connection, then: does anybody try to make one? */
+    PATIENCE_MS = 1500, /* without an answer, then twice as long: is the connection still one? */
     MOST_SILENCES = 5,
     HELLO_MS = 1000,           /* a service answers a hello at once, or the connection is none */
     DEADLINE_MARGIN_MS = 1000, /* deadlines stay this far below the cap: the clocks' estimate is not exact */
@@ -144,8 +144,8 @@ static bool is_closing(jwkd_client *client)
     return closing;
 }
 
-/* The connection may be dead without either end having noticed. A hello tells: the next call begins with one.
- */
+/* The connection may be dead without either end having noticed. A hello tells: the next call begins
+ * with one. */
 static void call_unanswered(struct call *call)
 {
     if (!call->hello)
@@ -281,13 +281,14 @@ static void call_received(struct call *call)
         call_fail(call, status, "the service's answer is not an answer to the request");
 }
 
-/* What takes long and is done anew by each repetition is waited for: asking again would be more of the same to
- * a service that has too much to do. */
+/* What takes long and is done anew by each repetition is waited for: asking again would be more of the same
+ * to a service that has too much to do. */
 static bool may_be_repeated(const struct call *call)
 {
     if (call->hello) return true;
     Jwkd__V1__Request__OperationCase operation = call->order.request->operation_case;
-    return operation != JWKD__V1__REQUEST__OPERATION_SIGN && operation != JWKD__V1__REQUEST__OPERATION_SIGN_RAW &&
+    return operation != JWKD__V1__REQUEST__OPERATION_SIGN &&
+           operation != JWKD__V1__REQUEST__OPERATION_SIGN_RAW &&
            operation != JWKD__V1__REQUEST__OPERATION_VERIFY;
 }
 

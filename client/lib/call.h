@@ -30,11 +30,12 @@ struct call_order {
 /* `done` is called unless this fails: CLOSED, NO_MEMORY. */
 jwkd_status call_start(jwkd_client *client, const struct call_order *order, jwkd_error *error) MUST_CHECK;
 
-/* Likewise, on the caller's own thread, which calls `done` before this returns. Never on a thread of nng's. */
+/* Likewise, on the caller's own thread, which calls `done` before this returns. Never on a thread
+ * of nng's. */
 jwkd_status call_carry(jwkd_client *client, const struct call_order *order, jwkd_error *error) MUST_CHECK;
 
-/* As call_carry(), with the outcome. MALFORMED when the answer is not of the expected kind. Never on a thread of
- * nng's. */
+/* As call_carry(), with the outcome. MALFORMED when the answer is not of the expected kind. Never on a thread
+ * of nng's. */
 struct call_wait {
     uint32_t timeout_ms; /* 0: the client's */
     const uint8_t *request_id;

@@ -154,7 +154,8 @@ void client_redial(jwkd_client *client)
     pthread_mutex_unlock(&client->lock);
     if (!dead) return;
     nng_dialer_close(dialer);
-    if (nng_dial(client->socket, client->url.text, &dialer, NNG_FLAG_NONBLOCK) != 0) return; /* another time */
+    if (nng_dial(client->socket, client->url.text, &dialer, NNG_FLAG_NONBLOCK) != 0)
+        return; /* another time */
     pthread_mutex_lock(&client->lock);
     client->dialer = dialer;
     pthread_mutex_unlock(&client->lock);

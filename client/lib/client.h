@@ -42,7 +42,7 @@ struct jwkd_client {
     bool has_ticker, ticking, tick_at_once;
     bool closing;
     struct session session;
-    nng_pipe pipe; /* the connection, where there is one */
+    nng_pipe pipe;    /* the connection, where there is one */
     unsigned unheard; /* hellos on it since the last that was answered */
     bool connected;
     nng_dialer dialer;
@@ -61,9 +61,9 @@ jwkd_status client_check(const jwkd_client *client, jwkd_error *error) MUST_CHEC
 struct session client_session(jwkd_client *client);
 /* Forgets a session of this boot, if it is the one known: the next call says hello again. */
 void client_forget_session(jwkd_client *client, const uint8_t boot_id[16]);
-/* Closes a connection on which a second hello got no answer, so that nng makes another: the first may have met a service that has much
- * to do, and to close a connection on which an answer is about to come is not free of danger (shut.h). `pipe`: what client_pipe() said
- * when it was asked. */
+/* Closes a connection on which a second hello got no answer, so that nng makes another: the first may have
+ * met a service that has much to do, and to close a connection on which an answer is about to come is not
+ * free of danger (shut.h). `pipe`: what client_pipe() said when it was asked. */
 void client_hello_unheard(jwkd_client *client, nng_pipe pipe);
 nng_pipe client_pipe(jwkd_client *client);
 /* Replaces a dialer that is dead (url.h). */

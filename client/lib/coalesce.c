@@ -8,13 +8,14 @@
 
 enum {
     LANE_UNDER_WAY = 4, /* requests of one environment at a time */
-    TICK_MS = 5, /* who has waited for as long leaves with the next */
+    TICK_MS = 5,        /* who has waited for as long leaves with the next */
     BATCH_TOKENS = COALESCE_TOKENS,
     BATCH_BYTES = 512 * 1024, /* of several parts: well under LIMIT_REQUEST */
     WAITING_TOKENS = 4096,
 };
 
-/* The parts of one environment, or its large ones. Exists while any wait or are under way; guarded by the client's lock. */
+/* The parts of one environment, or its large ones. Exists while any wait or are under way; guarded by the
+ * client's lock. */
 struct lane {
     struct lane *next;
     jwkd_client *client;
@@ -116,10 +117,10 @@ static struct sign_part *lane_remove(struct lane *lane, struct sign_part **place
     return part;
 }
 
-/* Half of all there is, those who have just got their tokens and will come back included: while the service's threads
- * sign one such request together, the callers of the other one return. Fewer and larger ones would leave the service
- * without work, more and smaller ones cost more than they bring: a request as such takes as much of both sides as
- * several signatures. */
+/* Half of all there is, those who have just got their tokens and will come back included: while the service's
+ * threads sign one such request together, the callers of the other one return. Fewer and larger ones would
+ * leave the service without work, more and smaller ones cost more than they bring: a request as such takes as
+ * much of both sides as several signatures. */
 static size_t lane_share(const struct lane *lane)
 {
     size_t all = lane->waiting + lane->tokens_under_way;
@@ -128,9 +129,9 @@ static size_t lane_share(const struct lane *lane)
     return half < BATCH_TOKENS ? half : BATCH_TOKENS;
 }
 
-/* Whether another request should leave. A few callers have one each. Of more, one whose answer has just come is not
- * to leave alone, with those who got theirs in the same reply a moment behind it: the request waits for its share of
- * them, for the next answer, or until somebody has waited long enough. */
+/* Whether another request should leave. A few callers have one each. Of more, one whose answer has just come
+ * is not to leave alone, with those who got theirs in the same reply a moment behind it: the request waits
+ * for its share of them, for the next answer, or until somebody has waited long enough. */
 static bool lane_is_due(const struct lane *lane)
 {
     if (!lane->first || lane->under_way >= LANE_UNDER_WAY) return false;
@@ -145,8 +146,8 @@ static bool lane_is_overdue(const struct lane *lane, uint64_t now_ns)
 
 static void *look_after(void *client);
 
-/* Has the ticker look after those who wait. It is started with the first; false: there is none, and they wait for
- * answers. */
+/* Has the ticker look after those who wait. It is started with the first; false: there is none, and they wait
+ * for answers. */
 static bool lane_watch(struct lane *lane)
 {
     jwkd_client *client = lane->client;
@@ -174,7 +175,8 @@ static void lane_take(struct lane *lane, struct batch *batch)
     size_t bytes = 0, share = lane_share(lane);
     while (lane->first && batch->tokens < share) {
         bytes += lane->first->bytes;
-        if (batch->count > 0 && (batch->tokens + lane->first->count > BATCH_TOKENS || bytes > BATCH_BYTES)) break;
+        if (batch->count > 0 && (batch->tokens + lane->first->count > BATCH_TOKENS || bytes > BATCH_BYTES))
+            break;
         struct sign_part *part = lane_remove(lane, &lane->first);
         memcpy(batch->wire + batch->tokens, part->items, part->count * sizeof batch->wire[0]);
         batch->parts[batch->count++] = part;
@@ -253,8 +255,8 @@ static void batch_free(jwkd_client *client, struct batch *batch)
     pthread_mutex_unlock(&client->lock);
 }
 
-/* Takes those whose own time has not come out of a batch that ran out of time: it ended with its oldest part, the
- * first. Returns them newest first. */
+/* Takes those whose own time has not come out of a batch that ran out of time: it ended with its oldest part,
+ * the first. Returns them newest first. */
 static struct sign_part *take_unexpired(struct batch *batch)
 {
     uint64_t now_ns = clock_elapsed_ns();
@@ -326,8 +328,8 @@ static void batch_ended(void *context, jwkd_status status, struct reply *reply, 
         batch_free(client, batch);
 }
 
-/* Whether the thread that waits for `part` can see to the batch: only for itself and others that wait. Callbacks
- * are not called on a thread of the program's. */
+/* Whether the thread that waits for `part` can see to the batch: only for itself and others that wait.
+ * Callbacks are not called on a thread of the program's. */
 static bool batch_can_be_carried(const struct batch *batch, const struct sign_part *part)
 {
     bool own = false;
@@ -339,8 +341,8 @@ static bool batch_can_be_carried(const struct batch *batch, const struct sign_pa
 }
 
 /* Adds the part to its lane; *out is the batch that is to leave upon this, or NULL. */
-static jwkd_status enqueue(
-    jwkd_client *client, const char *environment, struct sign_part *part, struct batch **out, jwkd_error *error)
+static jwkd_status enqueue(jwkd_client *client, const char *environment, struct sign_part *part,
+    struct batch **out, jwkd_error *error)
 {
     pthread_mutex_lock(&client->lock);
     struct lane *lane = NULL;
@@ -448,7 +450,8 @@ static void sleep_for_a_tick(jwkd_client *client)
         continue;
 }
 
-/* The ticker. A thread of its own, since libnng 1.5.2 spins for up to a millisecond before anything times out. */
+/* The ticker. A thread of its own, since libnng 1.5.2 spins for up to a millisecond before anything times
+ * out. */
 static void *look_after(void *argument)
 {
     jwkd_client *client = argument;

@@ -82,8 +82,8 @@ static void handle_heartbeat(struct follow *follow, const Jwkd__V1__Heartbeat *h
     pthread_mutex_unlock(&follow->lock);
 }
 
-/* Whatever is not well formed is passed over: if it was an event, the next one or a heartbeat shows the gap.
- */
+/* Whatever is not well formed is passed over: if it was an event, the next one or a heartbeat shows
+ * the gap. */
 static void handle(struct follow *follow, struct bytes message)
 {
     struct bytes topic, body;

@@ -66,18 +66,18 @@ struct follow {
     nng_socket socket;
     nng_aio *receive;
     pthread_t worker, teller;
-    pthread_mutex_t lock; /* guards all below */
+    pthread_mutex_t lock;   /* guards all below */
     pthread_cond_t changed; /* for whoever opens, closes, or judges; the worker waits for its alarm */
     struct alarm alarm;
     bool stop;
     struct follower *followers, *syncing, *telling;
     struct lease lease;
     struct lease_pace pace; /* of reaching the service at all */
-    uint64_t wakes_ns;      /* for when the alarm is set; 0: the worker is at work, and looks again by itself */
+    uint64_t wakes_ns; /* for when the alarm is set; 0: the worker is at work, and looks again by itself */
     /* the connection */
     nng_dialer dialer;
     uint64_t dialled_ns; /* when it began to dial, or the connection was lost */
-    char url[URL_SIZE]; /* what is dialled; "": nothing yet */
+    char url[URL_SIZE];  /* what is dialled; "": nothing yet */
     nng_pipe pipe;
     bool connected_before; /* whether it is now stands in the lease */
     bool denied;
@@ -109,8 +109,8 @@ enum lease_freshness follower_await_snapshot(struct follower *follower, uint64_t
 /* The opening has ended; under the lock. `error` may be NULL if OK. */
 void follower_settle(struct follower *follower, jwkd_status status, const jwkd_error *error);
 
-/* After every word with the lease: shows the verifiers what it says, tells the programs, sets the worker's alarm: an event that
- * follows wakes no thread but the teller. Under the lock. */
+/* After every word with the lease: shows the verifiers what it says, tells the programs, sets the worker's
+ * alarm: an event that follows wakes no thread but the teller. Under the lock. */
 void follow_update(struct follow *follow, uint64_t now_ns);
 /* Has the worker, and whoever waits, look at once. Under the lock. */
 void follow_rouse(struct follow *follow);

@@ -11,8 +11,8 @@ struct identity {
 };
 /* False where the message's epoch is not one. */
 bool identity_read(const Jwkd__V1__State *state, struct identity *out);
-/* Whether both are states of the same environment of the same store, so that their revisions can be compared.
- */
+/* Whether both are states of the same environment of the same store, so that their revisions can
+ * be compared. */
 bool identity_comparable(const struct identity *a, const struct identity *b);
 
 #endif

@@ -135,8 +135,10 @@ static jwkd_status finish(struct keys *keys, const struct pins *pins)
     if (!counting) return JWKD_NO_MEMORY;
     for (size_t i = 0; i < pins->count; i++)
         if (pin_counts(keys, pins, jwk_kid(pins->keys[i]))) counting[count++] = pins->keys[i];
-    if (count > 0) TRY(keyset_joined(keys->published, counting, count, &set));
-    else set = keyset_ref(keys->published);
+    if (count > 0)
+        TRY(keyset_joined(keys->published, counting, count, &set));
+    else
+        set = keyset_ref(keys->published);
     keyset_unref(keys->set);
     keys->set = set;
     return JWKD_OK;
@@ -158,7 +160,8 @@ jwkd_status keys_none(struct keys **out)
 }
 
 /* A key of a kind not known here is left out, as RFC 7517 section 5 wants it: the others stay usable. */
-static jwkd_status read_document(struct bytes jwks, enum alg default_alg, struct keys **out, jwkd_error *error)
+static jwkd_status read_document(
+    struct bytes jwks, enum alg default_alg, struct keys **out, jwkd_error *error)
 {
     const struct keyset_rules rules = {.default_alg = default_alg, .skip_unusable = true};
     CLEANUP(keyset_unref_at) struct keyset *document = NULL;
@@ -239,7 +242,8 @@ static jwkd_status withdraw_all(struct keys *keys)
     return JWKD_OK;
 }
 
-/* Beyond the limit it is refused, and a snapshot taken: that names only those whose tokens could still be about. */
+/* Beyond the limit it is refused, and a snapshot taken: that names only those whose tokens could still be
+ * about. */
 static jwkd_status take_away(struct keys *keys, const char *kid)
 {
     struct keyset *left;

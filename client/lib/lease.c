@@ -9,7 +9,8 @@ enum {
     LONGEST_BACKOFF_MS = 2000,
     LONGEST_SPREAD_MS = 2000,
     TAKE_SPREAD_MS = 100, /* snapshots are waited for: less than an unknown kid waits */
-    RENEW_SPREAD = 8, /* many register at the same instant, after a restart: an eighth of the time between renewals */
+    RENEW_SPREAD =
+        8, /* many register at the same instant, after a restart: an eighth of the time between renewals */
 };
 
 /* ---- the registration */
@@ -141,14 +142,15 @@ void lease_slow_down(struct lease *lease, struct lease_pace *pace, uint64_t now_
 
 void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t left_ns, uint64_t now_ns)
 {
-    uint64_t most_ns = (lease->spread_ms < TAKE_SPREAD_MS ? lease->spread_ms : (uint64_t)TAKE_SPREAD_MS) * NS_PER_MS;
+    uint64_t most_ns =
+        (lease->spread_ms < TAKE_SPREAD_MS ? lease->spread_ms : (uint64_t)TAKE_SPREAD_MS) * NS_PER_MS;
     if (left_ns > 0 && most_ns > left_ns / 4) most_ns = left_ns / 4;
     uint64_t at_ns = now_ns + spread(lease, most_ns);
     if (at_ns > pace->at_ns) pace->at_ns = at_ns;
 }
 
-/* Many subscribers hear of a change at the same instant. The first quarter of the time is left to the event itself: where they share
- * processors, early confirmations would hold up those who have yet to hear. */
+/* Many subscribers hear of a change at the same instant. The first quarter of the time is left to the event
+ * itself: where they share processors, early confirmations would hold up those who have yet to hear. */
 void lease_want_confirm(struct lease *lease, uint64_t now_ns)
 {
     uint64_t most_ns = lease->spread_ms * NS_PER_MS, least_ns = most_ns / 4;
@@ -209,7 +211,8 @@ void lease_remove(struct lease *lease, struct lease_part *part, uint64_t now_ns)
     *place = part->next;
     if (!lease_is_registered(lease)) return;
     lease->confirm = true;
-    lease->confirm_at_ns = now_ns; /* a farewell is waited for, and nobody else says one at the same instant */
+    lease->confirm_at_ns =
+        now_ns; /* a farewell is waited for, and nobody else says one at the same instant */
 }
 
 /* The longest of all, so that the service does not take a subscriber for harmless too early. */
@@ -257,8 +260,8 @@ static uint64_t later(uint64_t a, uint64_t b)
 
 static void consider_requests(const struct lease *lease, struct lease_next *next)
 {
-    /* Nothing but renewals before the event stream is up: what changes after the answer must not be missed.
-     */
+    /* Nothing but renewals before the event stream is up: what changes after the answer must not
+     * be missed. */
     if (lease->connected && wants_hello(lease)) {
         consider(next, LEASE_HELLO, NULL, lease->pace.at_ns);
         return;
@@ -370,7 +373,8 @@ jwkd_status lease_welcomed(struct lease *lease, const Jwkd__V1__HelloReply *hell
     return JWKD_OK;
 }
 
-void lease_renewed(struct lease *lease, const Jwkd__V1__RenewReply *renewed, uint64_t sent_ns, uint64_t now_ns)
+void lease_renewed(
+    struct lease *lease, const Jwkd__V1__RenewReply *renewed, uint64_t sent_ns, uint64_t now_ns)
 {
     if (lease->state == LEASE_IN_ASKING) {
         measure(lease, renewed->clock_ns, sent_ns, false);
@@ -431,8 +435,8 @@ void lease_hear_boot(struct lease *lease, struct bytes boot_id, uint64_t now_ns)
         take_input(lease, LEASE_OTHER_BOOT, now_ns);
 }
 
-/* Heartbeats come, and vouch for nothing. Where something is still vouched for, the next one may do better.
- */
+/* Heartbeats come, and vouch for nothing. Where something is still vouched for, the next one may
+ * do better. */
 static void doubt(struct lease *lease, uint64_t now_ns)
 {
     bool stale = false;

@@ -116,7 +116,8 @@ bool lease_serves_stale(const struct lease *lease);
 /* How the request in flight ended; `sent_ns` is at or before the instant at which it left. */
 jwkd_status lease_welcomed(struct lease *lease, const Jwkd__V1__HelloReply *hello, uint64_t sent_ns,
     uint64_t now_ns, jwkd_error *error) MUST_CHECK; /* MALFORMED, UNSUPPORTED: it is in flight still */
-void lease_renewed(struct lease *lease, const Jwkd__V1__RenewReply *renewed, uint64_t sent_ns, uint64_t now_ns);
+void lease_renewed(
+    struct lease *lease, const Jwkd__V1__RenewReply *renewed, uint64_t sent_ns, uint64_t now_ns);
 void lease_taken(struct lease *lease, uint64_t now_ns);   /* after lease_hold() of each part that it is for */
 void lease_failed(struct lease *lease, uint64_t now_ns);  /* no answer, or none that helps */
 void lease_refused(struct lease *lease, uint64_t now_ns); /* the service does not know the registration */
@@ -152,14 +153,15 @@ uint64_t lease_length_ms(const struct lease *lease, const struct lease_part *par
 void part_resync(struct lease_part *part);
 void part_ask(struct lease_part *part);
 void part_fail(struct lease *lease, struct lease_part *part, uint64_t now_ns);
-void part_hear(struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat,
-    uint64_t now_ns);
+void part_hear(
+    struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat, uint64_t now_ns);
 /* lease.c, for lease_part.c alone */
 bool lease_is_registered(const struct lease *lease);
 /* How old a stamp is, at most; false: it lies ahead, so that one of the two clocks cannot be believed. */
 bool lease_age(const struct lease *lease, uint64_t stamp_ns, uint64_t now_ns, uint64_t *out_age_ns);
 void lease_want_confirm(struct lease *lease, uint64_t now_ns);
-/* Not at the instant at which all others ask as well; `left_ns`: until the lease ends that is judged by, 0: none is. */
+/* Not at the instant at which all others ask as well; `left_ns`: until the lease ends that is judged by, 0:
+ * none is. */
 void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t left_ns, uint64_t now_ns);
 void lease_slow_down(struct lease *lease, struct lease_pace *pace, uint64_t now_ns);
 

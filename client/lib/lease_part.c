@@ -1,5 +1,5 @@
-/* What one verifier knows of its environment: whether it missed anything, and who vouches for what it holds.
- */
+/* What one verifier knows of its environment: whether it missed anything, and who vouches for what
+ * it holds. */
 #include "lib/lease.h"
 
 #include "base/clock.h"
@@ -97,7 +97,8 @@ static const Jwkd__V1__Heartbeat__Item *find_item(
 }
 
 /* Whether nothing is missing that the heartbeat speaks of; otherwise the part has missed something. */
-static bool compare(struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat, uint64_t now_ns)
+static bool compare(
+    struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat, uint64_t now_ns)
 {
     bool same_store =
         bytes_equal(wire_view(heartbeat->epoch), bytes_of(part->held.epoch, sizeof part->held.epoch));
@@ -110,7 +111,8 @@ static bool compare(struct lease *lease, struct lease_part *part, const Jwkd__V1
     return !missed;
 }
 
-void part_hear(struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat, uint64_t now_ns)
+void part_hear(
+    struct lease *lease, struct lease_part *part, const Jwkd__V1__Heartbeat *heartbeat, uint64_t now_ns)
 {
     if (!compare(lease, part, heartbeat, now_ns)) return;
     if (heartbeat->service_revision > part->synced) part->synced = heartbeat->service_revision;
@@ -130,8 +132,8 @@ void lease_follow(struct lease *lease, struct lease_part *part, const struct ide
     lease_want_confirm(lease, now_ns);
 }
 
-/* What does not exist has no state of its own: what was heard of, before the question left, was of its end.
- */
+/* What does not exist has no state of its own: what was heard of, before the question left, was of
+ * its end. */
 static bool hold_nothing(const struct lease *lease, struct lease_part *part)
 {
     if (part->heard_since) return false;

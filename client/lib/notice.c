@@ -88,7 +88,8 @@ static struct notice *take(struct follow *follow)
     return notice;
 }
 
-/* Where notices were dropped, the program is told that something is missing: behind what was noted before, as soon as there is room. */
+/* Where notices were dropped, the program is told that something is missing: behind what was noted before, as
+ * soon as there is room. */
 static void note_gaps(struct follow *follow)
 {
     for (struct follower *f = follow->followers; f; f = f->next) {

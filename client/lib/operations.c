@@ -46,7 +46,8 @@ jwkd_status jwkd_await_operation(jwkd_client *client, const char *id, uint32_t w
     TRY(client_enter(client, error));
     CLEANUP(client_leave_at) jwkd_client *entered = client;
     uint64_t start_ns = clock_elapsed_ns();
-    for (uint64_t poll_ms = FIRST_POLL_MS;; poll_ms = poll_ms * 2 < LONGEST_POLL_MS ? poll_ms * 2 : LONGEST_POLL_MS) {
+    for (uint64_t poll_ms = FIRST_POLL_MS;;
+         poll_ms = poll_ms * 2 < LONGEST_POLL_MS ? poll_ms * 2 : LONGEST_POLL_MS) {
         jwkd_operation *operation = NULL;
         TRY(jwkd_get_operation(entered, id, &operation, error));
         if (operation->phase != JWKD_PHASE_WAITING) {
@@ -55,9 +56,10 @@ jwkd_status jwkd_await_operation(jwkd_client *client, const char *id, uint32_t w
         }
         if (on_progress) on_progress(context, operation);
         uint64_t waited_ms = (clock_elapsed_ns() - start_ns) / NS_PER_MS;
-        jwkd_status status = waited_ms < wait_ms
-                                 ? JWKD_OK
-                                 : fail(error, JWKD_TIMED_OUT, "the key is not primary yet: %.150s", operation->reason);
+        jwkd_status status =
+            waited_ms < wait_ms
+                ? JWKD_OK
+                : fail(error, JWKD_TIMED_OUT, "the key is not primary yet: %.150s", operation->reason);
         jwkd_free(operation);
         TRY(status);
         TRY(client_pause(client, poll_ms < wait_ms - waited_ms ? poll_ms : wait_ms - waited_ms, error));

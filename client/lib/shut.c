@@ -9,7 +9,8 @@
 
 enum { LONGEST_MS = 3000, LONGEST_BEHIND_MS = 100 };
 
-/* How many sockets do not close. libnng closes them one after the other: what one waits for, the next ones wait for. */
+/* How many sockets do not close. libnng closes them one after the other: what one waits for, the next ones
+ * wait for. */
 static atomic_uint stuck;
 
 /* Of the two who know it, the later one frees it. */
@@ -67,7 +68,8 @@ static bool await_closed(struct shutting *shutting)
         until.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&shutting->lock);
-    while (!shutting->closed && pthread_cond_timedwait(&shutting->changed, &shutting->lock, &until) != ETIMEDOUT) {
+    while (!shutting->closed &&
+           pthread_cond_timedwait(&shutting->changed, &shutting->lock, &until) != ETIMEDOUT) {
     }
     bool closed = shutting->closed;
     shutting->left_behind = !closed;

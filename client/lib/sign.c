@@ -37,8 +37,8 @@ static Jwkd__V1__SignItem wire_item(const jwkd_sign_item *item, char **audiences
     return wire;
 }
 
-static jwkd_status check(jwkd_client *client, const char *environment, const jwkd_sign_item *items, size_t count,
-    jwkd_error *error)
+static jwkd_status check(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
+    size_t count, jwkd_error *error)
 {
     TRY(client_check(client, error));
     TRY(check_environment_name(environment, error));
@@ -72,7 +72,8 @@ static void set_time(const jwkd_client *client, struct sign_part *part)
 /* ---- what is answered */
 
 /* What the service says of one of the part's tokens. */
-static jwkd_status token_at(const Jwkd__V1__SignReply *reply, size_t index, const char **out, jwkd_error *error)
+static jwkd_status token_at(
+    const Jwkd__V1__SignReply *reply, size_t index, const char **out, jwkd_error *error)
 {
     const Jwkd__V1__SignedToken *token = reply->tokens[index];
     unsigned code = (unsigned)token->status;
@@ -80,7 +81,8 @@ static jwkd_status token_at(const Jwkd__V1__SignReply *reply, size_t index, cons
         *out = token->token;
         return JWKD_OK;
     }
-    return fail(error, code > JWKD_OK && code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL, "%s", token->message);
+    return fail(error, code > JWKD_OK && code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL, "%s",
+        token->message);
 }
 
 /* A part's own of a reply. */
@@ -113,7 +115,8 @@ static void *lay_out_signed(struct block *block, const void *from)
 
 static jwkd_status lay_out_list(const struct own_tokens *own, void **out, jwkd_error *error)
 {
-    return block_build(lay_out_signed, own, out) == JWKD_OK ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "out of memory");
+    return block_build(lay_out_signed, own, out) == JWKD_OK ? JWKD_OK
+                                                            : fail(error, JWKD_NO_MEMORY, "out of memory");
 }
 
 /* ---- waiting */
@@ -145,15 +148,17 @@ static jwkd_status wait_for(
         while (sem_wait(&waiting->ended) != 0 && errno == EINTR)
             continue;
         status = waiting->status;
-        if (status == JWKD_OK) *out = waiting->block;
-        else if (error) *error = waiting->error;
+        if (status == JWKD_OK)
+            *out = waiting->block;
+        else if (error)
+            *error = waiting->error;
     }
     sem_destroy(&waiting->ended);
     return status;
 }
 
-static void take_token(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
-    const jwkd_error *error)
+static void take_token(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply,
+    size_t first, const jwkd_error *error)
 {
     struct waiting *waiting = (struct waiting *)part;
     const char *token;
@@ -174,16 +179,18 @@ jwkd_status jwkd_sign(jwkd_client *client, const char *environment, const jwkd_s
     TRY(check(client, environment, item, 1, error));
     char *audiences[LIMIT_AUDIENCES];
     Jwkd__V1__SignItem wire = wire_item(item, audiences), *items[] = {&wire};
-    struct waiting waiting = {
-        .part = {.items = items, .count = 1, .bytes = jwkd__v1__sign_item__get_packed_size(&wire), .done = take_token}};
+    struct waiting waiting = {.part = {.items = items,
+                                  .count = 1,
+                                  .bytes = jwkd__v1__sign_item__get_packed_size(&wire),
+                                  .done = take_token}};
     void *token;
     TRY(wait_for(client, environment, &waiting, &token, error));
     *out_token = token;
     return JWKD_OK;
 }
 
-static void take_list(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
-    const jwkd_error *error)
+static void take_list(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply,
+    size_t first, const jwkd_error *error)
 {
     struct waiting *waiting = (struct waiting *)part;
     const struct own_tokens own = {.reply = reply, .first = first, .count = part->count};
@@ -234,8 +241,8 @@ struct items {
     size_t count;
 };
 
-static void pass_token_on(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
-    const jwkd_error *error)
+static void pass_token_on(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply,
+    size_t first, const jwkd_error *error)
 {
     struct async_sign *async = (struct async_sign *)part;
     const char *token = NULL;
@@ -248,8 +255,8 @@ static void pass_token_on(struct sign_part *part, jwkd_status status, const Jwkd
     jwkd_free(async);
 }
 
-static void pass_list_on(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply, size_t first,
-    const jwkd_error *error)
+static void pass_list_on(struct sign_part *part, jwkd_status status, const Jwkd__V1__SignReply *reply,
+    size_t first, const jwkd_error *error)
 {
     struct async_sign *async = (struct async_sign *)part;
     const struct own_tokens tokens = {.reply = reply, .first = first, .count = part->count};

@@ -192,8 +192,8 @@ static jwkd_status ask_who_is_meant(struct follow *follow)
     return ask_renewal(follow, &reply);
 }
 
-/* Everybody who follows the environment gets the same at the same instant: what is confirmed is held by all.
- */
+/* Everybody who follows the environment gets the same at the same instant: what is confirmed is held
+ * by all. */
 static void hand_out(struct follow *follow, const struct taking *taking)
 {
     uint64_t now_ns = clock_elapsed_ns();

@@ -25,7 +25,8 @@ struct jwkd_verifier {
     struct pins pins;
     pthread_mutex_t lock; /* innermost, held for a few instructions: `current` and taking a reference to it */
     _Atomic(struct keys *) current;
-    uint64_t held_since_ns; /* guarded by lock: no verdict since has been by earlier keys; 0: there were none */
+    uint64_t
+        held_since_ns; /* guarded by lock: no verdict since has been by earlier keys; 0: there were none */
 };
 
 /* ---- the state */

@@ -11,7 +11,8 @@ jwkd_status buffer_reserve(struct buffer *buffer, size_t more)
     size_t needed = buffer->size + more;
     if (needed <= buffer->capacity) return JWKD_OK;
     size_t capacity = buffer->capacity ? buffer->capacity : 64;
-    while (capacity < needed) capacity *= 2;
+    while (capacity < needed)
+        capacity *= 2;
     /* Not realloc: it would leave an unwiped copy behind. */
     uint8_t *data = malloc(capacity);
     if (!data) return JWKD_NO_MEMORY;

@@ -63,7 +63,8 @@ char *bytes_to_text(struct bytes bytes);
 
 /* Lower-case hexadecimal with a NUL: `out` holds 2 x size + 1 characters. */
 void bytes_to_hex(struct bytes bytes, char *out);
-/* The reverse: exactly `size` bytes from lower-case hexadecimal. False, with `out` untouched, for anything else. */
+/* The reverse: exactly `size` bytes from lower-case hexadecimal. False, with `out` untouched, for anything
+ * else. */
 bool bytes_from_hex(struct bytes text, uint8_t *out, size_t size);
 
 #endif

@@ -10,10 +10,16 @@
 
 /* Defines function##_at(type *), for use with CLEANUP, from a function that takes the pointer itself
  * and accepts NULL: DEFINE_CLEANUP(struct jwk *, jwk_unref) gives CLEANUP(jwk_unref_at). */
-#define DEFINE_CLEANUP(type, function)                                                                       \
-    __attribute__((unused)) static inline void function##_at(type *pointer) { function(*pointer); }
+#define DEFINE_CLEANUP(type, function)                                      \
+    __attribute__((unused)) static inline void function##_at(type *pointer) \
+    {                                                                       \
+        function(*pointer);                                                 \
+    }
 
-__attribute__((unused)) static inline void free_at(void *pointer) { free(*(void **)pointer); }
+__attribute__((unused)) static inline void free_at(void *pointer)
+{
+    free(*(void **)pointer);
+}
 
 /* For a file descriptor; -1 is none. */
 __attribute__((unused)) static inline void fd_close_at(const int *fd)
@@ -22,11 +28,11 @@ __attribute__((unused)) static inline void fd_close_at(const int *fd)
 }
 
 /* Hands a pointer over: the variable becomes NULL, its cleanup does nothing. */
-#define TAKE(pointer)                                                                                        \
-    ({                                                                                                       \
-        __typeof__(pointer) taken_ = (pointer);                                                              \
-        (pointer) = NULL;                                                                                    \
-        taken_;                                                                                              \
+#define TAKE(pointer)                           \
+    ({                                          \
+        __typeof__(pointer) taken_ = (pointer); \
+        (pointer) = NULL;                       \
+        taken_;                                 \
     })
 
 #endif

@@ -9,9 +9,15 @@ static uint64_t read_ns(clockid_t clock)
     return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
-int64_t clock_wall_ns(void) { return (int64_t)read_ns(CLOCK_REALTIME); }
+int64_t clock_wall_ns(void)
+{
+    return (int64_t)read_ns(CLOCK_REALTIME);
+}
 
-int64_t clock_wall_sec(void) { return (int64_t)(read_ns(CLOCK_REALTIME) / NS_PER_SEC); }
+int64_t clock_wall_sec(void)
+{
+    return (int64_t)(read_ns(CLOCK_REALTIME) / NS_PER_SEC);
+}
 
 uint64_t clock_elapsed_ns(void)
 {

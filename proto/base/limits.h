@@ -4,8 +4,8 @@
 
 enum {
     /* names */
-    LIMIT_ENVIRONMENT_NAME = 63,        /* a-z 0-9 - _ . ; begins with a letter or digit */
-    LIMIT_KID = 128,                    /* visible ASCII without quotes and backslash */
+    LIMIT_ENVIRONMENT_NAME = 63, /* a-z 0-9 - _ . ; begins with a letter or digit */
+    LIMIT_KID = 128,             /* visible ASCII without quotes and backslash */
     LIMIT_ISSUER = 512,
     LIMIT_AUDIENCE = 512,
     LIMIT_AUDIENCES = 16,
@@ -13,46 +13,46 @@ enum {
     LIMIT_ALGORITHM_NAME = 16,
 
     /* documents */
-    LIMIT_TOKEN = 24 * 1024,            /* a JWS compact serialisation, ML-DSA-87 included */
-    LIMIT_CLAIMS = 8 * 1024,            /* a JSON claims set or raw payload to be signed */
+    LIMIT_TOKEN = 24 * 1024, /* a JWS compact serialisation, ML-DSA-87 included */
+    LIMIT_CLAIMS = 8 * 1024, /* a JSON claims set or raw payload to be signed */
     LIMIT_JSON_DEPTH = 16,
-    LIMIT_JSON_NODES = 128 * 1024,      /* a full key set: 4096 keys of some 30 values */
-    LIMIT_JWK = 32 * 1024,              /* one private or public JWK or PEM */
+    LIMIT_JSON_NODES = 128 * 1024, /* a full key set: 4096 keys of some 30 values */
+    LIMIT_JWK = 32 * 1024,         /* one private or public JWK or PEM */
     LIMIT_JWKS = 4 * 1024 * 1024,
     LIMIT_KEYSET_KEYS = 4096,
 
     /* messages */
-    LIMIT_REQUEST = 1024 * 1024,        /* NNG_OPT_RECVMAXSZ of the service */
-    LIMIT_REPLY = 8 * 1024 * 1024,      /* NNG_OPT_RECVMAXSZ of a client */
+    LIMIT_REQUEST = 1024 * 1024,   /* NNG_OPT_RECVMAXSZ of the service */
+    LIMIT_REPLY = 8 * 1024 * 1024, /* NNG_OPT_RECVMAXSZ of a client */
     LIMIT_EVENT = 1024 * 1024,
-    LIMIT_UNPACK_FACTOR = 4,            /* memory for an unpacked message: factor x size + base */
+    LIMIT_UNPACK_FACTOR = 4, /* memory for an unpacked message: factor x size + base */
     LIMIT_UNPACK_BASE = 64 * 1024,
     LIMIT_REQUEST_ID = 16,
-    LIMIT_BATCH = 256,                  /* tokens in one sign or verify request */
-    LIMIT_PAGE = 256,                   /* rows in one list or changes reply */
+    LIMIT_BATCH = 256, /* tokens in one sign or verify request */
+    LIMIT_PAGE = 256,  /* rows in one list or changes reply */
     LIMIT_CREDENTIAL = 8 * 1024,
-    LIMIT_DEADLINE_SEC = 60,            /* how far ahead a deadline may lie */
+    LIMIT_DEADLINE_SEC = 60, /* how far ahead a deadline may lie */
 
     /* the store */
-    LIMIT_STORE_KEY = 480,              /* LMDB allows 511 */
+    LIMIT_STORE_KEY = 480, /* LMDB allows 511 */
     LIMIT_STORE_VALUE = 1024 * 1024,
-    LIMIT_STORE_MARKER = 512,           /* the text file that stands beside the database */
-    LIMIT_KEY_FILE = 128,               /* the file of the key-encryption key */
+    LIMIT_STORE_MARKER = 512, /* the text file that stands beside the database */
+    LIMIT_KEY_FILE = 128,     /* the file of the key-encryption key */
     LIMIT_ENVIRONMENTS = 100 * 1000,
-    LIMIT_KEYS_PER_ENVIRONMENT = 1024,  /* those that are past make room, oldest first */
-    LIMIT_EVENT_LOG = 1024,             /* revisions kept per environment */
-    LIMIT_WAITING = 256,                /* generations that wait for a key to be made */
-    LIMIT_WORK = 1024,                  /* characters of what such a generation asks for */
-    LIMIT_ANSWER_AGE_SEC = 24 * 3600,   /* how long the answer to a change is kept */
+    LIMIT_KEYS_PER_ENVIRONMENT = 1024, /* those that are past make room, oldest first */
+    LIMIT_EVENT_LOG = 1024,            /* revisions kept per environment */
+    LIMIT_WAITING = 256,               /* generations that wait for a key to be made */
+    LIMIT_WORK = 1024,                 /* characters of what such a generation asks for */
+    LIMIT_ANSWER_AGE_SEC = 24 * 3600,  /* how long the answer to a change is kept */
 
     /* subscribers; of each table a principal may have as many places as are left for all others */
-    LIMIT_SUBSCRIBERS = 10 * 1000,      /* registered at a time */
-    LIMIT_FOLLOWED = 256,               /* environments that one subscriber follows */
-    LIMIT_FOLLOWINGS = 100 * 1000,      /* environments that all of them follow, counted for each */
-    LIMIT_CLIENT_NAME = 63,             /* longer ones are cut */
+    LIMIT_SUBSCRIBERS = 10 * 1000, /* registered at a time */
+    LIMIT_FOLLOWED = 256,          /* environments that one subscriber follows */
+    LIMIT_FOLLOWINGS = 100 * 1000, /* environments that all of them follow, counted for each */
+    LIMIT_CLIENT_NAME = 63,        /* longer ones are cut */
     LIMIT_PRINCIPAL = 127,
-    LIMIT_RECEIPTS = 256,               /* receipts of deactivations that are kept, */
-    LIMIT_RECEIPT_LINES = 64 * 1024,    /* and the lines of all of them */
+    LIMIT_RECEIPTS = 256,            /* receipts of deactivations that are kept, */
+    LIMIT_RECEIPT_LINES = 64 * 1024, /* and the lines of all of them */
 
     /* time */
     LIMIT_TOKEN_LIFETIME_SEC = 366 * 24 * 3600,

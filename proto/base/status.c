@@ -63,18 +63,36 @@ static const struct status_row *status_row(jwkd_status status)
     return &STATUSES[(unsigned)status < JWKD_STATUS_COUNT ? status : JWKD_INTERNAL];
 }
 
-const char *jwkd_status_name(jwkd_status status) { return status_row(status)->name; }
-const char *jwkd_status_text(jwkd_status status) { return status_row(status)->text; }
-int jwkd_status_http(jwkd_status status) { return status_row(status)->http; }
-int jwkd_status_exit_code(jwkd_status status) { return status_row(status)->exit_code; }
+const char *jwkd_status_name(jwkd_status status)
+{
+    return status_row(status)->name;
+}
+const char *jwkd_status_text(jwkd_status status)
+{
+    return status_row(status)->text;
+}
+int jwkd_status_http(jwkd_status status)
+{
+    return status_row(status)->http;
+}
+int jwkd_status_exit_code(jwkd_status status)
+{
+    return status_row(status)->exit_code;
+}
 
 static const char *verdict_word(jwkd_verdict verdict, int column)
 {
     return VERDICTS[(unsigned)verdict < JWKD_VERDICT_COUNT ? verdict : JWKD_VERDICT_NONE][column];
 }
 
-const char *jwkd_verdict_name(jwkd_verdict verdict) { return verdict_word(verdict, 0); }
-const char *jwkd_verdict_text(jwkd_verdict verdict) { return verdict_word(verdict, 1); }
+const char *jwkd_verdict_name(jwkd_verdict verdict)
+{
+    return verdict_word(verdict, 0);
+}
+const char *jwkd_verdict_text(jwkd_verdict verdict)
+{
+    return verdict_word(verdict, 1);
+}
 
 jwkd_status fail(jwkd_error *error, jwkd_status status, const char *format, ...)
 {

@@ -25,7 +25,8 @@ struct jwt_expectation {
 struct jwt {
     struct jws_header header;
     struct json header_json;
-    struct json claims;   /* parsed claims; count 0 when the payload is not an object: signature_only, or inspected */
+    struct json
+        claims; /* parsed claims; count 0 when the payload is not an object: signature_only, or inspected */
     struct bytes payload; /* the decoded payload */
     struct jwk *key;      /* a reference to the key that the kid names, where one was found */
     int64_t expires_at, issued_at, not_before; /* 0 where absent */

@@ -27,8 +27,8 @@ static jwkd_status check_parties(const struct jwt_policy *policy, const struct j
 {
     if (policy->issuer.size && claims->issuer != JSON_NONE &&
         !bytes_equal(json_string(json, claims->issuer), policy->issuer))
-        return fail(error, JWKD_INVALID_ARGUMENT, "iss is not the environment's, which is \"%.*s\"", (int)policy->issuer.size,
-            (const char *)policy->issuer.data);
+        return fail(error, JWKD_INVALID_ARGUMENT, "iss is not the environment's, which is \"%.*s\"",
+            (int)policy->issuer.size, (const char *)policy->issuer.data);
     if (wish->audience_count > LIMIT_AUDIENCES) return invalid(error, "too many audiences");
     for (size_t i = 0; i < wish->audience_count; i++)
         if (wish->audiences[i].size == 0 || wish->audiences[i].size > LIMIT_AUDIENCE)
@@ -48,8 +48,9 @@ static int64_t shorter(int64_t a, int64_t b)
 
 static jwkd_status too_long(const struct jwt_policy *policy, const char *what, int64_t sec, jwkd_error *error)
 {
-    return fail(error, JWKD_INVALID_ARGUMENT, "%s of %lld seconds from now: the longest that the environment allows is %lld", what,
-        (long long)sec, (long long)policy->max_lifetime_sec);
+    return fail(error, JWKD_INVALID_ARGUMENT,
+        "%s of %lld seconds from now: the longest that the environment allows is %lld", what, (long long)sec,
+        (long long)policy->max_lifetime_sec);
 }
 
 static jwkd_status choose_expiry(const struct jwt_policy *policy, const struct jwt_wish *wish,

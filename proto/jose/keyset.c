@@ -60,8 +60,8 @@ static const char *find_double(const struct keyset *keyset)
     return NULL;
 }
 
-jwkd_status keyset_new(struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out,
-    jwkd_error *error)
+jwkd_status keyset_new(
+    struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out, jwkd_error *error)
 {
     CLEANUP(keyset_unref_at) struct keyset *keyset = keyset_alloc(count, revoked);
     if (!keyset) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -149,7 +149,8 @@ jwkd_status keyset_revoking(const struct keyset *set, struct bytes kid, struct k
     return JWKD_OK;
 }
 
-jwkd_status keyset_joined(const struct keyset *set, struct jwk *const *keys, size_t count, struct keyset **out)
+jwkd_status keyset_joined(
+    const struct keyset *set, struct jwk *const *keys, size_t count, struct keyset **out)
 {
     CLEANUP(free_at) struct jwk **all = malloc((set->count + count + 1) * sizeof(struct jwk *));
     if (!all) return JWKD_NO_MEMORY;

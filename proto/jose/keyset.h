@@ -16,9 +16,10 @@ enum key_standing { KEY_UNKNOWN, KEY_LIVE, KEY_REVOKED };
 jwkd_status keyset_new(struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out,
     jwkd_error *error) MUST_CHECK;
 
-/* What one change makes of a set: another, with `key` (in the place of one that has its kid), without a kid, without a kid that is
- * revoked from now on. Neither sorts nor searches what was in order before. INVALID_ARGUMENT for a key whose kid is revoked;
- * RESOURCE_EXHAUSTED beyond LIMIT_KEYSET_KEYS keys, or as many that are revoked. */
+/* What one change makes of a set: another, with `key` (in the place of one that has its kid), without a kid,
+ * without a kid that is revoked from now on. Neither sorts nor searches what was in order before.
+ * INVALID_ARGUMENT for a key whose kid is revoked; RESOURCE_EXHAUSTED beyond LIMIT_KEYSET_KEYS keys, or as
+ * many that are revoked. */
 jwkd_status keyset_with(const struct keyset *set, const struct jwk *key, struct keyset **out) MUST_CHECK;
 jwkd_status keyset_without(const struct keyset *set, struct bytes kid, struct keyset **out) MUST_CHECK;
 jwkd_status keyset_revoking(const struct keyset *set, struct bytes kid, struct keyset **out) MUST_CHECK;
@@ -36,8 +37,8 @@ struct keyset_rules {
                              instead of refusing the document; weak and broken keys are refused always */
 };
 /* Reads a JWK set document (RFC 7517 section 5), at most LIMIT_JWKS bytes and LIMIT_KEYSET_KEYS keys. */
-jwkd_status keyset_from_json(struct bytes text, const struct keyset_rules *rules, struct keyset **out,
-    jwkd_error *error) MUST_CHECK;
+jwkd_status keyset_from_json(
+    struct bytes text, const struct keyset_rules *rules, struct keyset **out, jwkd_error *error) MUST_CHECK;
 
 struct keyset *keyset_ref(const struct keyset *keyset);
 void keyset_unref(struct keyset *keyset); /* NULL is fine */

@@ -11,7 +11,10 @@ struct arena_block {
     _Alignas(max_align_t) unsigned char data[];
 };
 
-static void *arena_allocator_alloc(void *arena, size_t size) { return arena_alloc(arena, size); }
+static void *arena_allocator_alloc(void *arena, size_t size)
+{
+    return arena_alloc(arena, size);
+}
 /* Nothing is given back one by one: protobuf-c frees a half-unpacked message on failure. */
 static void arena_allocator_free(void *arena, void *pointer)
 {
@@ -21,9 +24,8 @@ static void arena_allocator_free(void *arena, void *pointer)
 
 void arena_init(struct arena *arena, size_t budget)
 {
-    *arena = (struct arena){.allocator = {.alloc = arena_allocator_alloc,
-                                .free = arena_allocator_free,
-                                .allocator_data = arena},
+    *arena = (struct arena){
+        .allocator = {.alloc = arena_allocator_alloc, .free = arena_allocator_free, .allocator_data = arena},
         .budget = budget};
 }
 

@@ -1,11 +1,10 @@
 #include "wire/wire.h"
 
-jwkd_status wire_unpack(const ProtobufCMessageDescriptor *type, struct bytes packed, struct arena *arena,
-    ProtobufCMessage **out)
+jwkd_status wire_unpack(
+    const ProtobufCMessageDescriptor *type, struct bytes packed, struct arena *arena, ProtobufCMessage **out)
 {
     arena_init(arena, packed.size * LIMIT_UNPACK_FACTOR + LIMIT_UNPACK_BASE);
-    ProtobufCMessage *message =
-        protobuf_c_message_unpack(type, &arena->allocator, packed.size, packed.data);
+    ProtobufCMessage *message = protobuf_c_message_unpack(type, &arena->allocator, packed.size, packed.data);
     if (!message) return JWKD_MALFORMED;
     *out = message;
     return JWKD_OK;
@@ -97,6 +96,7 @@ void wire_forget_unknown(ProtobufCMessage *message)
             count = *(const size_t *)member_at(message, field->quantifier_offset);
             members = *(ProtobufCMessage ***)(void *)members;
         }
-        for (size_t k = 0; k < count; k++) wire_forget_unknown(members[k]);
+        for (size_t k = 0; k < count; k++)
+            wire_forget_unknown(members[k]);
     }
 }

@@ -15,7 +15,8 @@ enum { WIRE_VERSION = 1 };
 jwkd_status wire_unpack(const ProtobufCMessageDescriptor *type, struct bytes packed, struct arena *arena,
     ProtobufCMessage **out) MUST_CHECK;
 
-/* Leaves out, at every depth of a message that was unpacked into an arena, what this version does not know: it is not packed again. */
+/* Leaves out, at every depth of a message that was unpacked into an arena, what this version does not know:
+ * it is not packed again. */
 void wire_forget_unknown(ProtobufCMessage *message);
 
 /* Appends the packed message. */
@@ -34,8 +35,14 @@ static inline ProtobufCBinaryData wire_bytes(struct bytes bytes)
 {
     return (ProtobufCBinaryData){.len = bytes.size, .data = (uint8_t *)(uintptr_t)bytes.data};
 }
-static inline struct bytes wire_view(ProtobufCBinaryData field) { return bytes_of(field.data, field.len); }
+static inline struct bytes wire_view(ProtobufCBinaryData field)
+{
+    return bytes_of(field.data, field.len);
+}
 /* protobuf-c's string fields are `char *`, though packing only reads them. */
-static inline char *wire_text(const char *text) { return (char *)(uintptr_t)(text ? text : ""); }
+static inline char *wire_text(const char *text)
+{
+    return (char *)(uintptr_t)(text ? text : "");
+}
 
 #endif

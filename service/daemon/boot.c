@@ -54,8 +54,10 @@ static void open_secure_heap(const struct config *config)
 static jwkd_status store_options(const struct config *config, const struct seal *seal, bool create,
     struct store_lmdb_options *out, jwkd_error *error)
 {
-    *out = (struct store_lmdb_options){.directory = config->data, .create = create,
-        .map_size = (size_t)config->map_size_mib * 1024 * 1024, .key_id = seal_id(seal)};
+    *out = (struct store_lmdb_options){.directory = config->data,
+        .create = create,
+        .map_size = (size_t)config->map_size_mib * 1024 * 1024,
+        .key_id = seal_id(seal)};
     if (seal_derive(seal, "store rows", out->mac_key) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "the store's key cannot be derived");
     return JWKD_OK;
@@ -70,12 +72,14 @@ static bool store_exists(const struct config *config)
     return stat(path, &info) == 0;
 }
 
-static jwkd_status open_seal(struct service *service, const struct config *config, bool create, jwkd_error *error)
+static jwkd_status open_seal(
+    struct service *service, const struct config *config, bool create, jwkd_error *error)
 {
     bool exists = store_exists(config);
     jwkd_status status = seal_open(config->key_file, create && !exists, &service->seal, error);
     if (status == JWKD_NOT_FOUND && exists)
-        return fail(error, status, "the key-encryption key %.120s is missing, and %.60s is sealed under it: put it back",
+        return fail(error, status,
+            "the key-encryption key %.120s is missing, and %.60s is sealed under it: put it back",
             config->key_file, config->data);
     return status;
 }
@@ -102,49 +106,67 @@ static void subscribers_changed(void *context)
     keyring_subscribers_changed(service->keyring);
 }
 
-/* After the store is open: whoever served from it before does so no longer, and its last heartbeat was sent. */
+/* After the store is open: whoever served from it before does so no longer, and its last heartbeat
+ * was sent. */
 static jwkd_status open_registry(struct service *service, const struct config *config, jwkd_error *error)
 {
     struct registry_options options = {.max_lease_ms = (uint32_t)config->max_lease_ms,
-        .started_ns = clock_elapsed_ns(), .new_store = service->new_store};
+        .started_ns = clock_elapsed_ns(),
+        .new_store = service->new_store};
     options.on_change = subscribers_changed;
     options.context = service;
     jwkd_status status = registry_new(&options, &service->registry);
     return status == JWKD_OK ? status : fail(error, status, "out of memory");
 }
 
-static jwkd_status open_keys(struct service *service, const struct config *config, const char *version, jwkd_error *error)
+static jwkd_status open_keys(
+    struct service *service, const struct config *config, const char *version, jwkd_error *error)
 {
     struct signer_options signer = {.seal = service->seal, .max_unsealed = (size_t)config->signer_keys};
     TRY(signer_new(&signer, &service->signer, error));
-    struct keyring_options keyring = {.store = service->store, .signer = service->signer,
-        .registry = service->registry, .version = version,
-        .reserve = (unsigned)config->reserve, .memory_locked = service->locked, .new_epoch = config->new_epoch, .on_trouble = on_trouble};
+    struct keyring_options keyring = {.store = service->store,
+        .signer = service->signer,
+        .registry = service->registry,
+        .version = version,
+        .reserve = (unsigned)config->reserve,
+        .memory_locked = service->locked,
+        .new_epoch = config->new_epoch,
+        .on_trouble = on_trouble};
     process_machine_boot(service->machine_boot);
     keyring.machine_boot = service->machine_boot;
     memcpy(keyring.boot_id, service->boot_id, sizeof keyring.boot_id);
     return keyring_open(&keyring, &service->keyring, error);
 }
 
-static jwkd_status open_sockets(struct service *service, const struct config *config, const char *version, jwkd_error *error)
+static jwkd_status open_sockets(
+    struct service *service, const struct config *config, const char *version, jwkd_error *error)
 {
     struct places *places = &service->places;
     TRY(places_make_directory(config->socket_dir, 0750, error));
     struct publisher_options events = {.service_revision = keyring_service_revision(service->keyring),
-        .heartbeat_ms = (uint32_t)config->heartbeat_ms, .urls = places->events_urls, .url_count = places->events_count};
+        .heartbeat_ms = (uint32_t)config->heartbeat_ms,
+        .urls = places->events_urls,
+        .url_count = places->events_count};
     memcpy(events.boot_id, service->boot_id, sizeof events.boot_id);
     memcpy(events.epoch, keyring_epoch(service->keyring), sizeof events.epoch);
     TRY(publisher_start(&events, &service->publisher, error));
     TRY(keyring_start(service->keyring, service->publisher, error));
-    struct rpc_options rpc = {.keyring = service->keyring, .registry = service->registry, .version = version, .urls = places->rpc_urls,
-        .url_count = places->rpc_count, .events_urls = places->events_urls, .events_url_count = places->events_count,
-        .heartbeat_ms = (uint32_t)config->heartbeat_ms, .workers = (unsigned)config->workers,
+    struct rpc_options rpc = {.keyring = service->keyring,
+        .registry = service->registry,
+        .version = version,
+        .urls = places->rpc_urls,
+        .url_count = places->rpc_count,
+        .events_urls = places->events_urls,
+        .events_url_count = places->events_count,
+        .heartbeat_ms = (uint32_t)config->heartbeat_ms,
+        .workers = (unsigned)config->workers,
         .queue = (unsigned)config->queue};
     memcpy(rpc.boot_id, service->boot_id, sizeof rpc.boot_id);
     return rpc_start(&rpc, &service->rpc, error);
 }
 
-static jwkd_status start(struct service *service, const struct config *config, const char *version, jwkd_error *error)
+static jwkd_status start(
+    struct service *service, const struct config *config, const char *version, jwkd_error *error)
 {
     /* Threads are started by libraries too: under locked memory their stacks must not be 8 MiB. */
     pthread_attr_t attributes;
@@ -154,7 +176,8 @@ static jwkd_status start(struct service *service, const struct config *config, c
     pthread_attr_destroy(&attributes);
     service->locked = process_lock_memory();
     open_secure_heap(config); /* before OpenSSL allocates anything */
-    if (RAND_bytes(service->boot_id, sizeof service->boot_id) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
+    if (RAND_bytes(service->boot_id, sizeof service->boot_id) != 1)
+        return fail(error, JWKD_INTERNAL, "no random bytes");
     TRY(places_list(config, &service->places, error)); /* before anything is made */
     TRY(places_make_directory(config->data, 0700, error));
     service->new_store = !store_exists(config);
@@ -165,7 +188,8 @@ static jwkd_status start(struct service *service, const struct config *config, c
     return open_sockets(service, config, version, error);
 }
 
-jwkd_status boot_start(const struct config *config, const char *version, struct service **out, jwkd_error *error)
+jwkd_status boot_start(
+    const struct config *config, const char *version, struct service **out, jwkd_error *error)
 {
     struct service *service = calloc(1, sizeof *service);
     if (!service) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -174,8 +198,8 @@ jwkd_status boot_start(const struct config *config, const char *version, struct 
         boot_stop(service);
         return status;
     }
-    log_info("serving", "requests", service->places.rpc_urls[0], "events", service->places.events_urls[0], "memory_locked",
-        service->locked ? "yes" : "no");
+    log_info("serving", "requests", service->places.rpc_urls[0], "events", service->places.events_urls[0],
+        "memory_locked", service->locked ? "yes" : "no");
     *out = service;
     return JWKD_OK;
 }
@@ -184,7 +208,8 @@ void boot_stop(struct service *service)
 {
     process_watchdog(SHUTDOWN_SEC);
     if (service->keyring) keyring_stop(service->keyring);
-    process_bound_sockets(SOCKETS_SEC); /* what was decided is durable, and what was begun is being answered */
+    process_bound_sockets(
+        SOCKETS_SEC); /* what was decided is durable, and what was begun is being answered */
     rpc_stop(service->rpc);
     publisher_stop(service->publisher);
     keyring_close(service->keyring);

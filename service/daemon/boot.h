@@ -7,7 +7,8 @@
 struct service;
 
 /* Opens everything and serves. On failure nothing is left open. */
-jwkd_status boot_start(const struct config *config, const char *version, struct service **out, jwkd_error *error) MUST_CHECK;
+jwkd_status boot_start(
+    const struct config *config, const char *version, struct service **out, jwkd_error *error) MUST_CHECK;
 /* Answers what was begun and closes everything. */
 void boot_stop(struct service *service);
 /* What --check does: reads key file and store, changes nothing. */

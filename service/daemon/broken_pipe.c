@@ -1,9 +1,9 @@
 /* A peer that connects and closes at once must not silence a listener.
  *
- * nng 1.5.2 writes its greeting on a new connection; when the peer is gone already the system says EPIPE, which nng
- * turns into "closed", which its listener takes for its own end: it never accepts again. Any local process could so
- * cut the service off. ECONNRESET says the same of the connection and nothing of the listener; so that is what
- * libnng is told. The dynamic linker resolves its sendmsg() to this one. */
+ * nng 1.5.2 writes its greeting on a new connection; when the peer is gone already the system says EPIPE,
+ * which nng turns into "closed", which its listener takes for its own end: it never accepts again. Any local
+ * process could so cut the service off. ECONNRESET says the same of the connection and nothing of the
+ * listener; so that is what libnng is told. The dynamic linker resolves its sendmsg() to this one. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>

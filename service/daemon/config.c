@@ -10,11 +10,19 @@
 
 enum { CONFIG_FILE_MAX = 64 * 1024 };
 
-enum option_kind { OPTION_FLAG, OPTION_PATH, OPTION_WORD, OPTION_NUMBER, OPTION_DURATION, OPTION_URLS, OPTION_UPSTREAM };
+enum option_kind {
+    OPTION_FLAG,
+    OPTION_PATH,
+    OPTION_WORD,
+    OPTION_NUMBER,
+    OPTION_DURATION,
+    OPTION_URLS,
+    OPTION_UPSTREAM
+};
 
 struct option {
     const char *name;
-    const char *value;  /* what stands for the value in the help; NULL for a flag */
+    const char *value; /* what stands for the value in the help; NULL for a flag */
     enum option_kind kind;
     size_t offset, count_offset;
     uint64_t least, most;
@@ -62,8 +70,8 @@ static const struct option OPTIONS[] = {
 enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
 
 /* A relay has no keys and no store. */
-static const char *const RELAY_OPTIONS[] = {"upstream", "socket-dir", "listen", "listen-events", "log-level", "log-format",
-    "config", "check", "help", "version"};
+static const char *const RELAY_OPTIONS[] = {"upstream", "socket-dir", "listen", "listen-events", "log-level",
+    "log-format", "config", "check", "help", "version"};
 
 static bool is_of_program(const struct option *option, bool relay)
 {
@@ -80,13 +88,18 @@ static const struct option *find_option(struct bytes name, bool relay)
     return NULL;
 }
 
-static void *member(struct config *config, size_t offset) { return (char *)config + offset; }
+static void *member(struct config *config, size_t offset)
+{
+    return (char *)config + offset;
+}
 
-static jwkd_status set_text(const struct option *option, char *out, size_t capacity, struct bytes value, jwkd_error *error)
+static jwkd_status set_text(
+    const struct option *option, char *out, size_t capacity, struct bytes value, jwkd_error *error)
 {
     if (value.size == 0) return fail(error, JWKD_INVALID_ARGUMENT, "%s needs a value", option->name);
     if (value.size >= capacity || memchr(value.data, '\0', value.size))
-        return fail(error, JWKD_INVALID_ARGUMENT, "the value of %s is longer than %zu characters", option->name, capacity - 1);
+        return fail(error, JWKD_INVALID_ARGUMENT, "the value of %s is longer than %zu characters",
+            option->name, capacity - 1);
     memcpy(out, value.data, value.size);
     out[value.size] = '\0';
     return JWKD_OK;
@@ -103,7 +116,8 @@ static bool read_number(struct bytes digits, uint64_t *out)
     return good;
 }
 
-static jwkd_status set_number(const struct option *option, uint64_t *out, struct bytes value, jwkd_error *error)
+static jwkd_status set_number(
+    const struct option *option, uint64_t *out, struct bytes value, jwkd_error *error)
 {
     uint64_t number;
     if (!read_number(value, &number) || number < option->least || number > option->most)
@@ -114,7 +128,8 @@ static jwkd_status set_number(const struct option *option, uint64_t *out, struct
 }
 
 /* "3s", "500ms", "2m"; a bare number is seconds. In milliseconds. */
-static jwkd_status set_duration(const struct option *option, uint64_t *out, struct bytes value, jwkd_error *error)
+static jwkd_status set_duration(
+    const struct option *option, uint64_t *out, struct bytes value, jwkd_error *error)
 {
     static const struct {
         const char *name;
@@ -129,61 +144,82 @@ static jwkd_status set_duration(const struct option *option, uint64_t *out, stru
         break;
     }
     if (!read_number(value, &number) || number * unit_ms < option->least || number * unit_ms > option->most)
-        return fail(error, JWKD_INVALID_ARGUMENT, "%s is a time from %llu to %llu seconds, like 3s, 1500ms or 2m",
-            option->name, (unsigned long long)option->least / 1000, (unsigned long long)option->most / 1000);
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "%s is a time from %llu to %llu seconds, like 3s, 1500ms or 2m", option->name,
+            (unsigned long long)option->least / 1000, (unsigned long long)option->most / 1000);
     *out = number * unit_ms;
     return JWKD_OK;
 }
 
-static jwkd_status add_url(const struct option *option, struct config *config, struct bytes value, jwkd_error *error)
+static jwkd_status add_url(
+    const struct option *option, struct config *config, struct bytes value, jwkd_error *error)
 {
     size_t *count = member(config, option->count_offset);
     char(*urls)[256] = member(config, option->offset);
     if (*count == CONFIG_MAX_URLS)
-        return fail(error, JWKD_INVALID_ARGUMENT, "%s is given more than %d times", option->name, CONFIG_MAX_URLS);
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "%s is given more than %d times", option->name, CONFIG_MAX_URLS);
     if (value.size < 6 || (memcmp(value.data, "tcp://", 6) != 0 && memcmp(value.data, "ipc://", 6) != 0))
-        return fail(error, JWKD_INVALID_ARGUMENT, "%s takes a URL that begins with tcp:// or ipc://", option->name);
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "%s takes a URL that begins with tcp:// or ipc://", option->name);
     TRY(set_text(option, urls[*count], sizeof urls[*count], value, error));
     (*count)++;
     return JWKD_OK;
 }
 
-static jwkd_status set_option(const struct option *option, struct config *config, struct bytes value, jwkd_error *error)
+static jwkd_status set_option(
+    const struct option *option, struct config *config, struct bytes value, jwkd_error *error)
 {
     switch (option->kind) {
-    case OPTION_FLAG: *(bool *)member(config, option->offset) = true; return JWKD_OK;
-    case OPTION_PATH: return set_text(option, member(config, option->offset), CONFIG_PATH, value, error);
-    case OPTION_WORD: return set_text(option, member(config, option->offset), 16, value, error);
-    case OPTION_NUMBER: return set_number(option, member(config, option->offset), value, error);
-    case OPTION_DURATION: return set_duration(option, member(config, option->offset), value, error);
-    case OPTION_URLS: return add_url(option, config, value, error);
-    case OPTION_UPSTREAM: return set_text(option, config->upstream, sizeof config->upstream, value, error);
+    case OPTION_FLAG:
+        *(bool *)member(config, option->offset) = true;
+        return JWKD_OK;
+    case OPTION_PATH:
+        return set_text(option, member(config, option->offset), CONFIG_PATH, value, error);
+    case OPTION_WORD:
+        return set_text(option, member(config, option->offset), 16, value, error);
+    case OPTION_NUMBER:
+        return set_number(option, member(config, option->offset), value, error);
+    case OPTION_DURATION:
+        return set_duration(option, member(config, option->offset), value, error);
+    case OPTION_URLS:
+        return add_url(option, config, value, error);
+    case OPTION_UPSTREAM:
+        return set_text(option, config->upstream, sizeof config->upstream, value, error);
     }
     return JWKD_INTERNAL;
 }
 
 static struct bytes trim(struct bytes text)
 {
-    while (text.size && (text.data[0] == ' ' || text.data[0] == '\t')) text.data++, text.size--;
-    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t' || text.data[text.size - 1] == '\r'))
+    while (text.size && (text.data[0] == ' ' || text.data[0] == '\t'))
+        text.data++, text.size--;
+    while (text.size && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t' ||
+                            text.data[text.size - 1] == '\r'))
         text.size--;
     return text;
 }
 
-static const char *program(const struct config *config) { return config->relay ? "jwkd relay" : "jwkd"; }
+static const char *program(const struct config *config)
+{
+    return config->relay ? "jwkd relay" : "jwkd";
+}
 
-static jwkd_status parse_line(struct bytes line, const char *file, unsigned number, struct config *config, jwkd_error *error)
+static jwkd_status parse_line(
+    struct bytes line, const char *file, unsigned number, struct config *config, jwkd_error *error)
 {
     line = trim(line);
     if (line.size == 0 || line.data[0] == '#') return JWKD_OK;
     const uint8_t *equals = memchr(line.data, '=', line.size);
-    if (!equals) return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: a line is \"name = value\"", file, number);
+    if (!equals)
+        return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: a line is \"name = value\"", file, number);
     struct bytes name = trim(bytes_of(line.data, (size_t)(equals - line.data)));
     struct bytes value = trim(bytes_of(equals + 1, line.size - (size_t)(equals - line.data) - 1));
     const struct option *option = find_option(name, config->relay);
     if (!option || option->command_line_only)
-        return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: there is no setting \"%.*s\" (%s --help lists them)", file,
-            number, (int)(name.size < 40 ? name.size : 40), (const char *)name.data, program(config));
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "%.100s:%u: there is no setting \"%.*s\" (%s --help lists them)", file, number,
+            (int)(name.size < 40 ? name.size : 40), (const char *)name.data, program(config));
     jwkd_error why = {0};
     jwkd_status status = set_option(option, config, value, &why);
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "%.100s:%u: %.120s", file, number, why.message);
@@ -205,14 +241,17 @@ static jwkd_status read_file(const char *file, struct config *config, jwkd_error
 {
     FILE *stream = fopen(file, "re");
     if (!stream)
-        return fail(error, JWKD_NOT_FOUND, "the configuration file %.150s cannot be read: %s", file, strerror(errno));
+        return fail(
+            error, JWKD_NOT_FOUND, "the configuration file %.150s cannot be read: %s", file, strerror(errno));
     CLEANUP(free_at) char *text = malloc(CONFIG_FILE_MAX + 1);
     size_t size = text ? fread(text, 1, CONFIG_FILE_MAX + 1, stream) : 0;
     bool failed = ferror(stream) != 0;
     fclose(stream);
-    if (!text || failed) return fail(error, JWKD_UNAVAILABLE, "the configuration file %.150s cannot be read", file);
+    if (!text || failed)
+        return fail(error, JWKD_UNAVAILABLE, "the configuration file %.150s cannot be read", file);
     if (size > CONFIG_FILE_MAX)
-        return fail(error, JWKD_INVALID_ARGUMENT, "the configuration file %.150s is larger than %d bytes", file, CONFIG_FILE_MAX);
+        return fail(error, JWKD_INVALID_ARGUMENT, "the configuration file %.150s is larger than %d bytes",
+            file, CONFIG_FILE_MAX);
     return config_parse(bytes_of(text, size), file, config, error);
 }
 
@@ -224,12 +263,15 @@ static jwkd_status next_argument(int count, char *const *arguments, const struct
     if (strcmp(argument, "-h") == 0) argument = "--help";
     if (strcmp(argument, "-V") == 0) argument = "--version";
     if (strncmp(argument, "--", 2) != 0)
-        return fail(error, JWKD_INVALID_ARGUMENT, "\"%.60s\" is not an option (%s --help lists them)", argument, program(config));
+        return fail(error, JWKD_INVALID_ARGUMENT, "\"%.60s\" is not an option (%s --help lists them)",
+            argument, program(config));
     const char *equals = strchr(argument, '=');
-    struct bytes name = bytes_of(argument + 2, equals ? (size_t)(equals - argument) - 2 : strlen(argument) - 2);
+    struct bytes name =
+        bytes_of(argument + 2, equals ? (size_t)(equals - argument) - 2 : strlen(argument) - 2);
     const struct option *option = find_option(name, config->relay);
     if (!option)
-        return fail(error, JWKD_INVALID_ARGUMENT, "there is no option \"%.60s\" (%s --help lists them)", argument, program(config));
+        return fail(error, JWKD_INVALID_ARGUMENT, "there is no option \"%.60s\" (%s --help lists them)",
+            argument, program(config));
     if (option->kind == OPTION_FLAG && equals)
         return fail(error, JWKD_INVALID_ARGUMENT, "--%s takes no value", option->name);
     struct bytes value = equals ? bytes_of_text(equals + 1) : (struct bytes){0};
@@ -242,8 +284,8 @@ static jwkd_status next_argument(int count, char *const *arguments, const struct
     return JWKD_OK;
 }
 
-static jwkd_status read_arguments(int count, char *const *arguments, bool only_command_line, struct config *config,
-    jwkd_error *error)
+static jwkd_status read_arguments(
+    int count, char *const *arguments, bool only_command_line, struct config *config, jwkd_error *error)
 {
     for (int i = config->relay ? 2 : 1; i < count; i++) {
         const struct option *option = NULL;
@@ -257,37 +299,48 @@ static jwkd_status read_arguments(int count, char *const *arguments, bool only_c
 
 static void default_directories(struct config *config)
 {
-    const char *state = getenv("STATE_DIRECTORY"), *runtime = getenv("XDG_RUNTIME_DIR"), *home = getenv("HOME");
+    const char *state = getenv("STATE_DIRECTORY"), *runtime = getenv("XDG_RUNTIME_DIR"),
+               *home = getenv("HOME");
     const char *shared = getenv("XDG_DATA_HOME");
-    if (state && *state == '/') snprintf(config->data, sizeof config->data, "%s", state);
-    else if (geteuid() == 0) snprintf(config->data, sizeof config->data, "/var/lib/jwkd");
-    else if (shared && *shared == '/') snprintf(config->data, sizeof config->data, "%s/jwkd", shared);
-    else snprintf(config->data, sizeof config->data, "%s/.local/share/jwkd", home && *home ? home : ".");
-    if (runtime && *runtime == '/') snprintf(config->socket_dir, sizeof config->socket_dir, "%s/jwkd", runtime);
-    else snprintf(config->socket_dir, sizeof config->socket_dir, "/run/jwkd");
+    if (state && *state == '/')
+        snprintf(config->data, sizeof config->data, "%s", state);
+    else if (geteuid() == 0)
+        snprintf(config->data, sizeof config->data, "/var/lib/jwkd");
+    else if (shared && *shared == '/')
+        snprintf(config->data, sizeof config->data, "%s/jwkd", shared);
+    else
+        snprintf(config->data, sizeof config->data, "%s/.local/share/jwkd", home && *home ? home : ".");
+    if (runtime && *runtime == '/')
+        snprintf(config->socket_dir, sizeof config->socket_dir, "%s/jwkd", runtime);
+    else
+        snprintf(config->socket_dir, sizeof config->socket_dir, "/run/jwkd");
 }
 
 static jwkd_status check_words(const struct config *config, jwkd_error *error)
 {
     if (strcmp(config->log_format, "text") != 0 && strcmp(config->log_format, "json") != 0)
-        return fail(error, JWKD_INVALID_ARGUMENT, "log-format is text or json, not \"%s\"", config->log_format);
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "log-format is text or json, not \"%s\"", config->log_format);
     static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
     for (size_t i = 0; i < sizeof LEVELS / sizeof *LEVELS; i++)
         if (strcmp(config->log_level, LEVELS[i]) == 0) return JWKD_OK;
-    return fail(error, JWKD_INVALID_ARGUMENT, "log-level is error, warning, info or debug, not \"%s\"", config->log_level);
+    return fail(error, JWKD_INVALID_ARGUMENT, "log-level is error, warning, info or debug, not \"%s\"",
+        config->log_level);
 }
 
 static jwkd_status check_upstream(const struct config *config, jwkd_error *error)
 {
     if (config->relay && !*config->upstream)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a relay needs to know where the service is: --upstream URL");
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "a relay needs to know where the service is: --upstream URL");
     return JWKD_OK;
 }
 
 static jwkd_status check_transports(const struct config *config, jwkd_error *error)
 {
     if (config->listen_count && !config->listen_events_count)
-        return fail(error, JWKD_INVALID_ARGUMENT, "listen needs listen-events too: clients follow the keys there");
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "listen needs listen-events too: clients follow the keys there");
     return JWKD_OK;
 }
 
@@ -297,7 +350,8 @@ static jwkd_status make_absolute(char path[CONFIG_PATH], jwkd_error *error)
     if (*path == '/') return JWKD_OK;
     char whole[CONFIG_PATH];
     CLEANUP(free_at) char *here = getcwd(NULL, 0);
-    if (!here) return fail(error, JWKD_UNAVAILABLE, "the working directory is not known: %s", strerror(errno));
+    if (!here)
+        return fail(error, JWKD_UNAVAILABLE, "the working directory is not known: %s", strerror(errno));
     if ((size_t)snprintf(whole, sizeof whole, "%s/%s", here, path) >= sizeof whole)
         return fail(error, JWKD_INVALID_ARGUMENT, "the socket directory's path is too long");
     memcpy(path, whole, sizeof whole);
@@ -340,17 +394,19 @@ static void print_options(bool relay)
         bool checks = relay && strcmp(OPTIONS[i].name, "check") == 0;
         snprintf(left, sizeof left, "--%s%s%s", OPTIONS[i].name, OPTIONS[i].value ? " " : "",
             OPTIONS[i].value ? OPTIONS[i].value : "");
-        printf("  %-22s %s\n", left, checks ? "check the options, and whether the service answers, then exit" : OPTIONS[i].help);
+        printf("  %-22s %s\n", left,
+            checks ? "check the options, and whether the service answers, then exit" : OPTIONS[i].help);
     }
 }
 
 void config_print_help(const struct config *config)
 {
     if (config->relay)
-        printf("Usage: jwkd relay --upstream URL [OPTION]...\n"
-               "Stands in for a service that has more verifiers than one process reaches. It passes events and\n"
-               "heartbeats on, and what verifiers ask; it has no keys, and signs and changes nothing.\n\n"
-               "  jwkd relay --upstream URL --socket-dir DIR    is all that it takes to run one\n\n");
+        printf(
+            "Usage: jwkd relay --upstream URL [OPTION]...\n"
+            "Stands in for a service that has more verifiers than one process reaches. It passes events and\n"
+            "heartbeats on, and what verifiers ask; it has no keys, and signs and changes nothing.\n\n"
+            "  jwkd relay --upstream URL --socket-dir DIR    is all that it takes to run one\n\n");
     else
         printf("Usage: jwkd [OPTION]...\n"
                "       jwkd relay --upstream URL [OPTION]...\n"

@@ -27,7 +27,8 @@ struct line {
 
 static void put(struct line *line, const char *text)
 {
-    size_t room = sizeof line->text - 4 - line->size, length = strlen(text); /* the end of the line always fits */
+    size_t room = sizeof line->text - 4 - line->size,
+           length = strlen(text); /* the end of the line always fits */
     if (length > room) length = room;
     memcpy(line->text + line->size, text, length);
     line->size += length;
@@ -39,9 +40,12 @@ static void put_quoted(struct line *line, const char *text)
     for (; *text; text++) {
         char piece[8];
         unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') snprintf(piece, sizeof piece, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f) snprintf(piece, sizeof piece, "\\u%04x", c);
-        else snprintf(piece, sizeof piece, "%c", c);
+        if (c == '"' || c == '\\')
+            snprintf(piece, sizeof piece, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            snprintf(piece, sizeof piece, "\\u%04x", c);
+        else
+            snprintf(piece, sizeof piece, "%c", c);
         put(line, piece);
     }
     put(line, "\"");
@@ -50,11 +54,15 @@ static void put_quoted(struct line *line, const char *text)
 static void put_field(struct line *line, const char *name, const char *value)
 {
     put(line, line->size > 1 ? as_json ? "," : " " : "");
-    if (as_json) put_quoted(line, name);
-    else put(line, name);
+    if (as_json)
+        put_quoted(line, name);
+    else
+        put(line, name);
     put(line, as_json ? ":" : "=");
-    if (as_json || !*value || value[strcspn(value, " \"\\=\n\t\r")]) put_quoted(line, value);
-    else put(line, value);
+    if (as_json || !*value || value[strcspn(value, " \"\\=\n\t\r")])
+        put_quoted(line, value);
+    else
+        put(line, value);
 }
 
 static void put_time(struct line *line)
@@ -79,10 +87,11 @@ void log_write(enum log_level level, const char *message, ...)
     put_field(&line, "message", message);
     va_list fields;
     va_start(fields, message);
-    for (const char *name; (name = va_arg(fields, const char *)) != NULL;) put_field(&line, name, va_arg(fields, const char *));
+    for (const char *name; (name = va_arg(fields, const char *)) != NULL;)
+        put_field(&line, name, va_arg(fields, const char *));
     va_end(fields);
     if (as_json) line.text[line.size++] = '}';
     line.text[line.size++] = '\n';
     ssize_t written = write(STDERR_FILENO, line.text, line.size); /* one call, so that lines do not mix */
-    (void)written; /* there is nobody left to tell */
+    (void)written;                                                /* there is nobody left to tell */
 }

@@ -43,7 +43,8 @@ static int check_relay(const struct config *config)
 
 static int complain(jwkd_status status, const jwkd_error *error)
 {
-    log_error(error->message[0] ? error->message : jwkd_status_text(status), "status", jwkd_status_name(status));
+    log_error(
+        error->message[0] ? error->message : jwkd_status_text(status), "status", jwkd_status_name(status));
     return exit_code(status);
 }
 

@@ -17,23 +17,25 @@ jwkd_status places_make_directory(const char *path, mode_t mode, jwkd_error *err
     return fail(error, JWKD_UNAVAILABLE, "the directory %.150s cannot be made: %s", path, strerror(errno));
 }
 
-static size_t list_urls(const char **urls, const char *directory, const char *name, char *socket, size_t socket_size,
-    char (*more)[256], size_t count)
+static size_t list_urls(const char **urls, const char *directory, const char *name, char *socket,
+    size_t socket_size, char (*more)[256], size_t count)
 {
     snprintf(socket, socket_size, "ipc://%s/%s", directory, name);
     urls[0] = socket;
-    for (size_t i = 0; i < count; i++) urls[i + 1] = more[i];
+    for (size_t i = 0; i < count; i++)
+        urls[i + 1] = more[i];
     return count + 1;
 }
 
 jwkd_status places_list(const struct config *config, struct places *out, jwkd_error *error)
 {
     if (strlen(config->socket_dir) > 90) /* sun_path holds 108 */
-        return fail(error, JWKD_INVALID_ARGUMENT, "the socket directory's path is longer than a Unix socket's address may be");
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "the socket directory's path is longer than a Unix socket's address may be");
     memcpy(out->listen, config->listen, sizeof out->listen);
     memcpy(out->listen_events, config->listen_events, sizeof out->listen_events);
-    out->rpc_count = list_urls(out->rpc_urls, config->socket_dir, "rpc.sock", out->rpc_socket, sizeof out->rpc_socket,
-        out->listen, config->listen_count);
+    out->rpc_count = list_urls(out->rpc_urls, config->socket_dir, "rpc.sock", out->rpc_socket,
+        sizeof out->rpc_socket, out->listen, config->listen_count);
     out->events_count = list_urls(out->events_urls, config->socket_dir, "events.sock", out->events_socket,
         sizeof out->events_socket, out->listen_events, config->listen_events_count);
     return JWKD_OK;

@@ -9,13 +9,15 @@
 struct places {
     char rpc_socket[CONFIG_PATH + 32], events_socket[CONFIG_PATH + 32];
     char listen[CONFIG_MAX_URLS][256], listen_events[CONFIG_MAX_URLS][256];
-    const char *rpc_urls[CONFIG_MAX_URLS + 1], *events_urls[CONFIG_MAX_URLS + 1]; /* the socket directory's come first */
+    const char *rpc_urls[CONFIG_MAX_URLS + 1],
+        *events_urls[CONFIG_MAX_URLS + 1]; /* the socket directory's come first */
     size_t rpc_count, events_count;
 };
 
 /* A directory and those above it, where they are missing. UNAVAILABLE. */
 jwkd_status places_make_directory(const char *path, mode_t mode, jwkd_error *error) MUST_CHECK;
-/* Lists the URLs; makes nothing. `out` must stay in place. INVALID_ARGUMENT: the directory's path is too long. */
+/* Lists the URLs; makes nothing. `out` must stay in place. INVALID_ARGUMENT: the directory's path is too
+ * long. */
 jwkd_status places_list(const struct config *config, struct places *out, jwkd_error *error) MUST_CHECK;
 
 #endif

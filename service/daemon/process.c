@@ -46,7 +46,8 @@ bool process_lock_memory(void)
 #ifdef SANITIZED
     return false && may_lock_everything();
 #else
-    /* Under a limit, threads' stacks and arenas would use it up and later allocations fail: all or nothing. */
+    /* Under a limit, threads' stacks and arenas would use it up and later allocations fail: all
+     * or nothing. */
     return may_lock_everything() && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 #endif
 }
@@ -58,7 +59,9 @@ void process_pause_locking(bool locked)
 
 void process_resume_locking(bool locked)
 {
-    if (locked) mlockall(MCL_FUTURE | MCL_ONFAULT); /* without MCL_CURRENT: what was mapped meanwhile stays as it is */
+    if (locked)
+        mlockall(
+            MCL_FUTURE | MCL_ONFAULT); /* without MCL_CURRENT: what was mapped meanwhile stays as it is */
 }
 
 static void signals_to_wait_for(sigset_t *set)
@@ -82,7 +85,8 @@ int process_wait(void)
     sigset_t set;
     int received = 0;
     signals_to_wait_for(&set);
-    while (sigwait(&set, &received) != 0) continue;
+    while (sigwait(&set, &received) != 0)
+        continue;
     return received;
 }
 

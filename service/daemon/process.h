@@ -1,4 +1,5 @@
-/* What the daemon does to its own process: no core dumps, memory locked where that is allowed, signals to one thread. */
+/* What the daemon does to its own process: no core dumps, memory locked where that is allowed, signals to one
+ * thread. */
 #ifndef DAEMON_PROCESS_H
 #define DAEMON_PROCESS_H
 
@@ -8,7 +9,8 @@
 void process_protect(void);
 /* Locks all memory, present and future, where the system allows that without a limit. */
 bool process_lock_memory(void);
-/* What is mapped between these two is left out of the locking: the store's map is no secret, and far larger than memory. */
+/* What is mapped between these two is left out of the locking: the store's map is no secret, and far larger
+ * than memory. */
 void process_pause_locking(bool locked);
 void process_resume_locking(bool locked);
 
@@ -22,8 +24,9 @@ void process_block_signals(void);
 int process_wait(void);
 /* Ends the process with status 1 if it is still alive after so many seconds. */
 void process_watchdog(unsigned seconds);
-/* When nothing is left to do but to close sockets: ends the process with status 0 if that takes longer. In libnng 1.5.2 a connection
- * that is closed between the head of a message and its body is never done with (nng issue 1543). */
+/* When nothing is left to do but to close sockets: ends the process with status 0 if that takes longer. In
+ * libnng 1.5.2 a connection that is closed between the head of a message and its body is never done with (nng
+ * issue 1543). */
 void process_bound_sockets(unsigned seconds);
 
 #endif

@@ -18,8 +18,10 @@ struct relay_service {
 static void on_state(void *context, jwkd_status status, const char *message)
 {
     (void)context;
-    if (status == JWKD_OK) log_info(message);
-    else log_warning(message, "status", jwkd_status_name(status));
+    if (status == JWKD_OK)
+        log_info(message);
+    else
+        log_warning(message, "status", jwkd_status_name(status));
 }
 
 static struct relay_options options_of(const struct config *config, const struct places *places)

@@ -7,10 +7,12 @@
 struct relay_service;
 
 /* Listens and begins to look for the service. On failure nothing is left open. */
-jwkd_status relay_boot_start(const struct config *config, struct relay_service **out, jwkd_error *error) MUST_CHECK;
+jwkd_status relay_boot_start(
+    const struct config *config, struct relay_service **out, jwkd_error *error) MUST_CHECK;
 /* Answers what was begun and closes everything. */
 void relay_boot_stop(struct relay_service *service);
-/* What --check does: looks at the options and asks the service for a sign of life; its version in 64 characters. */
+/* What --check does: looks at the options and asks the service for a sign of life; its version in 64
+ * characters. */
 jwkd_status relay_boot_check(const struct config *config, char *out_version, jwkd_error *error) MUST_CHECK;
 
 #endif

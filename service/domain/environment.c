@@ -9,7 +9,10 @@ enum {
     DEFAULT_RSA_BITS = 4096,
 };
 
-static bool name_begin_valid(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+static bool name_begin_valid(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 bool environment_name_valid(const char *name)
 {
@@ -39,8 +42,8 @@ void environment_defaults(struct environment *environment)
     if (e->max_token_lifetime_sec == 0) e->max_token_lifetime_sec = DEFAULT_MAX_LIFETIME_SEC;
     if (e->default_token_lifetime_sec == 0)
         e->default_token_lifetime_sec = e->max_token_lifetime_sec < DEFAULT_LIFETIME_SEC
-            ? e->max_token_lifetime_sec
-            : (uint32_t)DEFAULT_LIFETIME_SEC;
+                                            ? e->max_token_lifetime_sec
+                                            : (uint32_t)DEFAULT_LIFETIME_SEC;
     if (e->leeway_sec == 0) e->leeway_sec = DEFAULT_LEEWAY_SEC;
 }
 
@@ -49,7 +52,8 @@ jwkd_status environment_validate(const struct environment *environment, jwkd_err
     const struct environment *e = environment;
     if (!environment_name_valid(e->name))
         return fail(error, JWKD_INVALID_ARGUMENT,
-            "an environment's name is 1 to %d of a-z, 0-9, '-', '_' and '.', beginning with a letter or digit",
+            "an environment's name is 1 to %d of a-z, 0-9, '-', '_' and '.', beginning with a letter or "
+            "digit",
             LIMIT_ENVIRONMENT_NAME);
     if (!environment_text_valid(e->issuer) || !environment_text_valid(e->default_audience))
         return fail(error, JWKD_INVALID_ARGUMENT, "issuer and audience are UTF-8 without control characters");
@@ -60,7 +64,8 @@ jwkd_status environment_validate(const struct environment *environment, jwkd_err
     jwkd_status status = alg_key_type(e->default_alg, e->default_bits, &type);
     if (status != JWKD_OK)
         return fail(error, JWKD_UNSUPPORTED, "%s%s is not offered here%s", alg_name(e->default_alg),
-            e->default_bits ? " of this size" : "", e->default_bits ? ": RSA keys have 2048, 3072 or 4096 bits" : "");
+            e->default_bits ? " of this size" : "",
+            e->default_bits ? ": RSA keys have 2048, 3072 or 4096 bits" : "");
     if (e->max_token_lifetime_sec == 0 || e->max_token_lifetime_sec > LIMIT_TOKEN_LIFETIME_SEC)
         return fail(error, JWKD_INVALID_ARGUMENT, "the largest token lifetime is 1 to %d seconds",
             LIMIT_TOKEN_LIFETIME_SEC);
@@ -69,13 +74,17 @@ jwkd_status environment_validate(const struct environment *environment, jwkd_err
             "the default token lifetime (%u s) must be at least 1 s and at most the largest (%u s)",
             e->default_token_lifetime_sec, e->max_token_lifetime_sec);
     if (e->jwks_max_age_sec > LIMIT_JWKS_MAX_AGE_SEC)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a JWKS may be kept for at most %d seconds", LIMIT_JWKS_MAX_AGE_SEC);
+        return fail(error, JWKD_INVALID_ARGUMENT, "a JWKS may be kept for at most %d seconds",
+            LIMIT_JWKS_MAX_AGE_SEC);
     if (e->rotate_every_sec && e->rotate_every_sec < LIMIT_ROTATE_EVERY_MIN_SEC)
-        return fail(error, JWKD_INVALID_ARGUMENT, "keys rotate by schedule every %d seconds at most", LIMIT_ROTATE_EVERY_MIN_SEC);
+        return fail(error, JWKD_INVALID_ARGUMENT, "keys rotate by schedule every %d seconds at most",
+            LIMIT_ROTATE_EVERY_MIN_SEC);
     if (e->rotate_every_sec > LIMIT_ROTATE_EVERY_SEC)
-        return fail(error, JWKD_INVALID_ARGUMENT, "keys rotate by schedule every %d seconds at least", LIMIT_ROTATE_EVERY_SEC);
+        return fail(error, JWKD_INVALID_ARGUMENT, "keys rotate by schedule every %d seconds at least",
+            LIMIT_ROTATE_EVERY_SEC);
     if (e->rotate_every_sec && e->mode == MODE_EXCLUSIVE)
-        return fail(error, JWKD_INVALID_ARGUMENT, "exclusive mode does not rotate: each new key names the one that it invalidates");
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "exclusive mode does not rotate: each new key names the one that it invalidates");
     if (e->leeway_sec > LIMIT_LEEWAY_SEC)
         return fail(error, JWKD_INVALID_ARGUMENT, "the leeway is at most %d seconds", LIMIT_LEEWAY_SEC);
     return JWKD_OK;

@@ -22,10 +22,12 @@ struct environment {
     uint32_t jwks_max_age_sec; /* how long readers of the JWKS over HTTP may keep it; 0: there are none */
 };
 
-/* The name of an environment: a-z 0-9 - _ . , beginning with a letter or digit, at most LIMIT_ENVIRONMENT_NAME. */
+/* The name of an environment: a-z 0-9 - _ . , beginning with a letter or digit, at most
+ * LIMIT_ENVIRONMENT_NAME. */
 bool environment_name_valid(const char *name);
 
-/* Fills what was left at zero with the defaults (jwkd.h, jwkd_environment), given that it was not set on purpose. */
+/* Fills what was left at zero with the defaults (jwkd.h, jwkd_environment), given that it was not set on
+ * purpose. */
 void environment_defaults(struct environment *environment);
 
 /* INVALID_ARGUMENT or UNSUPPORTED, saying which setting and why. */

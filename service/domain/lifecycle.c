@@ -1,7 +1,7 @@
 #include "domain/lifecycle.h"
 
 struct transition {
-    enum key_state next;     /* KEY_ABSENT: not allowed */
+    enum key_state next; /* KEY_ABSENT: not allowed */
     const char *refusal;
 };
 
@@ -57,11 +57,13 @@ static const struct transition TRANSITIONS[KEY_STATE_COUNT][KEY_ACTION_COUNT] = 
 
 const char *key_state_name(enum key_state state)
 {
-    static const char *const NAMES[KEY_STATE_COUNT] = {"absent", "active", "primary", "deactivated", "destroyed"};
+    static const char *const NAMES[KEY_STATE_COUNT] = {
+        "absent", "active", "primary", "deactivated", "destroyed"};
     return NAMES[(unsigned)state < KEY_STATE_COUNT ? state : KEY_ABSENT];
 }
 
-jwkd_status lifecycle_next(enum key_state state, enum key_action action, enum key_state *out_next, jwkd_error *error)
+jwkd_status lifecycle_next(
+    enum key_state state, enum key_action action, enum key_state *out_next, jwkd_error *error)
 {
     const struct transition *transition = &TRANSITIONS[state][action];
     if (transition->next == KEY_ABSENT)

@@ -4,11 +4,12 @@
 
 #include "base/bytes.h"
 
-/* "Primary" is an active key that its environment names; it is a state here because other things are allowed. */
+/* "Primary" is an active key that its environment names; it is a state here because other things
+ * are allowed. */
 enum key_state { KEY_ABSENT, KEY_ACTIVE, KEY_PRIMARY, KEY_DEACTIVATED, KEY_DESTROYED, KEY_STATE_COUNT };
 
-/* KEY_HOLD and KEY_RETIRE mark an active key: not to be promoted by itself; to be deactivated by itself once the last
- * token that it signed has expired. Promotion takes both marks off. */
+/* KEY_HOLD and KEY_RETIRE mark an active key: not to be promoted by itself; to be deactivated by itself once
+ * the last token that it signed has expired. Promotion takes both marks off. */
 enum key_action {
     KEY_PUBLISH,
     KEY_PROMOTE,
@@ -24,9 +25,12 @@ const char *key_state_name(enum key_state state);
 
 /* *out_next is the state after the action; the same state means that nothing changes, which is no error.
  * FAILED_PRECONDITION says why the state does not allow it. */
-jwkd_status lifecycle_next(enum key_state state, enum key_action action, enum key_state *out_next,
-    jwkd_error *error) MUST_CHECK;
+jwkd_status lifecycle_next(
+    enum key_state state, enum key_action action, enum key_state *out_next, jwkd_error *error) MUST_CHECK;
 
-static inline bool key_state_live(enum key_state state) { return state == KEY_ACTIVE || state == KEY_PRIMARY; }
+static inline bool key_state_live(enum key_state state)
+{
+    return state == KEY_ACTIVE || state == KEY_PRIMARY;
+}
 
 #endif

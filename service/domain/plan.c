@@ -22,7 +22,8 @@ static int find_primary(const struct plan_view *view)
 static jwkd_status require_key(const struct plan_view *view, const char *kid, int *out, jwkd_error *error)
 {
     int key = find_key(view, kid);
-    if (key < 0) return fail(error, JWKD_NOT_FOUND, "the environment has no key with the kid \"%.128s\"", kid);
+    if (key < 0)
+        return fail(error, JWKD_NOT_FOUND, "the environment has no key with the kid \"%.128s\"", kid);
     *out = key;
     return JWKD_OK;
 }
@@ -30,20 +31,23 @@ static jwkd_status require_key(const struct plan_view *view, const char *kid, in
 size_t plan_live_keys(const struct plan_view *view)
 {
     size_t live = 0;
-    for (size_t i = 0; i < view->count; i++) live += key_state_live(view->keys[i].state);
+    for (size_t i = 0; i < view->count; i++)
+        live += key_state_live(view->keys[i].state);
     return live;
 }
 
 /* In exclusive mode the one live key must be named by whoever replaces it. */
-static jwkd_status check_invalidation(const struct plan_view *view, bool hold, const char *kid, int *out_key,
-    jwkd_error *error)
+static jwkd_status check_invalidation(
+    const struct plan_view *view, bool hold, const char *kid, int *out_key, jwkd_error *error)
 {
     *out_key = -1;
     if (view->mode == MODE_OVERLAP) {
-        if (kid) return fail(error, JWKD_INVALID_ARGUMENT, "a kid to invalidate goes with exclusive mode only");
+        if (kid)
+            return fail(error, JWKD_INVALID_ARGUMENT, "a kid to invalidate goes with exclusive mode only");
         return JWKD_OK;
     }
-    if (hold) return fail(error, JWKD_INVALID_ARGUMENT, "exclusive mode has one live key: a key cannot be held");
+    if (hold)
+        return fail(error, JWKD_INVALID_ARGUMENT, "exclusive mode has one live key: a key cannot be held");
     for (size_t i = 0; i < view->count; i++)
         if (key_state_live(view->keys[i].state)) *out_key = (int)i;
     if (*out_key < 0 && kid)
@@ -52,12 +56,14 @@ static jwkd_status check_invalidation(const struct plan_view *view, bool hold, c
         return fail(error, JWKD_FAILED_PRECONDITION,
             "in exclusive mode a new key invalidates the live one: name its kid (--invalidate KID)");
     if (*out_key >= 0 && strcmp(view->keys[*out_key].kid, kid) != 0)
-        return fail(error, JWKD_FAILED_PRECONDITION, "\"%.128s\" is not the live key of this environment", kid);
+        return fail(
+            error, JWKD_FAILED_PRECONDITION, "\"%.128s\" is not the live key of this environment", kid);
     return JWKD_OK;
 }
 
 /* `key` takes the place of the primary key, if there is one and it is not gone by then. */
-static void replace_primary(const struct plan_view *view, int key, int gone, bool retire_old, struct plan *plan)
+static void replace_primary(
+    const struct plan_view *view, int key, int gone, bool retire_old, struct plan *plan)
 {
     int primary = find_primary(view);
     bool stays = primary >= 0 && primary != gone;
@@ -66,8 +72,8 @@ static void replace_primary(const struct plan_view *view, int key, int gone, boo
     if (stays && retire_old) add_step(plan, KEY_RETIRE, primary);
 }
 
-jwkd_status plan_publish(const struct plan_view *view, enum promote promote, bool retire_old, const char *invalidate_kid,
-    struct plan *out, jwkd_error *error)
+jwkd_status plan_publish(const struct plan_view *view, enum promote promote, bool retire_old,
+    const char *invalidate_kid, struct plan *out, jwkd_error *error)
 {
     if (invalidate_kid && !*invalidate_kid) invalidate_kid = NULL;
     int invalidated;
@@ -81,7 +87,8 @@ jwkd_status plan_publish(const struct plan_view *view, enum promote promote, boo
     return JWKD_OK;
 }
 
-jwkd_status plan_promote(const struct plan_view *view, const char *kid, bool retire_old, struct plan *out, jwkd_error *error)
+jwkd_status plan_promote(
+    const struct plan_view *view, const char *kid, bool retire_old, struct plan *out, jwkd_error *error)
 {
     int key;
     enum key_state next;
@@ -109,11 +116,13 @@ jwkd_status plan_retire(const struct plan_view *view, const char *kid, struct pl
 static int find_replaced(const struct plan_view *view, uint64_t revision)
 {
     for (size_t i = 0; i < view->count; i++)
-        if (view->keys[i].state == KEY_ACTIVE && view->keys[i].retiring && view->keys[i].revision == revision) return (int)i;
+        if (view->keys[i].state == KEY_ACTIVE && view->keys[i].retiring && view->keys[i].revision == revision)
+            return (int)i;
     return -1;
 }
 
-jwkd_status plan_abort_rotation(const struct plan_view *view, const char *new_kid, struct plan *out, jwkd_error *error)
+jwkd_status plan_abort_rotation(
+    const struct plan_view *view, const char *new_kid, struct plan *out, jwkd_error *error)
 {
     int key;
     struct plan plan = {.count = 0};
@@ -126,7 +135,8 @@ jwkd_status plan_abort_rotation(const struct plan_view *view, const char *new_ki
         add_step(&plan, KEY_DEMOTE, key);
         add_step(&plan, KEY_PROMOTE, old);
     } else if (view->keys[key].state != KEY_ACTIVE) {
-        return fail(error, JWKD_FAILED_PRECONDITION, "the key of the rotation was deactivated: there is nothing to abort");
+        return fail(error, JWKD_FAILED_PRECONDITION,
+            "the key of the rotation was deactivated: there is nothing to abort");
     }
     if (!view->keys[key].held) add_step(&plan, KEY_HOLD, key);
     *out = plan;
@@ -152,8 +162,8 @@ static int find_successor(const struct plan_view *view)
     return best;
 }
 
-jwkd_status plan_deactivate(const struct plan_view *view, const char *kid, bool allow_none, struct plan *out,
-    jwkd_error *error)
+jwkd_status plan_deactivate(
+    const struct plan_view *view, const char *kid, bool allow_none, struct plan *out, jwkd_error *error)
 {
     int key;
     enum key_state next;
@@ -163,7 +173,8 @@ jwkd_status plan_deactivate(const struct plan_view *view, const char *kid, bool 
     if (next != view->keys[key].state) {
         if (plan_live_keys(view) == 1 && !allow_none)
             return fail(error, JWKD_FAILED_PRECONDITION,
-                "this is the last active key and signing would stop: generate another first, or allow none (--allow-none)");
+                "this is the last active key and signing would stop: generate another first, or allow none "
+                "(--allow-none)");
         add_step(&plan, KEY_DEACTIVATE, key);
         int successor = view->keys[key].state == KEY_PRIMARY ? find_successor(view) : -1;
         if (successor >= 0) add_step(&plan, KEY_PROMOTE, successor);

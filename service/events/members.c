@@ -53,8 +53,8 @@ static void put_principal(struct registry *registry, struct principal *principal
     free(principal);
 }
 
-/* Whether somebody who has so many places may have one more: there is one, and he has not more than are left.
- */
+/* Whether somebody who has so many places may have one more: there is one, and he has not more than
+ * are left. */
 static bool fair(size_t own, size_t all, size_t limit)
 {
     return own < limit - all;

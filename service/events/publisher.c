@@ -149,7 +149,8 @@ static void *beat(void *argument)
     return NULL;
 }
 
-static jwkd_status publisher_open(struct publisher *publisher, const struct publisher_options *options, jwkd_error *error)
+static jwkd_status publisher_open(
+    struct publisher *publisher, const struct publisher_options *options, jwkd_error *error)
 {
     int result = nng_pub0_open(&publisher->socket);
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no publish socket: %s", nng_strerror(result));
@@ -160,7 +161,8 @@ static jwkd_status publisher_open(struct publisher *publisher, const struct publ
     return JWKD_OK;
 }
 
-jwkd_status publisher_start(const struct publisher_options *options, struct publisher **out, jwkd_error *error)
+jwkd_status publisher_start(
+    const struct publisher_options *options, struct publisher **out, jwkd_error *error)
 {
     struct publisher *publisher = calloc(1, sizeof *publisher);
     if (!publisher) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -188,7 +190,10 @@ jwkd_status publisher_start(const struct publisher_options *options, struct publ
     return JWKD_OK;
 }
 
-uint32_t publisher_heartbeat_ms(const struct publisher *publisher) { return publisher->heartbeat_ms; }
+uint32_t publisher_heartbeat_ms(const struct publisher *publisher)
+{
+    return publisher->heartbeat_ms;
+}
 
 void publisher_stop(struct publisher *publisher)
 {

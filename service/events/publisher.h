@@ -9,26 +9,28 @@ struct publisher;
 struct publisher_options {
     uint8_t boot_id[16];
     uint8_t epoch[16];
-    uint64_t service_revision;   /* at the start */
-    uint32_t heartbeat_ms;       /* 0: 250 */
-    const char *const *urls;     /* where to listen; ipc sockets get mode 0660 */
+    uint64_t service_revision; /* at the start */
+    uint32_t heartbeat_ms;     /* 0: 250 */
+    const char *const *urls;   /* where to listen; ipc sockets get mode 0660 */
     size_t url_count;
 };
 
 /* Listens and starts the heartbeat. UNAVAILABLE says which URL could not be listened on. */
-jwkd_status publisher_start(const struct publisher_options *options, struct publisher **out, jwkd_error *error) MUST_CHECK;
+jwkd_status publisher_start(
+    const struct publisher_options *options, struct publisher **out, jwkd_error *error) MUST_CHECK;
 
 /* One change of an environment, committed and visible already. */
 struct publisher_event {
     const char *environment;
     uint64_t environment_id, revision, service_revision;
-    struct bytes packed;         /* jwkd.v1.Event */
+    struct bytes packed; /* jwkd.v1.Event */
 };
-/* From now on heartbeats list the revision. Before it becomes visible: otherwise a heartbeat that was stamped when the change was
- * in force already could vouch for the state before it. From one thread, in revision order. */
+/* From now on heartbeats list the revision. Before it becomes visible: otherwise a heartbeat that was stamped
+ * when the change was in force already could vouch for the state before it. From one thread, in revision
+ * order. */
 void publisher_list(struct publisher *publisher, const struct publisher_event *event);
-/* Sends it; never waits for a subscriber. From one thread, in revision order. A failure is no error of the change: subscribers see
- * the gap. */
+/* Sends it; never waits for a subscriber. From one thread, in revision order. A failure is no error of the
+ * change: subscribers see the gap. */
 jwkd_status publisher_send(struct publisher *publisher, const struct publisher_event *event) MUST_CHECK;
 
 uint32_t publisher_heartbeat_ms(const struct publisher *publisher);

@@ -88,7 +88,8 @@ uint32_t registry_longest_lease_ms(const struct registry *registry, uint64_t now
 
 uint64_t registry_knows_all_from_ns(const struct registry *registry)
 {
-    return registry->options.new_store ? 0 : registry->options.started_ns + horizon_ns(longer_lease_ms(registry));
+    return registry->options.new_store ? 0
+                                       : registry->options.started_ns + horizon_ns(longer_lease_ms(registry));
 }
 
 bool registry_knows_all(const struct registry *registry, uint64_t now_ns)

@@ -40,7 +40,8 @@ uint32_t registry_max_lease_ms(const struct registry *registry);
 void registry_set_leases(struct registry *registry, uint32_t earlier_ms, uint32_t granted_ms);
 /* The longest lease that somebody may hold at this instant: what the next run has to know. */
 uint32_t registry_longest_lease_ms(const struct registry *registry, uint64_t now_ns);
-/* Over how long confirmations are to be spread, so that they come no faster than 5,000 a second: of few subscribers at once. */
+/* Over how long confirmations are to be spread, so that they come no faster than 5,000 a second: of few
+ * subscribers at once. */
 uint32_t registry_spread_ms(struct registry *registry);
 /* How long after a swap the last lease that may not know of it has run out: max_lease, and 1000 ppm. */
 uint64_t registry_horizon_ns(const struct registry *registry);
@@ -96,8 +97,9 @@ struct registry_count {
 struct registry_count registry_count(
     struct registry *registry, uint64_t environment_id, uint64_t revision, uint64_t now_ns);
 
-/* A key is about to be published and promoted in one revision, because nobody follows the environment: true if that is so, and then
- * nobody can begin to (registry_follow answers BUSY) until registry_reopen(). Of one thread. */
+/* A key is about to be published and promoted in one revision, because nobody follows the environment: true
+ * if that is so, and then nobody can begin to (registry_follow answers BUSY) until registry_reopen(). Of one
+ * thread. */
 bool registry_close_if_nobody(struct registry *registry, uint64_t environment_id, uint64_t now_ns);
 /* Opens every environment that was closed so. */
 void registry_reopen(struct registry *registry);

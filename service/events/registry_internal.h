@@ -1,5 +1,5 @@
-/* What the files of the registry share: the tables, and what is done with them while registry.lock is held.
- */
+/* What the files of the registry share: the tables, and what is done with them while registry.lock
+ * is held. */
 #ifndef EVENTS_REGISTRY_INTERNAL_H
 #define EVENTS_REGISTRY_INTERNAL_H
 
@@ -62,7 +62,7 @@ enum { REGISTRY_CLOSED = 64 };
 
 struct registry {
     struct registry_options options;
-    uint32_t earlier_lease_ms; /* of the run before; set once, before anybody registers */
+    uint32_t earlier_lease_ms;               /* of the run before; set once, before anybody registers */
     pthread_mutex_t lock;                    /* guards all below; innermost */
     void *subscribers, *groups, *principals; /* trees */
     size_t subscriber_count, member_count;

@@ -7,9 +7,15 @@ static const char *machine_boot(const struct keyring *keyring)
     return keyring->options.machine_boot ? keyring->options.machine_boot : "";
 }
 
-uint64_t age_ns(const struct keyring *keyring) { return clock_elapsed_ns() + keyring->age_ahead_ns; }
+uint64_t age_ns(const struct keyring *keyring)
+{
+    return clock_elapsed_ns() + keyring->age_ahead_ns;
+}
 
-int64_t age_sec(const struct keyring *keyring) { return (int64_t)((age_ns(keyring) + NS_PER_SEC - 1) / NS_PER_SEC); }
+int64_t age_sec(const struct keyring *keyring)
+{
+    return (int64_t)((age_ns(keyring) + NS_PER_SEC - 1) / NS_PER_SEC);
+}
 
 void age_load(struct keyring *keyring, const Jwkd__Row__Service *row)
 {

@@ -1,8 +1,9 @@
-/* The age of the store: the running time that it has seen, in all runs of the service. What is promised to last is counted by it, for
- * nobody can set it.
+/* The age of the store: the running time that it has seen, in all runs of the service. What is promised to
+ * last is counted by it, for nobody can set it.
  *
- * It goes on while the service is down. Where the machine was started again meanwhile, or is another one, nobody knows how long that
- * took: it goes on from the last commit, so that it is never ahead of the time that has passed. */
+ * It goes on while the service is down. Where the machine was started again meanwhile, or is another one,
+ * nobody knows how long that took: it goes on from the last commit, so that it is never ahead of the time
+ * that has passed. */
 #ifndef KEYRING_AGE_H
 #define KEYRING_AGE_H
 
@@ -12,7 +13,8 @@ uint64_t age_ns(const struct keyring *keyring);
 /* Rounded up. */
 int64_t age_sec(const struct keyring *keyring);
 
-/* From the service's row at the start; into each that is committed. What is put is borrowed from the keyring. */
+/* From the service's row at the start; into each that is committed. What is put is borrowed from
+ * the keyring. */
 void age_load(struct keyring *keyring, const Jwkd__Row__Service *row);
 void age_put(const struct keyring *keyring, Jwkd__Row__Service *row);
 

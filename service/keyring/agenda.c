@@ -13,12 +13,12 @@ enum { MOST_ROWS = 4096 }; /* in one round; the rest is due in the next */
 struct agenda_entry {
     uint64_t environment_id;
     char name[LIMIT_ENVIRONMENT_NAME + 1];
-    uint8_t operation[16];     /* the promotion that waits, and since when its key can be seen */
+    uint8_t operation[16]; /* the promotion that waits, and since when its key can be seen */
     uint64_t published_ns;
-    int64_t rotate_at;         /* by the schedule, and when that was learned */
+    int64_t rotate_at; /* by the schedule, and when that was learned */
     struct moment scheduled;
     const struct key_type *lacks; /* a due rotation waits for a key of this type */
-    uint64_t due_ns;           /* when it is to be looked at, as was reckoned last; UINT64_MAX: never */
+    uint64_t due_ns;              /* when it is to be looked at, as was reckoned last; UINT64_MAX: never */
 };
 
 struct moment moment_now(void)
@@ -26,7 +26,8 @@ struct moment moment_now(void)
     return (struct moment){.elapsed_ns = clock_elapsed_ns(), .wall_sec = clock_wall_sec()};
 }
 
-/* How long until the wall clock says `at`, and as much time has passed since `from` as it then was until `at`. */
+/* How long until the wall clock says `at`, and as much time has passed since `from` as it then was until
+ * `at`. */
 static uint64_t left_ns(int64_t at, struct moment from, struct moment now)
 {
     int64_t by_wall = at - now.wall_sec, planned = at - from.wall_sec;
@@ -44,8 +45,10 @@ static size_t place(const struct keyring *keyring, const char *name)
     size_t low = 0, high = keyring->agenda_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(keyring->agenda[middle].name, name) < 0) low = middle + 1;
-        else high = middle;
+        if (strcmp(keyring->agenda[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
@@ -66,7 +69,8 @@ static void remove_entry(struct keyring *keyring, const char *name)
     keyring->agenda_count--;
 }
 
-static jwkd_status add_entry(struct keyring *keyring, const struct ring_environment *environment, struct agenda_entry **out)
+static jwkd_status add_entry(
+    struct keyring *keyring, const struct ring_environment *environment, struct agenda_entry **out)
 {
     if (keyring->agenda_count == keyring->agenda_capacity) {
         size_t capacity = keyring->agenda_capacity ? keyring->agenda_capacity * 2 : 16;
@@ -87,7 +91,8 @@ static jwkd_status add_entry(struct keyring *keyring, const struct ring_environm
 
 /* ---- what is due, and when ---- */
 
-static const struct ring_environment *environment_of(const struct batch *batch, const struct agenda_entry *entry)
+static const struct ring_environment *environment_of(
+    const struct batch *batch, const struct agenda_entry *entry)
 {
     const struct ring_environment *environment = batch_find(batch, entry->name);
     return environment && environment->id == entry->environment_id ? environment : NULL;
@@ -181,13 +186,15 @@ static bool note_retiring(const struct ring_environment *environment)
     return any;
 }
 
-static jwkd_status note(struct keyring *keyring, const struct ring_environment *environment, struct moment now)
+static jwkd_status note(
+    struct keyring *keyring, const struct ring_environment *environment, struct moment now)
 {
     const struct ring_promotion *promotion = &environment->promotion;
     bool expected = note_retiring(environment) || promotion->waiting || environment->rotate_at;
     struct agenda_entry *entry = find_entry(keyring, environment->settings.name);
     if (entry && (!expected || entry->environment_id != environment->id)) {
-        remove_entry(keyring, environment->settings.name); /* of the environment that had the name before, too */
+        remove_entry(
+            keyring, environment->settings.name); /* of the environment that had the name before, too */
         entry = NULL;
     }
     if (!expected) return JWKD_OK;
@@ -207,21 +214,26 @@ static jwkd_status note(struct keyring *keyring, const struct ring_environment *
 static void count_waiting(struct keyring *keyring)
 {
     unsigned waiting = 0;
-    for (size_t i = 0; i < keyring->agenda_count; i++) waiting += awaits_confirmation(&keyring->agenda[i]);
+    for (size_t i = 0; i < keyring->agenda_count; i++)
+        waiting += awaits_confirmation(&keyring->agenda[i]);
     atomic_store(&keyring->promotions_waiting, waiting);
 }
 
-void agenda_note(struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns)
+void agenda_note(
+    struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns)
 {
     struct moment now = {.elapsed_ns = now_ns, .wall_sec = clock_wall_sec()};
     if (count == 0) return;
     for (size_t i = 0; i < count; i++) {
-        if (!touched[i].environment) remove_entry(keyring, touched[i].name);
+        if (!touched[i].environment)
+            remove_entry(keyring, touched[i].name);
         else if (note(keyring, touched[i].environment, now) != JWKD_OK)
             keyring_trouble(keyring, JWKD_NO_MEMORY,
-                "out of memory: a promotion, retirement or rotation waits until the service is started again");
+                "out of memory: a promotion, retirement or rotation waits until the service is started "
+                "again");
     }
-    count_waiting(keyring); /* from here on whoever confirms has it reckoned anew; whoever did before is counted below */
+    count_waiting(keyring); /* from here on whoever confirms has it reckoned anew; whoever did before is
+                               counted below */
     for (size_t i = 0; i < count; i++) {
         struct agenda_entry *entry = find_entry(keyring, touched[i].name);
         if (entry) reckon(keyring, entry, now);
@@ -245,7 +257,10 @@ void agenda_clear(struct keyring *keyring)
     keyring->agenda_count = keyring->agenda_capacity = 0;
 }
 
-bool agenda_awaits_confirmation(struct keyring *keyring) { return atomic_load(&keyring->promotions_waiting) != 0; }
+bool agenda_awaits_confirmation(struct keyring *keyring)
+{
+    return atomic_load(&keyring->promotions_waiting) != 0;
+}
 
 /* ---- doing it ---- */
 
@@ -264,16 +279,18 @@ static const char *promoted_because(const struct promotion *standing)
 {
     bool readers = standing->jwks_max_age_ns != 0;
     if (!promotion_is_confirmed(standing))
-        return readers ? "every lease that could lack the key has run out, and no reader of the JWKS may keep one without it"
+        return readers ? "every lease that could lack the key has run out, and no reader of the JWKS may "
+                         "keep one without it"
                        : "every lease that could lack the key has run out";
     if (standing->subscribers == 0)
-        return readers ? "no reader of the JWKS may keep one without the key" : "nobody follows the environment";
+        return readers ? "no reader of the JWKS may keep one without the key"
+                       : "nobody follows the environment";
     return readers ? "every subscriber confirmed the key, and no reader of the JWKS may keep one without it"
                    : "every subscriber confirmed the key";
 }
 
-static jwkd_status promote(struct batch *batch, const struct ring_environment *environment, const struct promotion *standing,
-    bool *broken)
+static jwkd_status promote(struct batch *batch, const struct ring_environment *environment,
+    const struct promotion *standing, bool *broken)
 {
     CLEANUP(edit_clear) struct edit edit = {0};
     TRY(edit_begin(&edit, batch, environment->settings.name, NULL));
@@ -296,7 +313,8 @@ static jwkd_status deactivate(struct batch *batch, const char *name, const char 
     if (!keys) return JWKD_NO_MEMORY;
     struct plan_view view = edit_view(&edit, keys);
     struct plan plan;
-    TRY(plan_deactivate(&view, kid, true, &plan, NULL)); /* it is not the primary key: signing does not stop by this */
+    TRY(plan_deactivate(
+        &view, kid, true, &plan, NULL)); /* it is not the primary key: signing does not stop by this */
     return carry_out(&edit, &plan, broken);
 }
 
@@ -311,7 +329,8 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     request.request_id = wire_bytes(bytes_of(id, sizeof id));
     request.operation_case = JWKD__V1__REQUEST__OPERATION_ROTATE;
     request.rotate = &rotation;
-    const struct change_request change = {.request = &request, .principal = "schedule", .digest = digest, .noted = true};
+    const struct change_request change = {
+        .request = &request, .principal = "schedule", .digest = digest, .noted = true};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
     jwkd_error error = {0};
@@ -321,7 +340,8 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     if (status == JWKD_IN_PROGRESS) {
         struct generation wanted = change_generation(&request);
         const struct ring_environment *environment = environment_of(batch, entry);
-        if (environment && change_key_type(environment, &wanted, &alg, &entry->lacks, NULL) != JWKD_OK) entry->lacks = NULL;
+        if (environment && change_key_type(environment, &wanted, &alg, &entry->lacks, NULL) != JWKD_OK)
+            entry->lacks = NULL;
         return JWKD_OK;
     }
     if (status == JWKD_OK || *broken) return status;
@@ -329,8 +349,8 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     entry->scheduled = moment_now();
     entry->rotate_at = entry->scheduled.wall_sec + 60;
     struct keyring *keyring = batch->keyring;
-    keyring_trouble(keyring, status,
-        error.message[0] ? error.message : "a rotation by schedule could not begin");
+    keyring_trouble(
+        keyring, status, error.message[0] ? error.message : "a rotation by schedule could not begin");
     return JWKD_OK;
 }
 
@@ -340,12 +360,15 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
     const struct ring_environment *environment = environment_of(batch, entry);
     if (!environment) return JWKD_OK;
     if (environment->promotion.waiting && promoted_in_ns(keyring, environment, entry, now) == 0) {
-        struct promotion standing = operation_standing(keyring, environment, entry->published_ns, now.elapsed_ns);
+        struct promotion standing =
+            operation_standing(keyring, environment, entry->published_ns, now.elapsed_ns);
         TRY(promote(batch, environment, &standing, broken));
         environment = environment_of(batch, entry);
     }
     for (size_t i = 0; environment && i < environment->count; i++) {
-        if (!environment->keys[i]->retiring_since || retires_in_ns(keyring, environment, environment->keys[i], now) != 0) continue;
+        if (!environment->keys[i]->retiring_since ||
+            retires_in_ns(keyring, environment, environment->keys[i], now) != 0)
+            continue;
         TRY(deactivate(batch, entry->name, jwk_kid(environment->keys[i]->jwk), broken));
         environment = environment_of(batch, entry);
     }

@@ -1,7 +1,7 @@
 /* What falls due by time: promotions that wait, keys that retire, rotations by schedule. The writer's alone.
  *
- * Schedules follow the wall clock and the running-time clock both, so that setting the one neither brings them forward nor, with what
- * it hides, repeats them. */
+ * Schedules follow the wall clock and the running-time clock both, so that setting the one neither brings
+ * them forward nor, with what it hides, repeats them. */
 #ifndef KEYRING_AGENDA_H
 #define KEYRING_AGENDA_H
 
@@ -17,14 +17,17 @@ struct moment {
 struct moment moment_now(void);
 
 /* Environments have changed and are visible so. */
-void agenda_note(struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns);
+void agenda_note(
+    struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns);
 /* All environments, at the start. */
 jwkd_status agenda_load(struct keyring *keyring) MUST_CHECK;
 void agenda_clear(struct keyring *keyring);
 
-/* Carries out in the batch what is due; *out_broken: the batch must be given up; *out_failed: something has to be tried again. */
+/* Carries out in the batch what is due; *out_broken: the batch must be given up; *out_failed: something has
+ * to be tried again. */
 void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *out_failed);
-/* Reckons anew when things are due: all of them, for the clocks may have been set, or those that subscribers bring forward. */
+/* Reckons anew when things are due: all of them, for the clocks may have been set, or those that subscribers
+ * bring forward. */
 void agenda_reckon(struct keyring *keyring, struct moment now, bool all);
 /* When there will be something to do, as was reckoned last. UINT64_MAX: nothing. */
 uint64_t agenda_next_ns(const struct keyring *keyring);

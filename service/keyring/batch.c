@@ -12,7 +12,10 @@ enum { BATCH_MEMORY = 64 * 1024 * 1024 };
 
 jwkd_status batch_init(struct batch *batch, struct keyring *keyring, int64_t now)
 {
-    *batch = (struct batch){.keyring = keyring, .now = now, .age = age_sec(keyring), .next_environment_id = keyring->next_environment_id,
+    *batch = (struct batch){.keyring = keyring,
+        .now = now,
+        .age = age_sec(keyring),
+        .next_environment_id = keyring->next_environment_id,
         .service_revision = keyring->service_revision};
     batch->events_tail = &batch->events;
     arena_init(&batch->arena, BATCH_MEMORY);
@@ -21,19 +24,24 @@ jwkd_status batch_init(struct batch *batch, struct keyring *keyring, int64_t now
 
 void batch_clear(struct batch *batch)
 {
-    for (size_t i = 0; i < batch->touched_count; i++) ring_environment_unref(batch->touched[i].environment);
+    for (size_t i = 0; i < batch->touched_count; i++)
+        ring_environment_unref(batch->touched[i].environment);
     free(batch->touched);
     free(batch->writes);
     for (struct ready_key *key = batch->taken, *next; key; key = next) {
         next = key->next;
         reserve_put(batch->keyring->reserve, key);
     }
-    for (struct batch_ceiling *entry = batch->ceilings; entry; entry = entry->next) key_usage_unref(entry->usage);
+    for (struct batch_ceiling *entry = batch->ceilings; entry; entry = entry->next)
+        key_usage_unref(entry->usage);
     if (batch->keyring->options.registry) registry_reopen(batch->keyring->options.registry);
     arena_clear(&batch->arena);
 }
 
-char *batch_text(struct batch *batch, const char *text) { return arena_text(&batch->arena, bytes_of_text(text)); }
+char *batch_text(struct batch *batch, const char *text)
+{
+    return arena_text(&batch->arena, bytes_of_text(text));
+}
 
 static jwkd_status batch_write(struct batch *batch, struct store_write write)
 {
@@ -60,11 +68,13 @@ jwkd_status batch_put(struct batch *batch, const char *key, struct bytes value, 
     uint8_t *value_copy = arena_alloc(&batch->arena, value.size + 1);
     if (!key_copy || !value_copy) return JWKD_NO_MEMORY;
     if (value.size) memcpy(value_copy, value.data, value.size);
-    return batch_write(batch, (struct store_write){.key = bytes_of_text(key_copy),
-        .value = bytes_of(value_copy, value.size), .expected = expected});
+    return batch_write(batch,
+        (struct store_write){
+            .key = bytes_of_text(key_copy), .value = bytes_of(value_copy, value.size), .expected = expected});
 }
 
-jwkd_status batch_put_message(struct batch *batch, const char *key, const ProtobufCMessage *value, uint64_t expected)
+jwkd_status batch_put_message(
+    struct batch *batch, const char *key, const ProtobufCMessage *value, uint64_t expected)
 {
     CLEANUP(buffer_clear) struct buffer packed = {0};
     TRY(wire_pack(value, &packed));
@@ -75,7 +85,8 @@ jwkd_status batch_erase(struct batch *batch, const char *key)
 {
     char *copy = batch_text(batch, key);
     if (!copy) return JWKD_NO_MEMORY;
-    return batch_write(batch, (struct store_write){.key = bytes_of_text(copy), .erase = true, .expected = STORE_ANY});
+    return batch_write(
+        batch, (struct store_write){.key = bytes_of_text(copy), .erase = true, .expected = STORE_ANY});
 }
 
 struct ring_environment *batch_find(const struct batch *batch, const char *name)
@@ -107,14 +118,16 @@ jwkd_status batch_touch(struct batch *batch, const char *name, struct ring_envir
         ring_environment_unref(environment);
         return JWKD_NO_MEMORY;
     }
-    batch->touched[batch->touched_count++] = (struct snapshot_change){.name = copy, .environment = environment};
+    batch->touched[batch->touched_count++] =
+        (struct snapshot_change){.name = copy, .environment = environment};
     return JWKD_OK;
 }
 
 unsigned batch_waiting(const struct batch *batch)
 {
     unsigned waiting = batch->waiting;
-    for (const struct pending *pending = batch->keyring->pending; pending; pending = pending->next) waiting++;
+    for (const struct pending *pending = batch->keyring->pending; pending; pending = pending->next)
+        waiting++;
     return waiting;
 }
 
@@ -163,7 +176,8 @@ struct reach batch_reach(const struct batch *batch, int64_t lifetime_sec)
     return (struct reach){.expiry = batch->now + lifetime_sec, .age = batch->age + lifetime_sec};
 }
 
-jwkd_status batch_raise(struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling)
+jwkd_status batch_raise(
+    struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling)
 {
     struct reach present = reach_read(&key->usage->ceiling);
     for (const struct batch_ceiling *other = batch->ceilings; other; other = other->next)
@@ -173,7 +187,8 @@ jwkd_status batch_raise(struct batch *batch, const char *owner, const struct rin
     struct batch_ceiling *entry = arena_alloc(&batch->arena, sizeof *entry);
     if (!entry) return JWKD_NO_MEMORY;
     TRY(rows_put_ceiling(batch, owner, jwk_kid(key->jwk), ceiling));
-    *entry = (struct batch_ceiling){.next = batch->ceilings, .usage = key_usage_ref(key->usage), .at = ceiling};
+    *entry =
+        (struct batch_ceiling){.next = batch->ceilings, .usage = key_usage_ref(key->usage), .at = ceiling};
     batch->ceilings = entry;
     return JWKD_OK;
 }
@@ -207,8 +222,7 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
         keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread swaps it away */
         jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
         if (status != JWKD_OK)
-            keyring_trouble(keyring, status,
-                "an event was not sent; subscribers will take a snapshot");
+            keyring_trouble(keyring, status, "an event was not sent; subscribers will take a snapshot");
         atomic_fetch_add_explicit(&keyring->changes, 1, memory_order_relaxed);
     }
     for (struct batch_forget *entry = batch->forgets; entry; entry = entry->next)
@@ -230,10 +244,11 @@ jwkd_status batch_commit(struct batch *batch, jwkd_error *error)
     if (keyring->unsettled) TRY(service_row_settle_again(keyring, error));
     TRY(put_service_row(batch));
     CLEANUP(snapshot_unref_at) struct snapshot *next = NULL;
-    TRY(snapshot_next(keyring->snapshot, batch->touched, batch->touched_count, batch->service_revision, &next));
+    TRY(snapshot_next(
+        keyring->snapshot, batch->touched, batch->touched_count, batch->service_revision, &next));
     uint64_t row_revision;
-    jwkd_status status =
-        store_commit(keyring->options.store, batch->writes, batch->write_count, batch->urgent, &row_revision, error);
+    jwkd_status status = store_commit(
+        keyring->options.store, batch->writes, batch->write_count, batch->urgent, &row_revision, error);
     if (status != JWKD_OK) TRY(service_row_find_out(keyring, status, batch->urgent, &row_revision, error));
     atomic_fetch_add_explicit(&keyring->commits, 1, memory_order_relaxed);
     keyring->service_row_revision = row_revision;

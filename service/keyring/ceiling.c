@@ -14,8 +14,8 @@ static void wish_free(struct ceiling_wish *wish)
 }
 
 /* Leaves the wish with the writer. */
-static jwkd_status ask(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key,
-    struct reach at)
+static jwkd_status ask(struct keyring *keyring, const struct ring_environment *environment,
+    struct ring_key *key, struct reach at)
 {
     struct ceiling_wish *wish = calloc(1, sizeof *wish);
     if (!wish) return JWKD_NO_MEMORY;
@@ -36,8 +36,8 @@ static jwkd_status ask(struct keyring *keyring, const struct ring_environment *e
 }
 
 /* True once the ceiling is high enough. */
-static bool await(struct keyring *keyring, struct key_usage *usage, struct reach reach, uint64_t refused_before,
-    struct ceiling_patience *patience)
+static bool await(struct keyring *keyring, struct key_usage *usage, struct reach reach,
+    uint64_t refused_before, struct ceiling_patience *patience)
 {
     struct timespec *until = &patience->until;
     int result = 0;
@@ -46,14 +46,15 @@ static bool await(struct keyring *keyring, struct key_usage *usage, struct reach
         clock_gettime(CLOCK_MONOTONIC, until);
         until->tv_sec += LONGEST_WAIT_SEC;
     }
-    while (!reach_within(reach, reach_read(&usage->ceiling)) && usage->refused == refused_before && !keyring->stopping && result != ETIMEDOUT)
+    while (!reach_within(reach, reach_read(&usage->ceiling)) && usage->refused == refused_before &&
+           !keyring->stopping && result != ETIMEDOUT)
         result = pthread_cond_timedwait(&keyring->ceilings_moved, &keyring->queue_lock, until);
     pthread_mutex_unlock(&keyring->queue_lock);
     return reach_within(reach, reach_read(&usage->ceiling));
 }
 
-jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key,
-    struct reach reach, struct ceiling_patience *patience, jwkd_error *error)
+jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment,
+    struct ring_key *key, struct reach reach, struct ceiling_patience *patience, jwkd_error *error)
 {
     struct key_usage *usage = key->usage;
     struct reach ceiling = reach_read(&usage->ceiling);
@@ -66,9 +67,11 @@ jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment
             atomic_store(&usage->asked, false);
         return JWKD_OK;
     }
-    if (ask(keyring, environment, key, wanted) == JWKD_OK && await(keyring, usage, reach, refused, patience)) return JWKD_OK;
+    if (ask(keyring, environment, key, wanted) == JWKD_OK && await(keyring, usage, reach, refused, patience))
+        return JWKD_OK;
     return fail(error, JWKD_UNAVAILABLE,
-        "how far the key's tokens reach could not be written to the store: tokens that end earlier can still be signed");
+        "how far the key's tokens reach could not be written to the store: tokens that end earlier can still "
+        "be signed");
 }
 
 jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes)
@@ -76,7 +79,8 @@ jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes)
     for (const struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
         const struct ring_environment *environment = batch_find(batch, wish->environment);
         if (!environment || strcmp(environment->owner, wish->owner) != 0) continue; /* deleted meanwhile */
-        if (ring_environment_find(environment, jwk_kid(wish->key->jwk)) < 0) continue; /* past, and made room */
+        if (ring_environment_find(environment, jwk_kid(wish->key->jwk)) < 0)
+            continue; /* past, and made room */
         TRY(batch_raise(batch, wish->owner, wish->key, wish->at));
     }
     return JWKD_OK;
@@ -87,7 +91,8 @@ void ceiling_settle(struct keyring *keyring, struct ceiling_wish *wishes, bool c
     pthread_mutex_lock(&keyring->queue_lock);
     for (const struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
         atomic_store(&wish->key->usage->asked, false);
-        if (!committed || !reach_within(wish->at, reach_read(&wish->key->usage->ceiling))) atomic_fetch_add(&wish->key->usage->refused, 1);
+        if (!committed || !reach_within(wish->at, reach_read(&wish->key->usage->ceiling)))
+            atomic_fetch_add(&wish->key->usage->refused, 1);
     }
     pthread_cond_broadcast(&keyring->ceilings_moved);
     pthread_mutex_unlock(&keyring->queue_lock);

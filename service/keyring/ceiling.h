@@ -1,4 +1,5 @@
-/* Ceilings: how far a key's signatures may reach is durable before any of them does (delivery.md, Last expiry). */
+/* Ceilings: how far a key's signatures may reach is durable before any of them does (delivery.md, Last
+ * expiry). */
 #ifndef KEYRING_CEILING_H
 #define KEYRING_CEILING_H
 
@@ -12,21 +13,24 @@ struct batch;
 struct ceiling_wish {
     struct ceiling_wish *next;
     char environment[LIMIT_ENVIRONMENT_NAME + 1], owner[17];
-    struct ring_key *key;      /* a reference */
+    struct ring_key *key; /* a reference */
     struct reach at;
 };
 
 /* How long the threads of one request may wait for the disk in all; zeroed, it begins with the first wait. */
 struct ceiling_patience {
-    struct timespec until;     /* of CLOCK_MONOTONIC; guarded by the keyring's queue_lock */
+    struct timespec until; /* of CLOCK_MONOTONIC; guarded by the keyring's queue_lock */
 };
 
-/* Before a token of this reach is made: waits, where the disk must be asked first, which is so after a pause only; otherwise higher
- * ceilings are asked for ahead of need. UNAVAILABLE: it cannot be written. Any thread but the writer's. */
-jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment, struct ring_key *key,
-    struct reach reach, struct ceiling_patience *patience, jwkd_error *error) MUST_CHECK;
+/* Before a token of this reach is made: waits, where the disk must be asked first, which is so after a pause
+ * only; otherwise higher ceilings are asked for ahead of need. UNAVAILABLE: it cannot be written. Any thread
+ * but the writer's. */
+jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment,
+    struct ring_key *key, struct reach reach, struct ceiling_patience *patience,
+    jwkd_error *error) MUST_CHECK;
 
-/* The writer: puts the wishes into the batch; once it is committed or not, ceiling_settle() wakes who waits and frees them. */
+/* The writer: puts the wishes into the batch; once it is committed or not, ceiling_settle() wakes who waits
+ * and frees them. */
 jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes) MUST_CHECK;
 void ceiling_settle(struct keyring *keyring, struct ceiling_wish *wishes, bool committed);
 

@@ -66,7 +66,8 @@ static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__CreateE
     if (batch_find(edit->batch, settings->name))
         return fail(error, JWKD_ALREADY_EXISTS, "there is an environment \"%s\" already", settings->name);
     if (batch_environments(edit->batch) >= LIMIT_ENVIRONMENTS)
-        return fail(error, JWKD_RESOURCE_EXHAUSTED, "there are %d environments, which is the limit", LIMIT_ENVIRONMENTS);
+        return fail(error, JWKD_RESOURCE_EXHAUSTED, "there are %d environments, which is the limit",
+            LIMIT_ENVIRONMENTS);
     edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED, -1);
     SPOILS(broken);
     TRY(edit_finish(edit, error));
@@ -81,11 +82,12 @@ static void honour_jwks_age(struct edit *edit, uint32_t earlier_sec)
     if (edit->after->jwks_kept_until < until) edit->after->jwks_kept_until = until;
 }
 
-static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateEnvironmentRequest *update, bool *broken,
-    struct reply *reply, jwkd_error *error)
+static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateEnvironmentRequest *update,
+    bool *broken, struct reply *reply, jwkd_error *error)
 {
     struct environment *settings = &edit->after->settings;
-    if (update->n_fields == 0) return fail(error, JWKD_INVALID_ARGUMENT, "no field is named that is to be changed");
+    if (update->n_fields == 0)
+        return fail(error, JWKD_INVALID_ARGUMENT, "no field is named that is to be changed");
     uint32_t rotated_every_sec = settings->rotate_every_sec, jwks_max_age_sec = settings->jwks_max_age_sec;
     bool shown_once = settings->show_once && edit->after->count > 0;
     TRY(message_settings(update->environment, update->fields, update->n_fields, settings, error));
@@ -93,7 +95,8 @@ static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateE
         return fail(error, JWKD_FAILED_PRECONDITION,
             "it has keys that were to be shown once: make another environment for keys that can be read");
     if (settings->rotate_every_sec != rotated_every_sec) edit_schedule_rotation(edit);
-    if (alg_kty(settings->default_alg) == KTY_RSA && settings->default_bits == 0) settings->default_bits = 4096;
+    if (alg_kty(settings->default_alg) == KTY_RSA && settings->default_bits == 0)
+        settings->default_bits = 4096;
     TRY(environment_validate(settings, error));
     CLEANUP(free_at) struct plan_key *keys = calloc(edit->after->count + 1, sizeof *keys);
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -107,8 +110,8 @@ static jwkd_status update_environment(struct edit *edit, const Jwkd__V1__UpdateE
     return answer_environment(edit, reply);
 }
 
-static jwkd_status delete_environment(struct edit *edit, const Jwkd__V1__DeleteEnvironmentRequest *request, bool *broken,
-    struct reply *reply, jwkd_error *error)
+static jwkd_status delete_environment(struct edit *edit, const Jwkd__V1__DeleteEnvironmentRequest *request,
+    bool *broken, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment = edit->after;
     size_t live = ring_environment_live(environment);
@@ -142,9 +145,13 @@ struct generation change_generation(const Jwkd__V1__Request *request)
     const Jwkd__V1__GenerateRequest *generate = request->generate;
     const Jwkd__V1__RotateRequest *rotate = request->rotate;
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ROTATE)
-        return (struct generation){.environment = rotate->environment, .algorithm = rotate->algorithm, .bits = rotate->bits,
+        return (struct generation){.environment = rotate->environment,
+            .algorithm = rotate->algorithm,
+            .bits = rotate->bits,
             .terms = {.now = rotate->now, .rotation = true, .invalidate_kid = ""}};
-    return (struct generation){.environment = generate->environment, .algorithm = generate->algorithm, .bits = generate->bits,
+    return (struct generation){.environment = generate->environment,
+        .algorithm = generate->algorithm,
+        .bits = generate->bits,
         .terms = {.hold = generate->hold, .now = generate->now, .invalidate_kid = generate->invalidate_kid}};
 }
 
@@ -155,18 +162,21 @@ jwkd_status change_key_type(const struct ring_environment *environment, const st
     enum alg alg = settings->default_alg;
     if (*request->algorithm) TRY(message_algorithm(request->algorithm, &alg, error));
     if (request->bits && alg_kty(alg) != KTY_RSA)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a size in bits goes with RSA only, not with %s", alg_name(alg));
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "a size in bits goes with RSA only, not with %s", alg_name(alg));
     uint32_t bits = request->bits;
     if (!bits && alg_kty(alg) == KTY_RSA) bits = settings->default_bits ? settings->default_bits : 4096;
     if (alg_key_type(alg, bits, out_type) != JWKD_OK)
         return fail(error, JWKD_UNSUPPORTED, "%s%s cannot be generated here%s", alg_name(alg),
-            request->bits ? " of this size" : "", request->bits ? ": RSA keys have 2048, 3072 or 4096 bits" : ": OpenSSL 3.5 can");
+            request->bits ? " of this size" : "",
+            request->bits ? ": RSA keys have 2048, 3072 or 4096 bits" : ": OpenSSL 3.5 can");
     *out_alg = alg;
     return JWKD_OK;
 }
 
 /* When the key is to become primary, and why. */
-static enum promote choose_promotion(struct edit *edit, const struct publication_terms *terms, const char **out_reason)
+static enum promote choose_promotion(
+    struct edit *edit, const struct publication_terms *terms, const char **out_reason)
 {
     if (terms->hold) return PROMOTE_NEVER;
     *out_reason = "exclusive mode replaces a key at once";
@@ -177,8 +187,8 @@ static enum promote choose_promotion(struct edit *edit, const struct publication
     return operation_nobody_waits(edit) ? PROMOTE_NOW : PROMOTE_LATER;
 }
 
-static jwkd_status answer_operation(struct edit *edit, struct bytes id, bool rotation, bool done, const char *reason,
-    struct reply *reply)
+static jwkd_status answer_operation(
+    struct edit *edit, struct bytes id, bool rotation, bool done, const char *reason, struct reply *reply)
 {
     Jwkd__V1__Operation *operation = reply_alloc(reply, sizeof *operation);
     Jwkd__V1__KeyReply *answer = reply->message.key;
@@ -210,16 +220,19 @@ static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
 }
 
 /* Publishes a key whose sealed form and JWK are at hand. */
-static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct publication_terms *terms, struct bytes id,
-    bool *broken, struct reply *reply, jwkd_error *error)
+static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct publication_terms *terms,
+    struct bytes id, bool *broken, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment = edit->after;
     CLEANUP(ring_key_unref_at) struct ring_key *past = NULL;
-    if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT) past = ring_environment_take_past(environment, edit->batch->now);
+    if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT)
+        past = ring_environment_take_past(environment, edit->batch->now);
     if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT)
         return fail(error, JWKD_RESOURCE_EXHAUSTED,
-            "the environment has %d keys that are active or whose tokens could still be valid, which is the limit: deactivate some, or "
-            "replace keys less often", LIMIT_KEYS_PER_ENVIRONMENT);
+            "the environment has %d keys that are active or whose tokens could still be valid, which is the "
+            "limit: deactivate some, or "
+            "replace keys less often",
+            LIMIT_KEYS_PER_ENVIRONMENT);
     CLEANUP(free_at) struct plan_key *keys = calloc(environment->count + 1, sizeof *keys);
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct plan_view view = edit_view(edit, keys);
@@ -242,22 +255,27 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct
     if (past) TRY(rows_erase_key(edit->batch, environment, past));
     if (key->imported) TRY(cover_earlier_use(edit, key));
     if (!terms->hold) {
-        TRY(operation_end(edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "a later key was generated or imported"));
+        TRY(operation_end(
+            edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "a later key was generated or imported"));
         TRY(operation_begin(edit, id, terms->rotation, index, promote == PROMOTE_NOW, reason));
         edit_schedule_rotation(edit);
     }
     TRY(edit_finish(edit, error));
     TRY(answer_key(edit, index, !key->imported, reply)); /* whoever imports a key has it */
-    return terms->hold ? JWKD_OK : answer_operation(edit, id, terms->rotation, promote == PROMOTE_NOW, reason, reply);
+    return terms->hold ? JWKD_OK
+                       : answer_operation(edit, id, terms->rotation, promote == PROMOTE_NOW, reason, reply);
 }
 
 /* From the reserve to an environment. CORRUPT: the key does not open and never will. */
-static jwkd_status rebind(const struct edit *edit, const struct ready_key *ready, enum alg alg, struct ring_key **out)
+static jwkd_status rebind(
+    const struct edit *edit, const struct ready_key *ready, enum alg alg, struct ring_key **out)
 {
     CLEANUP(ring_key_unref_at) struct ring_key *key = ring_key_new();
     if (!key) return JWKD_NO_MEMORY;
     TRY(jwk_with_alg(ready->jwk, alg, &key->jwk));
-    struct signer_key sealed = {.owner = RESERVE_OWNER, .kid = jwk_kid(ready->jwk), .alg = jwk_alg(ready->jwk),
+    struct signer_key sealed = {.owner = RESERVE_OWNER,
+        .kid = jwk_kid(ready->jwk),
+        .alg = jwk_alg(ready->jwk),
         .sealed = buffer_bytes(&ready->sealed)};
     TRY(signer_rebind(edit->batch->keyring->options.signer, &sealed, edit->after->owner, &key->sealed));
     *out = TAKE(key);
@@ -272,10 +290,10 @@ static jwkd_status use_up(struct batch *batch, struct ready_key *ready)
     return ready->stored ? rows_erase_ready_key(batch, ready) : JWKD_OK;
 }
 
-/* A ready key, bound to the environment; *out_ready is NULL when there is none. One that does not open would fail whoever
- * takes it next as well: it is dropped, and another one taken. */
-static jwkd_status take_ready(struct edit *edit, const struct key_type *type, enum alg alg, struct ready_key **out_ready,
-    struct ring_key **out_key, bool *broken, jwkd_error *error)
+/* A ready key, bound to the environment; *out_ready is NULL when there is none. One that does not open would
+ * fail whoever takes it next as well: it is dropped, and another one taken. */
+static jwkd_status take_ready(struct edit *edit, const struct key_type *type, enum alg alg,
+    struct ready_key **out_ready, struct ring_key **out_key, bool *broken, jwkd_error *error)
 {
     struct keyring *keyring = edit->batch->keyring;
     for (struct ready_key *ready; (ready = reserve_take(keyring->reserve, type)) != NULL;) {
@@ -297,7 +315,8 @@ static jwkd_status take_ready(struct edit *edit, const struct key_type *type, en
     return JWKD_OK;
 }
 
-static jwkd_status note_work(struct batch *batch, const struct change_request *change, uint64_t environment_id)
+static jwkd_status note_work(
+    struct batch *batch, const struct change_request *change, uint64_t environment_id)
 {
     char name[ROW_KEY_SIZE];
     rows_request_name("work", wire_view(change->request->request_id), change->principal, name);
@@ -315,16 +334,18 @@ static jwkd_status check_rotation(const struct ring_environment *environment, jw
 {
     if (environment->settings.mode == MODE_EXCLUSIVE)
         return fail(error, JWKD_FAILED_PRECONDITION,
-            "exclusive mode does not rotate: generate, and name the kid that is invalidated (--invalidate KID)");
+            "exclusive mode does not rotate: generate, and name the kid that is invalidated (--invalidate "
+            "KID)");
     if (environment->promotion.waiting)
         return fail(error, JWKD_FAILED_PRECONDITION,
-            "the key \"%.128s\" is waiting to become primary already: await that, or abort it (rotate --abort)",
+            "the key \"%.128s\" is waiting to become primary already: await that, or abort it (rotate "
+            "--abort)",
             environment->promotion.kid);
     return JWKD_OK;
 }
 
-static jwkd_status generate(struct edit *edit, const struct change_request *change, bool *broken, struct reply *reply,
-    jwkd_error *error)
+static jwkd_status generate(struct edit *edit, const struct change_request *change, bool *broken,
+    struct reply *reply, jwkd_error *error)
 {
     const struct generation wanted = change_generation(change->request), *request = &wanted;
     enum alg alg;
@@ -344,10 +365,13 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
     CLEANUP(ring_key_unref_at) struct ring_key *key = NULL;
     TRY(take_ready(edit, type, alg, &ready, &key, broken, error));
     if (!ready && !change->noted) {
-        if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->terms.invalidate_kid) > LIMIT_WORK)
+        if (strlen(request->environment) + strlen(request->algorithm) +
+                strlen(request->terms.invalidate_kid) >
+            LIMIT_WORK)
             return fail(error, JWKD_INVALID_ARGUMENT, "the request is too long");
         if (batch_waiting(edit->batch) >= LIMIT_WAITING)
-            return fail(error, JWKD_RESOURCE_EXHAUSTED, "%d generations wait for their keys already", LIMIT_WAITING);
+            return fail(
+                error, JWKD_RESOURCE_EXHAUSTED, "%d generations wait for their keys already", LIMIT_WAITING);
         SPOILS(broken);
         TRY(note_work(edit->batch, change, edit->after->id));
         *broken = false;
@@ -355,7 +379,8 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
     if (!ready)
         return fail(error, JWKD_IN_PROGRESS,
             "a key is being made; repeat the request with the same request id to collect the answer");
-    jwkd_status status = publish(edit, key, &request->terms, wire_view(change->request->request_id), broken, reply, error);
+    jwkd_status status =
+        publish(edit, key, &request->terms, wire_view(change->request->request_id), broken, reply, error);
     if (status != JWKD_OK && !*broken) {
         reserve_put(reserve, ready);
         return status;
@@ -364,8 +389,8 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
     return status == JWKD_OK ? used_up : status;
 }
 
-static jwkd_status import(struct edit *edit, const struct change_request *change, bool *broken, struct reply *reply,
-    jwkd_error *error)
+static jwkd_status import(struct edit *edit, const struct change_request *change, bool *broken,
+    struct reply *reply, jwkd_error *error)
 {
     const Jwkd__V1__ImportRequest *request = change->request->import;
     struct keyring_command *prepared = change->prepared;
@@ -376,7 +401,8 @@ static jwkd_status import(struct edit *edit, const struct change_request *change
     key->jwk = jwk_ref(prepared->jwk);
     key->imported = true;
     TRY(buffer_append_bytes(&key->sealed, buffer_bytes(&prepared->sealed)));
-    const struct publication_terms terms = {.hold = request->hold, .now = request->now, .invalidate_kid = request->invalidate_kid};
+    const struct publication_terms terms = {
+        .hold = request->hold, .now = request->now, .invalidate_kid = request->invalidate_kid};
     return publish(edit, key, &terms, wire_view(change->request->request_id), broken, reply, error);
 }
 
@@ -385,10 +411,12 @@ static jwkd_status import(struct edit *edit, const struct change_request *change
 static jwkd_status plan_for(const struct plan_view *view, const Jwkd__V1__Request *request, const char *kid,
     struct plan *out, jwkd_error *error)
 {
-    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY) return plan_promote(view, kid, false, out, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY)
+        return plan_promote(view, kid, false, out, error);
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE)
         return plan_deactivate(view, kid, request->deactivate->allow_none, out, error);
-    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RETIRE) return plan_retire(view, kid, out, error);
+    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RETIRE)
+        return plan_retire(view, kid, out, error);
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION)
         return plan_abort_rotation(view, kid, out, error);
     return plan_destroy(view, kid, out, error);
@@ -403,7 +431,8 @@ static jwkd_status end_promotion(struct edit *edit, const Jwkd__V1__Request *req
         return itself ? operation_end(edit, JWKD__V1__OPERATION__PHASE__DONE, "it was set primary by hand")
                       : operation_end(edit, CANCELLED, "another key was set primary");
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE)
-        return operation_end(edit, CANCELLED, itself ? "the key was deactivated" : "another key was deactivated");
+        return operation_end(
+            edit, CANCELLED, itself ? "the key was deactivated" : "another key was deactivated");
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION)
         return operation_end(edit, CANCELLED, "it was aborted");
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RETIRE && itself)
@@ -411,14 +440,16 @@ static jwkd_status end_promotion(struct edit *edit, const Jwkd__V1__Request *req
     return JWKD_OK;
 }
 
-/* The primary key set primary once more changes nothing but this: another one that waits to replace it does so no longer. */
+/* The primary key set primary once more changes nothing but this: another one that waits to replace it does
+ * so no longer. */
 static bool keeps_primary(const struct edit *edit, const Jwkd__V1__Request *request)
 {
-    return request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY && edit->after->promotion.waiting;
+    return request->operation_case == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY &&
+           edit->after->promotion.waiting;
 }
 
-static jwkd_status change_key(struct edit *edit, const Jwkd__V1__Request *request, const char *kid, bool *broken,
-    struct reply *reply, jwkd_error *error)
+static jwkd_status change_key(struct edit *edit, const Jwkd__V1__Request *request, const char *kid,
+    bool *broken, struct reply *reply, jwkd_error *error)
 {
     CLEANUP(free_at) struct plan_key *keys = calloc(edit->after->count + 1, sizeof *keys);
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -437,12 +468,13 @@ static jwkd_status change_key(struct edit *edit, const Jwkd__V1__Request *reques
 }
 
 /* The rotation that waits; or else the last one, whose key is primary now. */
-static jwkd_status abort_rotation(struct edit *edit, const Jwkd__V1__Request *request, bool *broken, struct reply *reply,
-    jwkd_error *error)
+static jwkd_status abort_rotation(
+    struct edit *edit, const Jwkd__V1__Request *request, bool *broken, struct reply *reply, jwkd_error *error)
 {
     const struct ring_environment *environment = edit->after;
     char kid[LIMIT_KID + 1] = "";
-    const char *rotated = environment->promotion.waiting ? environment->promotion.kid : ring_environment_primary_kid(environment);
+    const char *rotated = environment->promotion.waiting ? environment->promotion.kid
+                                                         : ring_environment_primary_kid(environment);
     if (!*rotated) return fail(error, JWKD_FAILED_PRECONDITION, "there is no rotation to abort");
     memcpy(kid, rotated, strlen(rotated) + 1);
     return change_key(edit, request, kid, broken, reply, error);
@@ -512,8 +544,8 @@ static const char *environment_of(const Jwkd__V1__Request *request)
     return NULL;
 }
 
-static jwkd_status decide(struct edit *edit, struct batch *batch, const struct change_request *change, bool *broken,
-    struct reply *reply, jwkd_error *error)
+static jwkd_status decide(struct edit *edit, struct batch *batch, const struct change_request *change,
+    bool *broken, struct reply *reply, jwkd_error *error)
 {
     if (change->request->operation_case == JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT) {
         const Jwkd__V1__CreateEnvironmentRequest *create = change->request->create_environment;

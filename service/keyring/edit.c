@@ -36,7 +36,8 @@ void edit_schedule_rotation(struct edit *edit)
 
 void edit_note(struct edit *edit, Jwkd__V1__Change__Kind kind, int key)
 {
-    if (edit->count < EDIT_MAX_CHANGES) edit->changes[edit->count++] = (struct edit_change){.kind = kind, .key = key};
+    if (edit->count < EDIT_MAX_CHANGES)
+        edit->changes[edit->count++] = (struct edit_change){.kind = kind, .key = key};
 }
 
 struct plan_view edit_view(const struct edit *edit, struct plan_key *keys)
@@ -50,7 +51,7 @@ struct plan_view edit_view(const struct edit *edit, struct plan_key *keys)
             .held = environment->keys[i]->held,
             .retiring = environment->keys[i]->retiring_since != 0,
             .confirmed = environment->keys[i]->state == KEY_ACTIVE && (int)i != environment->primary &&
-                operation_key_confirmed(edit->batch->keyring, environment, environment->keys[i])};
+                         operation_key_confirmed(edit->batch->keyring, environment, environment->keys[i])};
     return (struct plan_view){.mode = environment->settings.mode, .keys = keys, .count = environment->count};
 }
 
@@ -116,7 +117,8 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         TRY(batch_forget(edit->batch, environment->owner, jwk_kid(key->jwk)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_DESTROYED, index);
         break;
-    case KEY_ACTION_COUNT: return JWKD_INTERNAL;
+    case KEY_ACTION_COUNT:
+        return JWKD_INTERNAL;
     }
     return JWKD_OK;
 }
@@ -163,7 +165,8 @@ static jwkd_status put_event(struct edit *edit, struct environment_message *envi
     event.primary_kid = environment->environment.primary_kid;
     event.n_changes = edit->count;
     event.changes = pointers;
-    if (!edit->deleted) TRY(rows_put_event(edit->batch, edit->after, &event)); /* of a past run, thus without boot id */
+    if (!edit->deleted)
+        TRY(rows_put_event(edit->batch, edit->after, &event)); /* of a past run, thus without boot id */
     event.boot_id = wire_bytes(bytes_of(keyring->options.boot_id, sizeof keyring->options.boot_id));
     return batch_publish(edit->batch, &event);
 }

@@ -1,5 +1,5 @@
-/* One change of one environment within a batch: begun, filled with what happens, and either finished as one revision (rows, event,
- * snapshot entry) or dropped without a trace. */
+/* One change of one environment within a batch: begun, filled with what happens, and either finished as one
+ * revision (rows, event, snapshot entry) or dropped without a trace. */
 #ifndef KEYRING_EDIT_H
 #define KEYRING_EDIT_H
 
@@ -14,14 +14,15 @@ struct edit_change {
 
 struct edit {
     struct batch *batch;
-    struct ring_environment *after;   /* owned; being changed */
-    bool deleted, signed_before;      /* there was a primary key */
+    struct ring_environment *after; /* owned; being changed */
+    bool deleted, signed_before;    /* there was a primary key */
     struct edit_change changes[EDIT_MAX_CHANGES];
     size_t count;
 };
 
 /* Begins to change an existing environment: NOT_FOUND. */
-jwkd_status edit_begin(struct edit *edit, struct batch *batch, const char *name, jwkd_error *error) MUST_CHECK;
+jwkd_status edit_begin(
+    struct edit *edit, struct batch *batch, const char *name, jwkd_error *error) MUST_CHECK;
 /* Begins a new one; its id is taken when the edit is finished. */
 jwkd_status edit_begin_new(struct edit *edit, struct batch *batch) MUST_CHECK;
 void edit_clear(struct edit *edit);
@@ -32,7 +33,8 @@ void edit_note(struct edit *edit, Jwkd__V1__Change__Kind kind, int key);
 /* The environment's keys as the domain wants to see them; `keys` has room for after->count. */
 struct plan_view edit_view(const struct edit *edit, struct plan_key *keys);
 /* Carries out a plan. `new_key` (index in after->keys) stands for PLAN_NEW_KEY. */
-jwkd_status edit_carry_out(struct edit *edit, const struct plan *plan, int new_key, jwkd_error *error) MUST_CHECK;
+jwkd_status edit_carry_out(
+    struct edit *edit, const struct plan *plan, int new_key, jwkd_error *error) MUST_CHECK;
 /* Makes it part of the batch. On failure the batch must be given up. */
 jwkd_status edit_finish(struct edit *edit, jwkd_error *error) MUST_CHECK;
 

@@ -20,38 +20,38 @@ struct keyring {
     struct publisher *publisher;
     uint8_t epoch[16];
     uint64_t started_ns;
-    uint64_t age_ahead_ns;         /* of the running-time clock: the store's age (age.h) */
+    uint64_t age_ahead_ns; /* of the running-time clock: the store's age (age.h) */
     void (*read_traffic)(void *context, struct keyring_traffic *out);
     void *traffic_context;
 
     pthread_mutex_t snapshot_lock; /* guards the pointer alone; innermost of all locks */
     struct snapshot *snapshot;
 
-    pthread_mutex_t queue_lock;    /* guards the queue below; never held while deciding or committing */
+    pthread_mutex_t queue_lock; /* guards the queue below; never held while deciding or committing */
     pthread_cond_t queue_filled;
     struct keyring_command *queue_head, **queue_tail;
-    struct ready_key *made;        /* keys that the makers finished */
-    struct ceiling_wish *wishes;   /* signatures that want to reach further */
+    struct ready_key *made;      /* keys that the makers finished */
+    struct ceiling_wish *wishes; /* signatures that want to reach further */
     pthread_cond_t ceilings_moved;
     unsigned queued;
-    bool poked;                    /* something may be due */
+    bool poked; /* something may be due */
     bool stopping, running;
     pthread_t writer;
 
     /* the writer's alone: */
     uint64_t next_environment_id, service_revision, service_row_revision;
     struct pending *pending;
-    struct pending *shown;         /* done, with an answer that is handed out to the first who asks again */
-    struct reserve *reserve;       /* has a lock of its own, taken after none of ours */
+    struct pending *shown;   /* done, with an answer that is handed out to the first who asks again */
+    struct reserve *reserve; /* has a lock of its own, taken after none of ours */
     int64_t answers_expired_at;
     struct agenda_entry *agenda;
     size_t agenda_count, agenda_capacity;
-    uint64_t agenda_reckoned_ns;   /* when all of it was */
-    uint64_t agenda_failed_ns;     /* when something due could not be committed; 0: not */
-    uint64_t settle_ns;            /* when to settle the store; 0: nothing to settle */
-    int64_t clocks_apart_ms;       /* the wall clock's distance from the running-time clock */
-    bool unsettled;                /* what the start had to write could not be written (service_row.h) */
-    bool estranged;                /* the store may hold a change that is not known here: nothing may be built on either */
+    uint64_t agenda_reckoned_ns; /* when all of it was */
+    uint64_t agenda_failed_ns;   /* when something due could not be committed; 0: not */
+    uint64_t settle_ns;          /* when to settle the store; 0: nothing to settle */
+    int64_t clocks_apart_ms;     /* the wall clock's distance from the running-time clock */
+    bool unsettled;              /* what the start had to write could not be written (service_row.h) */
+    bool estranged; /* the store may hold a change that is not known here: nothing may be built on either */
 
     atomic_uint promotions_waiting;
     atomic_int_fast64_t wall_high; /* the latest instant of the wall clock that a change was made at */

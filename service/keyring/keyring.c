@@ -28,8 +28,8 @@ void keyring_trouble(const struct keyring *keyring, jwkd_status status, const ch
     if (keyring->options.on_trouble) keyring->options.on_trouble(keyring->options.context, status, message);
 }
 
-jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, struct ring_environment **out,
-    jwkd_error *error)
+jwkd_status keyring_require(
+    const struct snapshot *snapshot, const char *name, struct ring_environment **out, jwkd_error *error)
 {
     struct ring_environment *environment = snapshot_find(snapshot, name);
     if (environment) {
@@ -66,7 +66,10 @@ jwkd_status keyring_open(const struct keyring_options *options, struct keyring *
     return JWKD_OK;
 }
 
-const uint8_t *keyring_epoch(const struct keyring *keyring) { return keyring->epoch; }
+const uint8_t *keyring_epoch(const struct keyring *keyring)
+{
+    return keyring->epoch;
+}
 
 uint64_t keyring_service_revision(struct keyring *keyring)
 {
@@ -80,7 +83,10 @@ jwkd_status keyring_start(struct keyring *keyring, struct publisher *publisher, 
     return writer_start(keyring, error);
 }
 
-void keyring_stop(struct keyring *keyring) { writer_stop(keyring); }
+void keyring_stop(struct keyring *keyring)
+{
+    writer_stop(keyring);
+}
 
 void keyring_close(struct keyring *keyring)
 {
@@ -95,18 +101,20 @@ void keyring_close(struct keyring *keyring)
     free(keyring);
 }
 
-/* Whether the writer is going to answer without doing anything: the request, or another of its id, was answered before. */
+/* Whether the writer is going to answer without doing anything: the request, or another of its id, was
+ * answered before. */
 static bool answered_already(struct keyring *keyring, const struct keyring_command *command)
 {
     uint8_t digest[OPERATION_DIGEST_SIZE];
     CLEANUP(buffer_clear) struct buffer answer = {0};
     if (operation_digest(command->request, digest) != JWKD_OK) return false;
-    jwkd_status status =
-        rows_get_answer(keyring, wire_view(command->request->request_id), command->principal, digest, &answer);
+    jwkd_status status = rows_get_answer(
+        keyring, wire_view(command->request->request_id), command->principal, digest, &answer);
     return status == JWKD_OK || status == JWKD_CONFLICT;
 }
 
-jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
+jwkd_status keyring_prepare_import(
+    struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
     const Jwkd__V1__ImportRequest *request = command->request->import;
     if (answered_already(keyring, command)) return JWKD_OK;
@@ -115,8 +123,8 @@ jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_comma
     TRY(keyring_require(snapshot, request->environment, &environment, error));
     enum alg alg = ALG_NONE;
     if (*request->algorithm) TRY(message_algorithm(request->algorithm, &alg, error));
-    TRY(signer_import(keyring->options.signer, wire_view(request->private_key), alg, environment->settings.default_alg,
-        environment->owner, &command->sealed, &command->jwk, error));
+    TRY(signer_import(keyring->options.signer, wire_view(request->private_key), alg,
+        environment->settings.default_alg, environment->owner, &command->sealed, &command->jwk, error));
     memcpy(command->owner, environment->owner, sizeof command->owner);
     return JWKD_OK;
 }
@@ -128,7 +136,8 @@ void keyring_command_clear(struct keyring_command *command)
     command->jwk = NULL;
 }
 
-void keyring_set_traffic(struct keyring *keyring, void (*read)(void *context, struct keyring_traffic *out), void *context)
+void keyring_set_traffic(
+    struct keyring *keyring, void (*read)(void *context, struct keyring_traffic *out), void *context)
 {
     keyring->traffic_context = context;
     keyring->read_traffic = read;

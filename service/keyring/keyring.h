@@ -1,7 +1,8 @@
 /* The use cases: decide, commit (state, event and answer in one transaction), swap the snapshot, publish.
  *
- * Reading, signing and verifying look at an immutable snapshot only, from any thread. Changes are queued to one writer thread, which
- * decides them one after the other and commits those that wait together in one transaction. */
+ * Reading, signing and verifying look at an immutable snapshot only, from any thread. Changes are queued to
+ * one writer thread, which decides them one after the other and commits those that wait together in one
+ * transaction. */
 #ifndef KEYRING_KEYRING_H
 #define KEYRING_KEYRING_H
 
@@ -15,24 +16,26 @@
 struct keyring;
 
 struct keyring_options {
-    struct store *store;           /* outlives the keyring */
-    struct signer *signer;         /* likewise */
-    struct registry *registry;     /* likewise; NULL: nobody is counted as a subscriber */
+    struct store *store;       /* outlives the keyring */
+    struct signer *signer;     /* likewise */
+    struct registry *registry; /* likewise; NULL: nobody is counted as a subscriber */
     uint8_t boot_id[16];
-    const char *version;           /* of the service */
-    const char *machine_boot;      /* names the run of the machine, whose running-time clock this is; NULL: not known */
-    unsigned reserve;              /* ready keys kept per key type in use */
-    bool memory_locked;            /* for status */
-    bool new_epoch;                /* although the store does not look as if it was put back from a backup */
-    unsigned change_queue;         /* changes that may wait; 0: 32 */
+    const char *version; /* of the service */
+    const char
+        *machine_boot;  /* names the run of the machine, whose running-time clock this is; NULL: not known */
+    unsigned reserve;   /* ready keys kept per key type in use */
+    bool memory_locked; /* for status */
+    bool new_epoch;     /* although the store does not look as if it was put back from a backup */
+    unsigned change_queue; /* changes that may wait; 0: 32 */
     /* Called with a sentence when something needs an operator's eye; any thread. May be NULL. */
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
     void *context;
 };
 
 /* Loads everything from the store. CORRUPT says which row. */
-jwkd_status keyring_open(const struct keyring_options *options, struct keyring **out, jwkd_error *error) MUST_CHECK;
-const uint8_t *keyring_epoch(const struct keyring *keyring);        /* 16 bytes */
+jwkd_status keyring_open(
+    const struct keyring_options *options, struct keyring **out, jwkd_error *error) MUST_CHECK;
+const uint8_t *keyring_epoch(const struct keyring *keyring); /* 16 bytes */
 uint64_t keyring_service_revision(struct keyring *keyring);
 /* Starts the writer and the makers of keys; from now on changes are published. */
 jwkd_status keyring_start(struct keyring *keyring, struct publisher *publisher, jwkd_error *error) MUST_CHECK;
@@ -43,25 +46,26 @@ void keyring_close(struct keyring *keyring);
 
 /* ---- reading: any thread, no waiting for writers. Each fills `reply`, or fails. ---- */
 
-typedef jwkd_status keyring_use_case(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    jwkd_error *error);
+typedef jwkd_status keyring_use_case(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error);
 
-keyring_use_case keyring_list_environments, keyring_list_keys, keyring_get_key, keyring_get_jwks, keyring_get_changes,
-    keyring_status, keyring_get_operation;
+keyring_use_case keyring_list_environments, keyring_list_keys, keyring_get_key, keyring_get_jwks,
+    keyring_get_changes, keyring_status, keyring_get_operation;
 keyring_use_case keyring_list_subscribers, keyring_get_receipt;
 keyring_use_case keyring_sign, keyring_sign_raw, keyring_verify;
-/* These want to know who asks: reply->principal. The first is keyring_get_jwks, and makes a subscriber one of the
- * environment's. */
+/* These want to know who asks: reply->principal. The first is keyring_get_jwks, and makes a subscriber one of
+ * the environment's. */
 keyring_use_case keyring_follow_jwks, keyring_renew;
 
-/* keyring_sign in three steps, so that several threads can sign one batch. It lives in its reply. The first step signs a token where that
- * may have to wait for the disk. */
+/* keyring_sign in three steps, so that several threads can sign one batch. It lives in its reply. The first
+ * step signs a token where that may have to wait for the disk. */
 struct keyring_signing;
 jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
     struct keyring_signing **out, jwkd_error *error) MUST_CHECK;
 /* Signs one that no other thread has begun; false: none is left. On any number of threads at once. */
 bool keyring_sign_next(struct keyring_signing *signing);
-/* After the last of them has returned; once, whenever it was begun. May sign all anew, if the key went meanwhile. */
+/* After the last of them has returned; once, whenever it was begun. May sign all anew, if the key went
+ * meanwhile. */
 jwkd_status keyring_sign_end(struct keyring_signing *signing, jwkd_error *error) MUST_CHECK;
 
 /* ---- changing ---- */
@@ -72,22 +76,25 @@ void keyring_subscribers_changed(struct keyring *keyring);
 /* A change under way. Zeroed but for the first four members; must stay in place until `done` was called. */
 struct keyring_command {
     const Jwkd__V1__Request *request;
-    const char *principal;                    /* who asks, e.g. "uid:1000" */
+    const char *principal; /* who asks, e.g. "uid:1000" */
     /* Called once, from the writer's thread; `reply` is a packed jwkd.v1.Reply, borrowed. */
     void (*done)(struct keyring_command *command, struct bytes reply, jwkd_status status);
     void *context;
     /* the keyring's own: */
     struct keyring_command *next;
-    struct buffer sealed;                     /* an import, read and sealed ahead */
+    struct buffer sealed; /* an import, read and sealed ahead */
     struct jwk *jwk;
     char owner[17];
     uint8_t digest[OPERATION_DIGEST_SIZE];
 };
 
-/* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). Does nothing for a repeated request. */
-jwkd_status keyring_prepare_import(struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
+/* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). Does nothing
+ * for a repeated request. */
+jwkd_status keyring_prepare_import(
+    struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
 /* Queues the change. BUSY: the queue is full. CLOSED: stopping. Otherwise `done` will be called. */
-jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
+jwkd_status keyring_change(
+    struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
 /* How many changes can be under way: those that the writer took last, and as many that wait meanwhile. */
 unsigned keyring_change_capacity(const struct keyring *keyring);
 /* Wipes and frees what the keyring keeps in a command; after `done`, or when keyring_change() failed. */
@@ -97,6 +104,7 @@ void keyring_command_clear(struct keyring_command *command);
 struct keyring_traffic {
     uint64_t requests, failed, busy;
 };
-void keyring_set_traffic(struct keyring *keyring, void (*read)(void *context, struct keyring_traffic *out), void *context);
+void keyring_set_traffic(
+    struct keyring *keyring, void (*read)(void *context, struct keyring_traffic *out), void *context);
 
 #endif

@@ -14,7 +14,7 @@ struct loader {
     size_t count, capacity;
     struct ring_environment **by_id; /* the same, in order of id */
     jwkd_status status;
-    char row[ROW_KEY_SIZE];          /* where it went wrong */
+    char row[ROW_KEY_SIZE]; /* where it went wrong */
 };
 
 static bool load_failed(struct loader *loader, jwkd_status status, const struct store_row *row)
@@ -49,7 +49,8 @@ static int compare_ids(const void *a, const void *b)
 static struct ring_environment *find_owner(const struct loader *loader, uint64_t id)
 {
     struct ring_environment wanted = {.id = id}, *pointer = &wanted;
-    struct ring_environment **found = bsearch(&pointer, loader->by_id, loader->count, sizeof *loader->by_id, compare_ids);
+    struct ring_environment **found =
+        bsearch(&pointer, loader->by_id, loader->count, sizeof *loader->by_id, compare_ids);
     return found ? *found : NULL;
 }
 
@@ -77,7 +78,8 @@ static bool load_ceiling(void *context, const struct store_row *row)
     struct loader *loader = context;
     const size_t head = strlen("ceiling/") + 17;
     char owner[17] = {0}, kid[LIMIT_KID + 1] = {0};
-    if (row->key.size <= head || row->key.size - head > LIMIT_KID) return load_failed(loader, JWKD_CORRUPT, row);
+    if (row->key.size <= head || row->key.size - head > LIMIT_KID)
+        return load_failed(loader, JWKD_CORRUPT, row);
     memcpy(owner, row->key.data + strlen("ceiling/"), 16);
     memcpy(kid, row->key.data + head, row->key.size - head);
     struct ring_environment *environment = find_owner(loader, strtoull(owner, NULL, 16));
@@ -86,7 +88,8 @@ static bool load_ceiling(void *context, const struct store_row *row)
     jwkd_status status = index < 0 ? JWKD_CORRUPT : rows_read_ceiling(row, &ceiling);
     if (status != JWKD_OK) return load_failed(loader, status, row);
     const struct ring_key *key = environment->keys[index];
-    /* Of a version that did not keep the age, or of an age that such a version forgot: as far as one of now would reach. */
+    /* Of a version that did not keep the age, or of an age that such a version forgot: as far as one of now
+     * would reach. */
     int64_t longest = ring_key_longest_lifetime(environment, key);
     int64_t furthest = age_sec(loader->keyring) + longest + key_usage_step((uint32_t)longest);
     if (ceiling.age == 0 || ceiling.age > furthest) ceiling.age = furthest;
@@ -102,7 +105,8 @@ static void sort_keys(struct ring_environment *environment)
     for (size_t i = 1; i < environment->count; i++) {
         struct ring_key *key = environment->keys[i];
         size_t j = i;
-        for (; j > 0 && environment->keys[j - 1]->born > key->born; j--) environment->keys[j] = environment->keys[j - 1];
+        for (; j > 0 && environment->keys[j - 1]->born > key->born; j--)
+            environment->keys[j] = environment->keys[j - 1];
         environment->keys[j] = key;
     }
     for (size_t i = 0; i < environment->count; i++)
@@ -132,8 +136,10 @@ static jwkd_status read_work(const struct store_row *row, struct pending **out)
         request->operation_case != JWKD__V1__REQUEST__OPERATION_ROTATE)
         return JWKD_CORRUPT;
     uint8_t digest[OPERATION_DIGEST_SIZE];
-    if (work->digest.len == sizeof digest) memcpy(digest, work->digest.data, sizeof digest);
-    else TRY(operation_digest(request, digest)); /* of a version that did not keep it */
+    if (work->digest.len == sizeof digest)
+        memcpy(digest, work->digest.data, sizeof digest);
+    else
+        TRY(operation_digest(request, digest)); /* of a version that did not keep it */
     return pending_new(request, work->principal, digest, work->environment_id, out);
 }
 
@@ -173,7 +179,8 @@ static jwkd_status finish(struct loader *loader, jwkd_error *error)
         if (environment->jwks_kept_until > furthest) environment->jwks_kept_until = furthest;
         environment->promotion.published_ns = clock_elapsed_ns();
         TRY(ring_environment_finish(environment, now, error));
-        if (alg_key_type(environment->settings.default_alg, environment->settings.default_bits, &type) == JWKD_OK)
+        if (alg_key_type(environment->settings.default_alg, environment->settings.default_bits, &type) ==
+            JWKD_OK)
             reserve_use(keyring->reserve, type);
         changes[i] = (struct snapshot_change){.name = environment->settings.name, .environment = environment};
     }
@@ -202,7 +209,8 @@ jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error)
     struct loader loader = {.keyring = keyring};
     jwkd_status status = load_all(&loader, error);
     if (status == JWKD_OK && row) service_row_settle(keyring, row, loader.environments, loader.count);
-    for (size_t i = 0; i < loader.count; i++) ring_environment_unref(loader.environments[i]);
+    for (size_t i = 0; i < loader.count; i++)
+        ring_environment_unref(loader.environments[i]);
     free(loader.environments);
     free(loader.by_id);
     return status;

@@ -8,7 +8,8 @@ static bool takes(char *const *fields, size_t count, const char *name)
     return false;
 }
 
-static jwkd_status take_text(const char *name, const char *value, char *out, size_t capacity, jwkd_error *error)
+static jwkd_status take_text(
+    const char *name, const char *value, char *out, size_t capacity, jwkd_error *error)
 {
     size_t length = strlen(value);
     if (length >= capacity)
@@ -25,9 +26,11 @@ static jwkd_status check_fields(char *const *fields, size_t count, jwkd_error *e
 {
     for (size_t i = 0; fields && i < count; i++) {
         bool known = false;
-        for (size_t j = 0; j < sizeof FIELDS / sizeof *FIELDS; j++) known |= strcmp(fields[i], FIELDS[j]) == 0;
+        for (size_t j = 0; j < sizeof FIELDS / sizeof *FIELDS; j++)
+            known |= strcmp(fields[i], FIELDS[j]) == 0;
         if (!known)
-            return fail(error, JWKD_INVALID_ARGUMENT, "an environment has no field \"%.40s\" that can be changed", fields[i]);
+            return fail(error, JWKD_INVALID_ARGUMENT,
+                "an environment has no field \"%.40s\" that can be changed", fields[i]);
     }
     return JWKD_OK;
 }
@@ -44,10 +47,13 @@ jwkd_status message_algorithm(const char *name, enum alg *out, jwkd_error *error
     return fail(error, JWKD_UNSUPPORTED, "the algorithm \"%.16s\" is none of %s", name, known);
 }
 
-static jwkd_status take_algorithm(const Jwkd__V1__Environment *message, struct environment *settings, jwkd_error *error)
+static jwkd_status take_algorithm(
+    const Jwkd__V1__Environment *message, struct environment *settings, jwkd_error *error)
 {
     settings->default_alg = ALG_NONE;
-    return *message->default_algorithm ? message_algorithm(message->default_algorithm, &settings->default_alg, error) : JWKD_OK;
+    return *message->default_algorithm
+               ? message_algorithm(message->default_algorithm, &settings->default_alg, error)
+               : JWKD_OK;
 }
 
 jwkd_status message_settings(const Jwkd__V1__Environment *message, char *const *fields, size_t field_count,
@@ -59,13 +65,15 @@ jwkd_status message_settings(const Jwkd__V1__Environment *message, char *const *
     if (takes(fields, field_count, "issuer"))
         TRY(take_text("issuer", message->issuer, s.issuer, sizeof s.issuer, error));
     if (takes(fields, field_count, "default_audience"))
-        TRY(take_text("default_audience", message->default_audience, s.default_audience, sizeof s.default_audience, error));
+        TRY(take_text("default_audience", message->default_audience, s.default_audience,
+            sizeof s.default_audience, error));
     if (takes(fields, field_count, "default_algorithm")) {
         TRY(take_algorithm(message, &s, error));
         s.default_bits = message->default_bits;
     }
     if (takes(fields, field_count, "default_bits")) s.default_bits = message->default_bits;
-    if (takes(fields, field_count, "max_token_lifetime_sec")) s.max_token_lifetime_sec = message->max_token_lifetime_sec;
+    if (takes(fields, field_count, "max_token_lifetime_sec"))
+        s.max_token_lifetime_sec = message->max_token_lifetime_sec;
     if (takes(fields, field_count, "default_token_lifetime_sec"))
         s.default_token_lifetime_sec = message->default_token_lifetime_sec;
     if (takes(fields, field_count, "leeway_sec")) s.leeway_sec = message->leeway_sec;
@@ -89,8 +97,8 @@ void message_state(const struct ring_environment *environment, const uint8_t epo
     out->revision = environment->revision;
 }
 
-void message_environment(const struct ring_environment *environment, const uint8_t epoch[16],
-    struct environment_message *out)
+void message_environment(
+    const struct ring_environment *environment, const uint8_t epoch[16], struct environment_message *out)
 {
     const struct environment *s = &environment->settings;
     Jwkd__V1__Environment *m = &out->environment;
@@ -125,11 +133,15 @@ static Jwkd__V1__KeyState wire_state(enum key_state state)
 {
     switch (state) {
     case KEY_ACTIVE:
-    case KEY_PRIMARY: return JWKD__V1__KEY_STATE__ACTIVE;
-    case KEY_DEACTIVATED: return JWKD__V1__KEY_STATE__DEACTIVATED;
-    case KEY_DESTROYED: return JWKD__V1__KEY_STATE__DESTROYED;
+    case KEY_PRIMARY:
+        return JWKD__V1__KEY_STATE__ACTIVE;
+    case KEY_DEACTIVATED:
+        return JWKD__V1__KEY_STATE__DEACTIVATED;
+    case KEY_DESTROYED:
+        return JWKD__V1__KEY_STATE__DESTROYED;
     case KEY_ABSENT:
-    case KEY_STATE_COUNT: break;
+    case KEY_STATE_COUNT:
+        break;
     }
     return JWKD__V1__KEY_STATE__KEY_STATE_NONE;
 }

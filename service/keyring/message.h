@@ -16,8 +16,8 @@ struct environment_message {
 jwkd_status message_algorithm(const char *name, enum alg *out, jwkd_error *error) MUST_CHECK;
 
 void message_state(const struct ring_environment *environment, const uint8_t epoch[16], Jwkd__V1__State *out);
-void message_environment(const struct ring_environment *environment, const uint8_t epoch[16],
-    struct environment_message *out);
+void message_environment(
+    const struct ring_environment *environment, const uint8_t epoch[16], struct environment_message *out);
 /* `show` hands out the public key, whatever the environment shows. */
 void message_key(const struct ring_environment *environment, size_t index, bool show, Jwkd__V1__Key *out);
 /* What the key has signed so far: of an answer, never of an event or a row. */
@@ -25,8 +25,8 @@ void message_usage(const struct ring_key *key, Jwkd__V1__Key *out);
 /* The promotion that waits, as the operation that it is. */
 void message_promotion(const struct ring_environment *environment, Jwkd__V1__Operation *out);
 
-/* Settings from a message; `fields` NULL takes all, otherwise those named. INVALID_ARGUMENT and UNSUPPORTED name the field. The
- * result still has to be validated. */
+/* Settings from a message; `fields` NULL takes all, otherwise those named. INVALID_ARGUMENT and UNSUPPORTED
+ * name the field. The result still has to be validated. */
 jwkd_status message_settings(const Jwkd__V1__Environment *message, char *const *fields, size_t field_count,
     struct environment *in_out, jwkd_error *error) MUST_CHECK;
 

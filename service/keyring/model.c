@@ -68,8 +68,10 @@ struct ring_environment *ring_environment_ref(struct ring_environment *environme
 
 void ring_environment_unref(struct ring_environment *environment)
 {
-    if (!environment || atomic_fetch_sub_explicit(&environment->references, 1, memory_order_acq_rel) != 1) return;
-    for (size_t i = 0; i < environment->count; i++) ring_key_unref(environment->keys[i]);
+    if (!environment || atomic_fetch_sub_explicit(&environment->references, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < environment->count; i++)
+        ring_key_unref(environment->keys[i]);
     free(environment->keys);
     keyset_unref(environment->keyset);
     buffer_clear(&environment->jwks);
@@ -115,17 +117,20 @@ enum { ELSEWHERE_SEC = 24 * 3600 }; /* nobody knows for how long a key signed be
 int64_t ring_key_longest_lifetime(const struct ring_environment *environment, const struct ring_key *key)
 {
     int64_t longest = environment->largest_lifetime_sec; /* 0 in older rows */
-    if (longest < environment->settings.max_token_lifetime_sec) longest = environment->settings.max_token_lifetime_sec;
+    if (longest < environment->settings.max_token_lifetime_sec)
+        longest = environment->settings.max_token_lifetime_sec;
     return key->imported && longest < ELSEWHERE_SEC ? (int64_t)ELSEWHERE_SEC : longest;
 }
 
-bool ring_key_worth_naming(const struct ring_environment *environment, const struct ring_key *key, int64_t now)
+bool ring_key_worth_naming(
+    const struct ring_environment *environment, const struct ring_key *key, int64_t now)
 {
-    /* No token outlives the largest lifetime that was ever allowed here; but a key may have signed elsewhere before it was
-     * imported, so a day is always granted. */
+    /* No token outlives the largest lifetime that was ever allowed here; but a key may have signed elsewhere
+     * before it was imported, so a day is always granted. */
     int64_t lifetime = environment->largest_lifetime_sec;
     if (lifetime < ELSEWHERE_SEC) lifetime = ELSEWHERE_SEC;
-    return !key_state_live(key->state) && key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
+    return !key_state_live(key->state) &&
+           key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
 }
 
 /* Longer than any lease: until then somebody may ask for the receipt. */
@@ -144,7 +149,8 @@ struct ring_key *ring_environment_take_past(struct ring_environment *environment
         struct ring_key *key = environment->keys[i];
         if (!is_past(environment, key, now)) continue;
         environment->count--;
-        memmove(&environment->keys[i], &environment->keys[i + 1], (environment->count - i) * sizeof(struct ring_key *));
+        memmove(&environment->keys[i], &environment->keys[i + 1],
+            (environment->count - i) * sizeof(struct ring_key *));
         if (environment->primary > (int)i) environment->primary--;
         return key;
     }
@@ -161,16 +167,20 @@ jwkd_status ring_environment_finish(struct ring_environment *environment, int64_
     if (!keys || !kids) return fail(error, JWKD_NO_MEMORY, "out of memory");
     for (size_t i = environment->count; i-- > 0;) { /* the youngest first, as readers of a JWKS expect */
         struct ring_key *key = environment->keys[i];
-        if (key_state_live(key->state)) keys[live++] = key->jwk;
-        else if (ring_key_worth_naming(environment, key, now)) kids[revoked++] = bytes_of_text(jwk_kid(key->jwk));
+        if (key_state_live(key->state))
+            keys[live++] = key->jwk;
+        else if (ring_key_worth_naming(environment, key, now))
+            kids[revoked++] = bytes_of_text(jwk_kid(key->jwk));
     }
     CLEANUP(kid_set_unref_at) struct kid_set *gone = NULL;
     CLEANUP(keyset_unref_at) struct keyset *keyset = NULL;
     if (kid_set_new(kids, revoked, &gone) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
     TRY(keyset_new(keys, live, gone, &keyset, error));
     CLEANUP(buffer_clear) struct buffer jwks = {0};
-    if (environment->settings.show_once) TRY(buffer_append_text(&jwks, "{\"keys\":[]}"));
-    else TRY(keyset_json(keyset, &jwks));
+    if (environment->settings.show_once)
+        TRY(buffer_append_text(&jwks, "{\"keys\":[]}"));
+    else
+        TRY(keyset_json(keyset, &jwks));
     keyset_unref(environment->keyset);
     buffer_clear(&environment->jwks);
     environment->keyset = TAKE(keyset);
@@ -199,7 +209,8 @@ const char *ring_environment_primary_kid(const struct ring_environment *environm
 size_t ring_environment_live(const struct ring_environment *environment)
 {
     size_t live = 0;
-    for (size_t i = 0; i < environment->count; i++) live += key_state_live(environment->keys[i]->state);
+    for (size_t i = 0; i < environment->count; i++)
+        live += key_state_live(environment->keys[i]->state);
     return live;
 }
 
@@ -244,7 +255,9 @@ jwkd_status snapshot_next(const struct snapshot *old, const struct snapshot_chan
     qsort(sorted, count, sizeof *sorted, compare_changes);
     size_t i = 0, j = 0;
     while (i < old_count || j < count) {
-        int order = i == old_count ? 1 : j == count ? -1 : strcmp(old->environments[i]->settings.name, sorted[j].name);
+        int order = i == old_count ? 1
+                    : j == count   ? -1
+                                   : strcmp(old->environments[i]->settings.name, sorted[j].name);
         struct ring_environment *chosen = order < 0 ? old->environments[i] : sorted[j].environment;
         if (order <= 0) i++;
         if (order >= 0) j++;
@@ -263,7 +276,8 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 void snapshot_unref(struct snapshot *snapshot)
 {
     if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1) return;
-    for (size_t i = 0; i < snapshot->count; i++) ring_environment_unref(snapshot->environments[i]);
+    for (size_t i = 0; i < snapshot->count; i++)
+        ring_environment_unref(snapshot->environments[i]);
     free(snapshot->environments);
     free(snapshot);
 }
@@ -273,8 +287,10 @@ size_t snapshot_after(const struct snapshot *snapshot, const char *name)
     size_t low = 0, high = snapshot->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (strcmp(snapshot->environments[middle]->settings.name, name) <= 0) low = middle + 1;
-        else high = middle;
+        if (strcmp(snapshot->environments[middle]->settings.name, name) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }

@@ -1,7 +1,7 @@
 #include "keyring/pending.h"
 
-jwkd_status pending_new(const Jwkd__V1__Request *request, const char *principal, const uint8_t digest[OPERATION_DIGEST_SIZE],
-    uint64_t environment_id, struct pending **out)
+jwkd_status pending_new(const Jwkd__V1__Request *request, const char *principal,
+    const uint8_t digest[OPERATION_DIGEST_SIZE], uint64_t environment_id, struct pending **out)
 {
     if (request->request_id.len != LIMIT_REQUEST_ID) return JWKD_INVALID_ARGUMENT;
     CLEANUP(pending_free_at) struct pending *pending = calloc(1, sizeof *pending);

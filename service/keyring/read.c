@@ -16,15 +16,16 @@ static jwkd_status find_environment(struct keyring *keyring, const char *name, s
     return keyring_require(reply->snapshot, name, out, error);
 }
 
-static Jwkd__V1__State *state_of(struct keyring *keyring, const struct ring_environment *environment, struct reply *reply)
+static Jwkd__V1__State *state_of(
+    struct keyring *keyring, const struct ring_environment *environment, struct reply *reply)
 {
     Jwkd__V1__State *state = reply_alloc(reply, sizeof *state);
     if (state) message_state(environment, keyring->epoch, state);
     return state;
 }
 
-jwkd_status keyring_list_environments(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    jwkd_error *error)
+jwkd_status keyring_list_environments(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     reply->snapshot = keyring_snapshot(keyring);
     const struct snapshot *snapshot = reply->snapshot;
@@ -49,8 +50,8 @@ jwkd_status keyring_list_environments(struct keyring *keyring, const Jwkd__V1__R
     return JWKD_OK;
 }
 
-jwkd_status keyring_list_keys(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    jwkd_error *error)
+jwkd_status keyring_list_keys(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment;
     TRY(find_environment(keyring, request->list_keys->environment, reply, &environment, error));
@@ -76,14 +77,15 @@ jwkd_status keyring_list_keys(struct keyring *keyring, const Jwkd__V1__Request *
     return JWKD_OK;
 }
 
-jwkd_status keyring_get_key(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    jwkd_error *error)
+jwkd_status keyring_get_key(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment;
     TRY(find_environment(keyring, request->get_key->environment, reply, &environment, error));
     int index = ring_environment_find(environment, request->get_key->kid);
     if (index < 0)
-        return fail(error, JWKD_NOT_FOUND, "the environment has no key with the kid \"%.128s\"", request->get_key->kid);
+        return fail(error, JWKD_NOT_FOUND, "the environment has no key with the kid \"%.128s\"",
+            request->get_key->kid);
     Jwkd__V1__KeyReply *answer = reply_alloc(reply, sizeof *answer);
     Jwkd__V1__Key *key = reply_alloc(reply, sizeof *key);
     Jwkd__V1__State *state = state_of(keyring, environment, reply);
@@ -99,8 +101,8 @@ jwkd_status keyring_get_key(struct keyring *keyring, const Jwkd__V1__Request *re
     return JWKD_OK;
 }
 
-jwkd_status keyring_get_operation(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    jwkd_error *error)
+jwkd_status keyring_get_operation(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     reply->snapshot = keyring_snapshot(keyring);
     Jwkd__V1__OperationReply *answer = reply_alloc(reply, sizeof *answer);
@@ -112,14 +114,16 @@ jwkd_status keyring_get_operation(struct keyring *keyring, const Jwkd__V1__Reque
     return JWKD_OK;
 }
 
-static bool same_state(struct keyring *keyring, const struct ring_environment *environment, const Jwkd__V1__State *state)
+static bool same_state(
+    struct keyring *keyring, const struct ring_environment *environment, const Jwkd__V1__State *state)
 {
     return state && bytes_equal(wire_view(state->epoch), bytes_of(keyring->epoch, 16)) &&
-        state->environment_id == environment->id && state->revision == environment->revision;
+           state->environment_id == environment->id && state->revision == environment->revision;
 }
 
 /* The kids that a verifier must know of beside the published keys. */
-static jwkd_status list_kids(const struct ring_environment *environment, struct reply *reply, Jwkd__V1__JwksReply *jwks)
+static jwkd_status list_kids(
+    const struct ring_environment *environment, struct reply *reply, Jwkd__V1__JwksReply *jwks)
 {
     char **deactivated = reply_alloc(reply, (environment->count + 1) * sizeof *deactivated);
     char **withheld = reply_alloc(reply, (environment->count + 1) * sizeof *withheld);
@@ -136,8 +140,8 @@ static jwkd_status list_kids(const struct ring_environment *environment, struct 
     return JWKD_OK;
 }
 
-jwkd_status keyring_get_jwks(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    jwkd_error *error)
+jwkd_status keyring_get_jwks(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment;
     TRY(find_environment(keyring, request->get_jwks->environment, reply, &environment, error));
@@ -164,7 +168,7 @@ jwkd_status keyring_get_jwks(struct keyring *keyring, const Jwkd__V1__Request *r
 /* Collects log rows, as long as they follow each other. */
 struct changes_reader {
     struct reply *reply;
-    uint64_t expected;      /* the revision that must come next */
+    uint64_t expected; /* the revision that must come next */
     Jwkd__V1__Event **events;
     size_t count;
     bool more, gap;
@@ -179,7 +183,8 @@ static bool read_change(void *context, const struct store_row *row)
         return false;
     }
     /* Unpacked into the reply's own memory, for it must outlive the row. */
-    Jwkd__V1__Event *event = jwkd__v1__event__unpack(&reader->reply->arena.allocator, row->value.size, row->value.data);
+    Jwkd__V1__Event *event =
+        jwkd__v1__event__unpack(&reader->reply->arena.allocator, row->value.size, row->value.data);
     if (!event || !event->state) {
         reader->status = reader->count ? JWKD_OK : JWKD_CORRUPT;
         reader->more = reader->count > 0; /* the reply is full: the rest is asked for next */
@@ -192,29 +197,32 @@ static bool read_change(void *context, const struct store_row *row)
     return true;
 }
 
-jwkd_status keyring_get_changes(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    jwkd_error *error)
+jwkd_status keyring_get_changes(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment;
     TRY(find_environment(keyring, request->get_changes->environment, reply, &environment, error));
     const Jwkd__V1__State *since = request->get_changes->since;
     if (!since) return fail(error, JWKD_INVALID_ARGUMENT, "changes since which state? `since` is missing");
-    if (!bytes_equal(wire_view(since->epoch), bytes_of(keyring->epoch, 16)) || since->environment_id != environment->id ||
-        since->revision > environment->revision)
-        return fail(error, JWKD_COMPACTED, "that state is not of this environment's history: take a snapshot");
+    if (!bytes_equal(wire_view(since->epoch), bytes_of(keyring->epoch, 16)) ||
+        since->environment_id != environment->id || since->revision > environment->revision)
+        return fail(
+            error, JWKD_COMPACTED, "that state is not of this environment's history: take a snapshot");
     Jwkd__V1__ChangesReply *changes = reply_alloc(reply, sizeof *changes);
     Jwkd__V1__State *state = state_of(keyring, environment, reply);
-    struct changes_reader reader = {.reply = reply, .expected = since->revision + 1,
+    struct changes_reader reader = {.reply = reply,
+        .expected = since->revision + 1,
         .events = reply_alloc(reply, (LIMIT_PAGE + 1) * sizeof(Jwkd__V1__Event *))};
     if (!changes || !state || !reader.events) return OUT_OF_MEMORY(error);
     char prefix[32], after[48];
     snprintf(prefix, sizeof prefix, "log/%s/", environment->owner);
     snprintf(after, sizeof after, "%s%016" PRIx64, prefix, since->revision);
-    TRY(store_list(keyring->options.store, bytes_of_text(prefix), bytes_of_text(after), read_change, &reader));
+    TRY(store_list(
+        keyring->options.store, bytes_of_text(prefix), bytes_of_text(after), read_change, &reader));
     if (reader.status != JWKD_OK) return fail(error, reader.status, "the event log could not be read");
     if (reader.gap || (reader.count == 0 && since->revision < environment->revision))
-        return fail(error, JWKD_COMPACTED, "the log no longer reaches back to revision %" PRIu64 ": take a snapshot",
-            since->revision);
+        return fail(error, JWKD_COMPACTED,
+            "the log no longer reaches back to revision %" PRIu64 ": take a snapshot", since->revision);
     *changes = (Jwkd__V1__ChangesReply)JWKD__V1__CHANGES_REPLY__INIT;
     changes->state = state;
     changes->events = reader.events;
@@ -228,14 +236,18 @@ jwkd_status keyring_get_changes(struct keyring *keyring, const Jwkd__V1__Request
 static const char *condition_name(enum store_condition condition)
 {
     switch (condition) {
-    case STORE_READ_WRITE: return "read-write";
-    case STORE_READ_ONLY: return "read-only";
-    case STORE_FULL: return "full";
+    case STORE_READ_WRITE:
+        return "read-write";
+    case STORE_READ_ONLY:
+        return "read-only";
+    case STORE_FULL:
+        return "full";
     }
     return "";
 }
 
-static jwkd_status report_reserves(struct keyring *keyring, struct reply *reply, Jwkd__V1__StatusReply *status)
+static jwkd_status report_reserves(
+    struct keyring *keyring, struct reply *reply, Jwkd__V1__StatusReply *status)
 {
     struct reserve_level levels[16];
     size_t count = reserve_levels(keyring->reserve, levels, 16);
@@ -253,7 +265,8 @@ static jwkd_status report_reserves(struct keyring *keyring, struct reply *reply,
     return JWKD_OK;
 }
 
-jwkd_status keyring_status(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_status(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     (void)request;
     reply->snapshot = keyring_snapshot(keyring);

@@ -18,8 +18,8 @@ void keyring_open_receipts(struct keyring *keyring, const struct snapshot *snaps
             .environment_id = environment->id, .kid = jwk_kid(key->jwk), .revision = key->revision};
         jwkd_status status = registry_open_receipt(keyring->options.registry, &opened, swapped_ns);
         if (status != JWKD_OK)
-            keyring_trouble(keyring, status,
-                "a deactivation has no receipt: who confirms it will not be known");
+            keyring_trouble(
+                keyring, status, "a deactivation has no receipt: who confirms it will not be known");
     }
 }
 

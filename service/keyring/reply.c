@@ -27,14 +27,18 @@ void reply_fail(struct reply *reply, jwkd_status status, const jwkd_error *error
     reply->message.message = copy ? copy : wire_text("");
 }
 
-void *reply_alloc(struct reply *reply, size_t size) { return arena_alloc(&reply->arena, size); }
+void *reply_alloc(struct reply *reply, size_t size)
+{
+    return arena_alloc(&reply->arena, size);
+}
 
 void *reply_array(struct reply *reply, size_t count, size_t item_size, void *out_items)
 {
     char *items = arena_alloc(&reply->arena, count * item_size);
     void **pointers = arena_alloc(&reply->arena, (count + 1) * sizeof *pointers);
     if (!items || !pointers) return NULL;
-    for (size_t i = 0; i < count; i++) pointers[i] = items + i * item_size;
+    for (size_t i = 0; i < count; i++)
+        pointers[i] = items + i * item_size;
     memcpy(out_items, &items, sizeof items);
     return pointers;
 }

@@ -10,8 +10,9 @@ struct reply {
     Jwkd__V1__Reply message;
     struct arena arena;
     struct snapshot *snapshot;
-    const char *principal; /* whose request it answers, e.g. "uid:1000"; NULL where the answer is the same for all */
-    bool shown_once;   /* the key in it is not to be kept for repetitions of the request */
+    const char
+        *principal; /* whose request it answers, e.g. "uid:1000"; NULL where the answer is the same for all */
+    bool shown_once; /* the key in it is not to be kept for repetitions of the request */
 };
 
 /* Begins an OK answer with the request's id (`request` may be NULL). */
@@ -21,8 +22,8 @@ void reply_clear(struct reply *reply);
 void reply_fail(struct reply *reply, jwkd_status status, const jwkd_error *error);
 /* Zeroed memory that lives as long as the reply; NULL when memory or the reply's budget is spent. */
 void *reply_alloc(struct reply *reply, size_t size);
-/* Likewise for `count` messages with an array of pointers to them, as protobuf-c has repeated fields: sets *out_items and returns the
- * pointers. */
+/* Likewise for `count` messages with an array of pointers to them, as protobuf-c has repeated fields: sets
+ * *out_items and returns the pointers. */
 void *reply_array(struct reply *reply, size_t count, size_t item_size, void *out_items);
 
 #endif

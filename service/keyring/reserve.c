@@ -12,14 +12,14 @@ struct shelf {
     const struct key_type *type;
     struct ready_key *first, **last;
     unsigned ready;
-    unsigned making;    /* by both threads, and delivered but not yet put */
-    unsigned urgent;    /* those of them that the maker makes */
-    unsigned waiting;   /* demanded beyond what is ready */
+    unsigned making;  /* by both threads, and delivered but not yet put */
+    unsigned urgent;  /* those of them that the maker makes */
+    unsigned waiting; /* demanded beyond what is ready */
     bool in_use;
 };
 
-/* A thread of the lowest priority that makes the filler's keys. It takes no lock that others take: while it is not given a turn
- * it would keep them waiting, the writer among them. */
+/* A thread of the lowest priority that makes the filler's keys. It takes no lock that others take: while it
+ * is not given a turn it would keep them waiting, the writer among them. */
 struct slow_hand {
     pthread_t thread;
     sem_t asked, done;
@@ -35,7 +35,7 @@ struct reserve {
     pthread_cond_t wake;
     struct shelf shelves[MAX_TYPES];
     size_t count;
-    size_t turn[2];       /* the shelf that the filler, and the maker, look at first */
+    size_t turn[2]; /* the shelf that the filler, and the maker, look at first */
     _Atomic bool stop;
     bool running;
     pthread_t filler, maker;
@@ -87,7 +87,8 @@ void reserve_use(struct reserve *reserve, const struct key_type *type)
 void reserve_forget_demand(struct reserve *reserve)
 {
     pthread_mutex_lock(&reserve->lock);
-    for (size_t i = 0; i < reserve->count; i++) reserve->shelves[i].waiting = 0;
+    for (size_t i = 0; i < reserve->count; i++)
+        reserve->shelves[i].waiting = 0;
     pthread_mutex_unlock(&reserve->lock);
 }
 
@@ -138,7 +139,8 @@ void reserve_put(struct reserve *reserve, struct ready_key *key)
 void reserve_clear(struct reserve *reserve)
 {
     for (size_t i = 0; i < reserve->count; i++)
-        for (struct ready_key *key; (key = reserve_take(reserve, reserve->shelves[i].type));) ready_key_free(key);
+        for (struct ready_key *key; (key = reserve_take(reserve, reserve->shelves[i].type));)
+            ready_key_free(key);
 }
 
 /* For the filler whatever is below its level, for the maker only what is waited for. */
@@ -150,7 +152,8 @@ static bool is_short(const struct reserve *reserve, const struct shelf *shelf, b
     return shelf->ready + coming < target;
 }
 
-/* What to make next. The types take turns, or one that is used up as fast as it is made would leave none to the others. */
+/* What to make next. The types take turns, or one that is used up as fast as it is made would leave none to
+ * the others. */
 static struct shelf *next_shelf(struct reserve *reserve, bool only_waited_for)
 {
     size_t first = reserve->turn[only_waited_for];

@@ -1,6 +1,7 @@
 /* Ready keys, made ahead of time: sealed for the owner "reserve" until an environment takes one.
  *
- * Two threads see to it: one fills up, by a hand of the lowest priority, the other makes what somebody waits for. */
+ * Two threads see to it: one fills up, by a hand of the lowest priority, the other makes what somebody waits
+ * for. */
 #ifndef KEYRING_RESERVE_H
 #define KEYRING_RESERVE_H
 
@@ -15,16 +16,16 @@ struct ready_key {
     const struct key_type *type;
     struct jwk *jwk;
     struct buffer sealed;
-    bool stored;                    /* it has a row in the store */
-    bool urgent;                    /* made because somebody waits */
-    bool making;                    /* the reserve still counts it among those being made */
+    bool stored; /* it has a row in the store */
+    bool urgent; /* made because somebody waits */
+    bool making; /* the reserve still counts it among those being made */
 };
 void ready_key_free(struct ready_key *key); /* NULL is fine */
 DEFINE_CLEANUP(struct ready_key *, ready_key_free)
 
 struct reserve_options {
     struct signer *signer;
-    unsigned wanted;                /* per key type in use */
+    unsigned wanted; /* per key type in use */
     /* Takes over a new key, from a maker's thread; it comes back by reserve_put(). */
     void (*deliver)(void *context, struct ready_key *key);
     void (*on_trouble)(void *context, jwkd_status status, const char *message);

@@ -5,7 +5,8 @@
 
 #include "keyring/message.h"
 
-void rows_request_name(const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE])
+void rows_request_name(
+    const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE])
 {
     char id[2 * LIMIT_REQUEST_ID + 1];
     bytes_to_hex(request_id, id);
@@ -32,7 +33,8 @@ jwkd_status rows_put_environment(struct batch *batch, const struct ring_environm
         environment->row_revision ? environment->row_revision : STORE_ABSENT);
 }
 
-static void key_row_name(const struct ring_environment *environment, const struct ring_key *key, char name[ROW_KEY_SIZE])
+static void key_row_name(
+    const struct ring_environment *environment, const struct ring_key *key, char name[ROW_KEY_SIZE])
 {
     snprintf(name, ROW_KEY_SIZE, "key/%s/%s", environment->owner, jwk_kid(key->jwk));
 }
@@ -80,7 +82,8 @@ jwkd_status rows_read_ceiling(const struct store_row *row, struct reach *out)
 {
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
-    if (wire_unpack(&jwkd__row__ceiling__descriptor, row->value, &arena, &message) != JWKD_OK) return JWKD_CORRUPT;
+    if (wire_unpack(&jwkd__row__ceiling__descriptor, row->value, &arena, &message) != JWKD_OK)
+        return JWKD_CORRUPT;
     const Jwkd__Row__Ceiling *stored = (const Jwkd__Row__Ceiling *)message;
     *out = (struct reach){.expiry = stored->at, .age = stored->age};
     return JWKD_OK;
@@ -102,7 +105,8 @@ jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *o
         answered_name(operation->begun_at, wire_view(operation->id), OPERATION_PRINCIPAL, name);
         TRY(batch_erase(batch, name));
     }
-    answered_name(batch->now, wire_view(operation->id), OPERATION_PRINCIPAL, name); /* expires with the answers */
+    answered_name(
+        batch->now, wire_view(operation->id), OPERATION_PRINCIPAL, name); /* expires with the answers */
     return batch_put(batch, name, (struct bytes){0}, STORE_ANY);
 }
 
@@ -114,12 +118,14 @@ jwkd_status rows_get_operation(struct keyring *keyring, struct bytes id, struct 
     return store_get(keyring->options.store, bytes_of_text(name), out, &revision);
 }
 
-static void log_row_name(const struct ring_environment *environment, uint64_t revision, char name[ROW_KEY_SIZE])
+static void log_row_name(
+    const struct ring_environment *environment, uint64_t revision, char name[ROW_KEY_SIZE])
 {
     snprintf(name, ROW_KEY_SIZE, "log/%s/%016" PRIx64, environment->owner, revision);
 }
 
-jwkd_status rows_put_event(struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event)
+jwkd_status rows_put_event(
+    struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event)
 {
     char name[ROW_KEY_SIZE];
     log_row_name(environment, environment->revision, name);
@@ -129,7 +135,8 @@ jwkd_status rows_put_event(struct batch *batch, const struct ring_environment *e
     return batch_erase(batch, name);
 }
 
-jwkd_status rows_erase_key(struct batch *batch, const struct ring_environment *environment, const struct ring_key *key)
+jwkd_status rows_erase_key(
+    struct batch *batch, const struct ring_environment *environment, const struct ring_key *key)
 {
     char name[ROW_KEY_SIZE];
     key_row_name(environment, key, name);
@@ -143,7 +150,8 @@ jwkd_status rows_erase_environment(struct batch *batch, const struct ring_enviro
     char name[ROW_KEY_SIZE];
     snprintf(name, sizeof name, "env/%s", environment->settings.name);
     TRY(batch_erase(batch, name));
-    for (size_t i = 0; i < environment->count; i++) TRY(rows_erase_key(batch, environment, environment->keys[i]));
+    for (size_t i = 0; i < environment->count; i++)
+        TRY(rows_erase_key(batch, environment, environment->keys[i]));
     uint64_t oldest = environment->revision > LIMIT_EVENT_LOG ? environment->revision - LIMIT_EVENT_LOG : 0;
     for (uint64_t revision = oldest; revision <= environment->revision; revision++) {
         log_row_name(environment, revision, name);
@@ -157,7 +165,8 @@ static void tombstone_name(const struct jwk *jwk, char name[ROW_KEY_SIZE])
     snprintf(name, ROW_KEY_SIZE, "held/%s", jwk_thumbprint(jwk));
 }
 
-jwkd_status rows_put_tombstone(struct batch *batch, const struct ring_environment *environment, const struct jwk *jwk)
+jwkd_status rows_put_tombstone(
+    struct batch *batch, const struct ring_environment *environment, const struct jwk *jwk)
 {
     char name[ROW_KEY_SIZE];
     tombstone_name(jwk, name);
@@ -174,7 +183,8 @@ jwkd_status rows_check_never_held(struct batch *batch, const struct jwk *jwk, jw
     for (size_t i = 0; status == JWKD_NOT_FOUND && i < batch->write_count; i++)
         if (bytes_equal_text(batch->writes[i].key, name)) status = JWKD_OK;
     if (status == JWKD_NOT_FOUND) return JWKD_OK;
-    if (status != JWKD_OK) return fail(error, status, "the store cannot be read: %s", jwkd_status_text(status));
+    if (status != JWKD_OK)
+        return fail(error, status, "the store cannot be read: %s", jwkd_status_text(status));
     return fail(error, JWKD_ALREADY_EXISTS,
         "this key is or was held by an environment; a key belongs to one environment, once: make a new one");
 }
@@ -202,8 +212,8 @@ jwkd_status rows_erase_ready_key(struct batch *batch, const struct ready_key *ke
     return batch_erase(batch, name);
 }
 
-jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal, const uint8_t digest[32],
-    struct bytes reply)
+jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal,
+    const uint8_t digest[32], struct bytes reply)
 {
     char name[ROW_KEY_SIZE];
     Jwkd__Row__Answer row = JWKD__ROW__ANSWER__INIT;
@@ -226,8 +236,9 @@ jwkd_status rows_get_answer(struct keyring *keyring, struct bytes request_id, co
     TRY(store_get(keyring->options.store, bytes_of_text(name), &value, &revision));
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
-    TRY(wire_unpack(&jwkd__row__answer__descriptor, buffer_bytes(&value), &arena, &message) == JWKD_OK ? JWKD_OK
-                                                                                                          : JWKD_CORRUPT);
+    TRY(wire_unpack(&jwkd__row__answer__descriptor, buffer_bytes(&value), &arena, &message) == JWKD_OK
+            ? JWKD_OK
+            : JWKD_CORRUPT);
     const Jwkd__Row__Answer *row = (const Jwkd__Row__Answer *)message;
     if (!bytes_equal(wire_view(row->digest), bytes_of(digest, 32))) return JWKD_CONFLICT;
     return buffer_append_bytes(out, wire_view(row->reply));
@@ -283,8 +294,10 @@ static bool expire_answer(void *context, const struct store_row *row)
 
 jwkd_status rows_expire_answers(struct batch *batch, bool *out_more)
 {
-    struct expiry expiry = {.batch = batch, .before = batch->now - LIMIT_ANSWER_AGE_SEC, .left = EXPIRE_AT_ONCE};
-    TRY(store_list(batch->keyring->options.store, bytes_of_text("answered/"), (struct bytes){0}, expire_answer, &expiry));
+    struct expiry expiry = {
+        .batch = batch, .before = batch->now - LIMIT_ANSWER_AGE_SEC, .left = EXPIRE_AT_ONCE};
+    TRY(store_list(batch->keyring->options.store, bytes_of_text("answered/"), (struct bytes){0},
+        expire_answer, &expiry));
     *out_more = expiry.more;
     return expiry.status;
 }
@@ -310,11 +323,12 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
 {
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
-    if (wire_unpack(&jwkd__v1__environment__descriptor, row->value, &arena, &message) != JWKD_OK) return JWKD_CORRUPT;
+    if (wire_unpack(&jwkd__v1__environment__descriptor, row->value, &arena, &message) != JWKD_OK)
+        return JWKD_CORRUPT;
     const Jwkd__V1__Environment *stored = (const Jwkd__V1__Environment *)message;
     if (!stored->state) return JWKD_CORRUPT;
-    CLEANUP(ring_environment_unref_at) struct ring_environment *environment =
-        ring_environment_new(stored->state->environment_id);
+    CLEANUP(ring_environment_unref_at)
+    struct ring_environment *environment = ring_environment_new(stored->state->environment_id);
     if (!environment) return JWKD_NO_MEMORY;
     if (message_settings(stored, NULL, 0, &environment->settings, NULL) != JWKD_OK) return JWKD_CORRUPT;
     environment->revision = stored->state->revision;
@@ -333,11 +347,15 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
 static enum key_state stored_state(Jwkd__V1__KeyState state)
 {
     switch (state) {
-    case JWKD__V1__KEY_STATE__ACTIVE: return KEY_ACTIVE;
-    case JWKD__V1__KEY_STATE__DEACTIVATED: return KEY_DEACTIVATED;
-    case JWKD__V1__KEY_STATE__DESTROYED: return KEY_DESTROYED;
+    case JWKD__V1__KEY_STATE__ACTIVE:
+        return KEY_ACTIVE;
+    case JWKD__V1__KEY_STATE__DEACTIVATED:
+        return KEY_DEACTIVATED;
+    case JWKD__V1__KEY_STATE__DESTROYED:
+        return KEY_DESTROYED;
     case JWKD__V1__KEY_STATE__KEY_STATE_NONE:
-    case _JWKD__V1__KEY_STATE_IS_INT_SIZE: break;
+    case _JWKD__V1__KEY_STATE_IS_INT_SIZE:
+        break;
     }
     return KEY_ABSENT;
 }
@@ -348,13 +366,16 @@ jwkd_status rows_read_key(const struct store_row *row, struct ring_key **out, bo
 {
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
-    if (wire_unpack(&jwkd__row__key__descriptor, row->value, &arena, &message) != JWKD_OK) return JWKD_CORRUPT;
+    if (wire_unpack(&jwkd__row__key__descriptor, row->value, &arena, &message) != JWKD_OK)
+        return JWKD_CORRUPT;
     const Jwkd__Row__Key *stored = (const Jwkd__Row__Key *)message;
     if (!stored->key || stored_state(stored->key->state) == KEY_ABSENT) return JWKD_CORRUPT;
     CLEANUP(ring_key_unref_at) struct ring_key *key = ring_key_new();
     if (!key) return JWKD_NO_MEMORY;
-    jwkd_status status = jwk_from_json(wire_view(stored->key->public_jwk), &STORED_KEY_RULES, &key->jwk, NULL);
-    if (status != JWKD_OK) return status == JWKD_NO_MEMORY || status == JWKD_UNSUPPORTED ? status : JWKD_CORRUPT;
+    jwkd_status status =
+        jwk_from_json(wire_view(stored->key->public_jwk), &STORED_KEY_RULES, &key->jwk, NULL);
+    if (status != JWKD_OK)
+        return status == JWKD_NO_MEMORY || status == JWKD_UNSUPPORTED ? status : JWKD_CORRUPT;
     key->state = stored_state(stored->key->state);
     key->created_at = stored->key->created_at;
     key->deactivated_at = stored->key->deactivated_at;
@@ -375,13 +396,15 @@ jwkd_status rows_read_ready_key(const struct store_row *row, struct ready_key **
 {
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
-    if (wire_unpack(&jwkd__row__ready_key__descriptor, row->value, &arena, &message) != JWKD_OK) return JWKD_CORRUPT;
+    if (wire_unpack(&jwkd__row__ready_key__descriptor, row->value, &arena, &message) != JWKD_OK)
+        return JWKD_CORRUPT;
     const Jwkd__Row__ReadyKey *stored = (const Jwkd__Row__ReadyKey *)message;
     CLEANUP(ready_key_free_at) struct ready_key *key = calloc(1, sizeof *key);
     if (!key) return JWKD_NO_MEMORY;
     key->type = key_type_by_name(bytes_of_text(stored->key_type));
     if (!key->type) return JWKD_UNSUPPORTED;
-    TRY(jwk_from_json(wire_view(stored->jwk), &STORED_KEY_RULES, &key->jwk, NULL) == JWKD_OK ? JWKD_OK : JWKD_CORRUPT);
+    TRY(jwk_from_json(wire_view(stored->jwk), &STORED_KEY_RULES, &key->jwk, NULL) == JWKD_OK ? JWKD_OK
+                                                                                             : JWKD_CORRUPT);
     TRY(buffer_append_bytes(&key->sealed, wire_view(stored->sealed)));
     key->stored = true;
     *out = TAKE(key);

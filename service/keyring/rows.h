@@ -20,36 +20,42 @@
 enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
 
 jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
-jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *environment, size_t index) MUST_CHECK;
+jwkd_status rows_put_key(
+    struct batch *batch, const struct ring_environment *environment, size_t index) MUST_CHECK;
 /* All but its tombstone. */
-jwkd_status rows_erase_key(struct batch *batch, const struct ring_environment *environment, const struct ring_key *key) MUST_CHECK;
+jwkd_status rows_erase_key(
+    struct batch *batch, const struct ring_environment *environment, const struct ring_key *key) MUST_CHECK;
 /* Outside of a batch. Appends the row. */
-jwkd_status rows_make_ceiling(
-    const char *owner, const char *kid, struct reach ceiling, char name[ROW_KEY_SIZE], struct buffer *out) MUST_CHECK;
-jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, struct reach ceiling) MUST_CHECK;
+jwkd_status rows_make_ceiling(const char *owner, const char *kid, struct reach ceiling,
+    char name[ROW_KEY_SIZE], struct buffer *out) MUST_CHECK;
+jwkd_status rows_put_ceiling(
+    struct batch *batch, const char *owner, const char *kid, struct reach ceiling) MUST_CHECK;
 /* Kept while it waits, and from its end on for as long as answers are. */
 jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *operation) MUST_CHECK;
 /* The packed operation is appended; NOT_FOUND. */
 jwkd_status rows_get_operation(struct keyring *keyring, struct bytes id, struct buffer *out) MUST_CHECK;
-jwkd_status rows_erase_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
+jwkd_status rows_erase_environment(
+    struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
 /* Appends to the log and drops what is older than it reaches. */
-jwkd_status rows_put_event(struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event)
-    MUST_CHECK;
-jwkd_status rows_put_tombstone(struct batch *batch, const struct ring_environment *environment, const struct jwk *jwk)
-    MUST_CHECK;
+jwkd_status rows_put_event(
+    struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event) MUST_CHECK;
+jwkd_status rows_put_tombstone(
+    struct batch *batch, const struct ring_environment *environment, const struct jwk *jwk) MUST_CHECK;
 /* Whether any environment ever held the key, this batch included. */
 jwkd_status rows_check_never_held(struct batch *batch, const struct jwk *jwk, jwkd_error *error) MUST_CHECK;
 jwkd_status rows_put_ready_key(struct batch *batch, const struct ready_key *key) MUST_CHECK;
 jwkd_status rows_erase_ready_key(struct batch *batch, const struct ready_key *key) MUST_CHECK;
 
 /* `name` receives "KIND/REQUEST-ID/PRINCIPAL". */
-void rows_request_name(const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE]);
+void rows_request_name(
+    const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE]);
 jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal,
     const uint8_t digest[32], struct bytes reply) MUST_CHECK;
 /* NOT_FOUND; CONFLICT when the request id was used for something else; else the packed reply is appended. */
 jwkd_status rows_get_answer(struct keyring *keyring, struct bytes request_id, const char *principal,
     const uint8_t digest[32], struct buffer *out) MUST_CHECK;
-/* Erases answers older than LIMIT_ANSWER_AGE_SEC, a bounded number a call; *out_more says that there are others. */
+/* Erases answers older than LIMIT_ANSWER_AGE_SEC, a bounded number a call; *out_more says that there are
+ * others. */
 jwkd_status rows_expire_answers(struct batch *batch, bool *out_more) MUST_CHECK;
 
 /* From rows; CORRUPT. */

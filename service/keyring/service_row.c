@@ -15,12 +15,13 @@ static jwkd_status mint_epoch(struct keyring *keyring, jwkd_error *error)
 }
 
 /* The first of `writes` is the service's row; its value is filled in here. */
-static jwkd_status commit(struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t expected, struct store_write *writes,
-    size_t count, jwkd_error *error)
+static jwkd_status commit(struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t expected,
+    struct store_write *writes, size_t count, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer packed = {0};
     TRY(wire_pack(&row->base, &packed));
-    writes[0] = (struct store_write){.key = bytes_of_text(SERVICE_ROW), .value = buffer_bytes(&packed), .expected = expected};
+    writes[0] = (struct store_write){
+        .key = bytes_of_text(SERVICE_ROW), .value = buffer_bytes(&packed), .expected = expected};
     return store_commit(keyring->options.store, writes, count, false, &keyring->service_row_revision, error);
 }
 
@@ -43,13 +44,17 @@ jwkd_status service_row_load(
 {
     CLEANUP(buffer_clear) struct buffer value = {0};
     *out = NULL;
-    jwkd_status status = store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &value, &keyring->service_row_revision);
+    jwkd_status status =
+        store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &value, &keyring->service_row_revision);
     if (status == JWKD_NOT_FOUND) return make(keyring, error);
-    if (status != JWKD_OK) return fail(error, status, "the row \"" SERVICE_ROW "\" cannot be read: %s", jwkd_status_text(status));
+    if (status != JWKD_OK)
+        return fail(
+            error, status, "the row \"" SERVICE_ROW "\" cannot be read: %s", jwkd_status_text(status));
     ProtobufCMessage *message;
     status = wire_unpack(&jwkd__row__service__descriptor, buffer_bytes(&value), arena, &message);
     const Jwkd__Row__Service *row = status == JWKD_OK ? (const Jwkd__Row__Service *)message : NULL;
-    if (!row || row->epoch.len != sizeof keyring->epoch) return fail(error, JWKD_CORRUPT, "the row \"" SERVICE_ROW "\" is damaged");
+    if (!row || row->epoch.len != sizeof keyring->epoch)
+        return fail(error, JWKD_CORRUPT, "the row \"" SERVICE_ROW "\" is damaged");
     memcpy(keyring->epoch, row->epoch.data, sizeof keyring->epoch);
     keyring->next_environment_id = row->next_environment_id;
     keyring->service_revision = row->revision;
@@ -80,7 +85,8 @@ jwkd_status service_row_find_out(
     jwkd_status status = store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &row, &revision);
     if (status == JWKD_OK && failure == JWKD_UNAVAILABLE) {
         if (revision == keyring->service_row_revision) return failure;
-        /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it does. */
+        /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it
+         * does. */
         if (store_commit(keyring->options.store, NULL, 0, urgent, NULL, NULL) == JWKD_OK) {
             *out_revision = revision;
             return JWKD_OK;
@@ -106,14 +112,16 @@ struct lost_uses {
 
 static void lost_uses_clear(struct lost_uses *uses)
 {
-    for (size_t i = 0; i < uses->count; i++) buffer_clear(&uses->items[i].packed);
+    for (size_t i = 0; i < uses->count; i++)
+        buffer_clear(&uses->items[i].packed);
     free(uses->items);
 }
 
 /* The largest lifetime may have been raised in that history, too: a day is granted, as to an imported key. */
 enum { LOST_SEC = 24 * 3600 };
 
-static jwkd_status add_environment(struct lost_uses *uses, const struct ring_environment *environment, int64_t now, int64_t age)
+static jwkd_status add_environment(
+    struct lost_uses *uses, const struct ring_environment *environment, int64_t now, int64_t age)
 {
     for (size_t i = 0; i < environment->count; i++) {
         struct ring_key *key = environment->keys[i];
@@ -122,26 +130,29 @@ static jwkd_status add_environment(struct lost_uses *uses, const struct ring_env
         if (longest < LOST_SEC) longest = LOST_SEC;
         struct lost_use *use = &uses->items[uses->count++];
         *use = (struct lost_use){.key = key,
-            .reach = reach_larger(
-                (struct reach){.expiry = now + longest, .age = age + longest}, reach_read(&key->usage->ceiling))};
+            .reach = reach_larger((struct reach){.expiry = now + longest, .age = age + longest},
+                reach_read(&key->usage->ceiling))};
         TRY(rows_make_ceiling(environment->owner, jwk_kid(key->jwk), use->reach, use->name, &use->packed));
     }
     return JWKD_OK;
 }
 
-static jwkd_status list_lost_uses(
-    const struct keyring *keyring, struct ring_environment *const *environments, size_t count, struct lost_uses *out)
+static jwkd_status list_lost_uses(const struct keyring *keyring, struct ring_environment *const *environments,
+    size_t count, struct lost_uses *out)
 {
     size_t most = 1;
-    for (size_t i = 0; i < count; i++) most += environments[i]->count;
+    for (size_t i = 0; i < count; i++)
+        most += environments[i]->count;
     out->items = calloc(most, sizeof *out->items);
     if (!out->items) return JWKD_NO_MEMORY;
     int64_t now = clock_wall_sec(), age = age_sec(keyring);
-    for (size_t i = 0; i < count; i++) TRY(add_environment(out, environments[i], now, age));
+    for (size_t i = 0; i < count; i++)
+        TRY(add_environment(out, environments[i], now, age));
     return JWKD_OK;
 }
 
-/* Ready keys may have been given out in that history, to another environment, and even have been deactivated since: none is used. */
+/* Ready keys may have been given out in that history, to another environment, and even have been deactivated
+ * since: none is used. */
 struct ready_rows {
     char (*names)[ROW_KEY_SIZE];
     size_t count;
@@ -168,12 +179,13 @@ static bool note_ready_row(void *context, const struct store_row *row)
 
 static jwkd_status list_ready_rows(const struct keyring *keyring, struct ready_rows *out)
 {
-    TRY(store_list(keyring->options.store, bytes_of_text(ROW_RESERVE), (struct bytes){0}, note_ready_row, out));
+    TRY(store_list(
+        keyring->options.store, bytes_of_text(ROW_RESERVE), (struct bytes){0}, note_ready_row, out));
     return out->status;
 }
 
-static jwkd_status commit_all(struct keyring *keyring, const Jwkd__Row__Service *row, const struct lost_uses *uses,
-    const struct ready_rows *ready, jwkd_error *error)
+static jwkd_status commit_all(struct keyring *keyring, const Jwkd__Row__Service *row,
+    const struct lost_uses *uses, const struct ready_rows *ready, jwkd_error *error)
 {
     size_t count = 1;
     CLEANUP(free_at) struct store_write *writes = calloc(uses->count + ready->count + 1, sizeof *writes);
@@ -183,7 +195,8 @@ static jwkd_status commit_all(struct keyring *keyring, const Jwkd__Row__Service 
             .value = buffer_bytes(&uses->items[i].packed),
             .expected = STORE_ANY};
     for (size_t i = 0; i < ready->count; i++)
-        writes[count++] = (struct store_write){.key = bytes_of_text(ready->names[i]), .erase = true, .expected = STORE_ANY};
+        writes[count++] =
+            (struct store_write){.key = bytes_of_text(ready->names[i]), .erase = true, .expected = STORE_ANY};
     return commit(keyring, row, keyring->service_row_revision, writes, count, error);
 }
 
@@ -195,53 +208,63 @@ static bool wants_epoch(const struct keyring *keyring)
 static void tell_of_epoch(const struct keyring *keyring, jwkd_status noted)
 {
     keyring_trouble(keyring, noted,
-        keyring->options.new_epoch ? "a new epoch begins, as was asked for: verifiers take all keys anew"
-                                   : "the store was put back from a backup, or copied: a new epoch begins, and verifiers take all keys "
-                                     "anew. What was deactivated after the backup was made is live again: look, and deactivate it");
+        keyring->options.new_epoch
+            ? "a new epoch begins, as was asked for: verifiers take all keys anew"
+            : "the store was put back from a backup, or copied: a new epoch begins, and verifiers take all "
+              "keys "
+              "anew. What was deactivated after the backup was made is live again: look, and deactivate it");
 }
 
 /* ---- settling */
 
-/* In one commit: the row, and with another epoch how far each key may have signed, and that no ready key is used. */
-static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, bool another, struct ring_environment *const *environments,
-    size_t count, jwkd_error *error)
+/* In one commit: the row, and with another epoch how far each key may have signed, and that no ready key is
+ * used. */
+static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, bool another,
+    struct ring_environment *const *environments, size_t count, jwkd_error *error)
 {
     CLEANUP(lost_uses_clear) struct lost_uses uses = {0};
     CLEANUP(ready_rows_clear) struct ready_rows ready = {0};
     if (another && list_lost_uses(keyring, environments, count, &uses) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     jwkd_status status = another ? list_ready_rows(keyring, &ready) : JWKD_OK;
-    if (status != JWKD_OK) return fail(error, status, "the ready keys cannot be listed: %s", jwkd_status_text(status));
-    for (size_t i = 0; i < uses.count; i++) reach_raise(&uses.items[i].key->usage->last, uses.items[i].reach);
+    if (status != JWKD_OK)
+        return fail(error, status, "the ready keys cannot be listed: %s", jwkd_status_text(status));
+    for (size_t i = 0; i < uses.count; i++)
+        reach_raise(&uses.items[i].key->usage->last, uses.items[i].reach);
     status = commit_all(keyring, row, &uses, &ready, error);
-    if (status != JWKD_OK) status = service_row_find_out(keyring, status, false, &keyring->service_row_revision, error);
+    if (status != JWKD_OK)
+        status = service_row_find_out(keyring, status, false, &keyring->service_row_revision, error);
     for (size_t i = 0; i < uses.count && status == JWKD_OK; i++)
         reach_raise(&uses.items[i].key->usage->ceiling, uses.items[i].reach);
     return status;
 }
 
-void service_row_settle(
-    struct keyring *keyring, const Jwkd__Row__Service *row, struct ring_environment *const *environments, size_t count)
+void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
+    struct ring_environment *const *environments, size_t count)
 {
     struct registry *registry = keyring->options.registry;
     jwkd_error error = {0};
     Jwkd__Row__Service settled = *row;
-    uint32_t earlier_ms = row->max_lease_ms, wanted_ms = registry ? registry_max_lease_ms(registry) : earlier_ms;
+    uint32_t earlier_ms = row->max_lease_ms,
+             wanted_ms = registry ? registry_max_lease_ms(registry) : earlier_ms;
     bool another = wants_epoch(keyring), longer = wanted_ms > earlier_ms;
     jwkd_status status = another ? mint_epoch(keyring, &error) : JWKD_OK;
     settled.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
     if (longer) settled.max_lease_ms = wanted_ms;
     if (another) reserve_clear(keyring->reserve);
-    if (status == JWKD_OK && (another || longer)) status = note(keyring, &settled, another, environments, count, &error);
+    if (status == JWKD_OK && (another || longer))
+        status = note(keyring, &settled, another, environments, count, &error);
     keyring->unsettled = another && status != JWKD_OK;
-    /* Leases of the run before last as long as they were granted; longer ones than the store knows of are granted only once it does.
-     * Rows without one are of a version without leases. */
+    /* Leases of the run before last as long as they were granted; longer ones than the store knows of are
+     * granted only once it does. Rows without one are of a version without leases. */
     bool unknown = longer && status != JWKD_OK;
     if (registry) registry_set_leases(registry, earlier_ms, unknown && earlier_ms ? earlier_ms : wanted_ms);
     if (another) tell_of_epoch(keyring, status);
-    if (keyring->estranged) keyring_trouble(keyring, status, error.message);
+    if (keyring->estranged)
+        keyring_trouble(keyring, status, error.message);
     else if (unknown)
-        keyring_trouble(keyring, status, "a longer lease than before could not be noted: it is granted after the next start");
+        keyring_trouble(keyring, status,
+            "a longer lease than before could not be noted: it is granted after the next start");
 }
 
 jwkd_status service_row_settle_again(struct keyring *keyring, jwkd_error *error)

@@ -1,4 +1,5 @@
-/* The row of the service itself: its epoch, its revision, and what else a start has to know of the run before. */
+/* The row of the service itself: its epoch, its revision, and what else a start has to know of the run
+ * before. */
 #ifndef KEYRING_SERVICE_ROW_H
 #define KEYRING_SERVICE_ROW_H
 
@@ -6,24 +7,28 @@
 
 #define SERVICE_ROW "meta/service"
 
-/* Reads it into the keyring, and makes it in a store that has none. *out is NULL then; otherwise it lies in the arena. */
-jwkd_status service_row_load(
-    struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out, jwkd_error *error) MUST_CHECK;
+/* Reads it into the keyring, and makes it in a store that has none. *out is NULL then; otherwise it lies in
+ * the arena. */
+jwkd_status service_row_load(struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out,
+    jwkd_error *error) MUST_CHECK;
 
 /* What every commit writes, as the keyring stands; it borrows from the keyring. */
 void service_row_fill(const struct keyring *keyring, Jwkd__Row__Service *out);
 
-/* A commit that failed may have been carried out all the same, by a disk that wrote and could not say so. The service's row tells, for every
- * commit writes it and nobody else does. OK: it was, and *out_revision is the row's. Otherwise the failure; or INTERNAL, where it cannot be
- * known: nothing is changed any more then (keyring->estranged). */
-jwkd_status service_row_find_out(
-    struct keyring *keyring, jwkd_status failure, bool urgent, uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
+/* A commit that failed may have been carried out all the same, by a disk that wrote and could not say so. The
+ * service's row tells, for every commit writes it and nobody else does. OK: it was, and *out_revision is the
+ * row's. Otherwise the failure; or INTERNAL, where it cannot be known: nothing is changed any more then
+ * (keyring->estranged). */
+jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, bool urgent,
+    uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
 
-/* What this start changes, once everything is read: longer leases than before; and another epoch, where the store was put back from a
- * backup, or the options ask for it. One commit, or none. Failing is no reason not to serve: keyring->unsettled, or keyring->estranged. */
-void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row, struct ring_environment *const *environments, size_t count);
-/* The writer, before it commits anything else: the epoch is already the new one, and must not become durable without how far keys may have
- * signed. Fails as a commit does. */
+/* What this start changes, once everything is read: longer leases than before; and another epoch, where the
+ * store was put back from a backup, or the options ask for it. One commit, or none. Failing is no reason not
+ * to serve: keyring->unsettled, or keyring->estranged. */
+void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
+    struct ring_environment *const *environments, size_t count);
+/* The writer, before it commits anything else: the epoch is already the new one, and must not become durable
+ * without how far keys may have signed. Fails as a commit does. */
 jwkd_status service_row_settle_again(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
 
 #endif

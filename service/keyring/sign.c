@@ -17,28 +17,34 @@ struct signing {
     struct signer_key signer_key;
 };
 
-/* A clock that is behind what this store has seen would make tokens that end before others that are out already. */
-static jwkd_status check_clock(const struct keyring *keyring, const struct ring_environment *environment, jwkd_error *error)
+/* A clock that is behind what this store has seen would make tokens that end before others that are out
+ * already. */
+static jwkd_status check_clock(
+    const struct keyring *keyring, const struct ring_environment *environment, jwkd_error *error)
 {
     if (clock_wall_sec() + environment->settings.leeway_sec >= keyring->wall_high) return JWKD_OK;
     return fail(error, JWKD_UNAVAILABLE,
         "the wall clock is behind the last change of the keys: nothing is signed until it is set right");
 }
 
-static jwkd_status choose_key(const struct ring_environment *environment, struct signing *out, jwkd_error *error)
+static jwkd_status choose_key(
+    const struct ring_environment *environment, struct signing *out, jwkd_error *error)
 {
     if (environment->primary < 0)
         return fail(error, JWKD_NO_PRIMARY, "\"%s\" has no primary key: generate one or set one primary",
             environment->settings.name);
     struct ring_key *key = environment->keys[environment->primary];
-    *out = (struct signing){.environment = environment, .key = key,
-        .signer_key = {.owner = environment->owner, .kid = jwk_kid(key->jwk), .alg = jwk_alg(key->jwk),
+    *out = (struct signing){.environment = environment,
+        .key = key,
+        .signer_key = {.owner = environment->owner,
+            .kid = jwk_kid(key->jwk),
+            .alg = jwk_alg(key->jwk),
             .sealed = buffer_bytes(&key->sealed)}};
     return JWKD_OK;
 }
 
-/* Whether the key may still sign now: a token made with a key that was deactivated meanwhile is not given out, nor with one that
- * retires since, for that waits for no token that it does not know of. */
+/* Whether the key may still sign now: a token made with a key that was deactivated meanwhile is not given
+ * out, nor with one that retires since, for that waits for no token that it does not know of. */
 static bool still_live(struct keyring *keyring, const struct signing *signing)
 {
     CLEANUP(snapshot_unref_at) struct snapshot *now = keyring_snapshot(keyring);
@@ -46,11 +52,12 @@ static bool still_live(struct keyring *keyring, const struct signing *signing)
     if (!environment || environment->id != signing->environment->id) return false;
     if (environment == signing->environment) return true;
     int index = ring_environment_find(environment, signing->signer_key.kid);
-    return index >= 0 && key_state_live(environment->keys[index]->state) && !environment->keys[index]->retiring_since;
+    return index >= 0 && key_state_live(environment->keys[index]->state) &&
+           !environment->keys[index]->retiring_since;
 }
 
-/* To be asked after every use of the key, whatever came of it: a deactivation had the signer forget the key, and we may have
- * unsealed it again after that. */
+/* To be asked after every use of the key, whatever came of it: a deactivation had the signer forget the key,
+ * and we may have unsealed it again after that. */
 static bool withdrawn(struct keyring *keyring, const struct signing *signing)
 {
     if (still_live(keyring, signing)) return false;
@@ -74,15 +81,18 @@ static jwkd_status make_token(struct keyring *keyring, const struct signing *sig
 static jwkd_status check_type(const char *type, jwkd_error *error)
 {
     size_t length = strlen(type);
-    if (length > LIMIT_TYP) return fail(error, JWKD_INVALID_ARGUMENT, "typ is longer than %d characters", LIMIT_TYP);
+    if (length > LIMIT_TYP)
+        return fail(error, JWKD_INVALID_ARGUMENT, "typ is longer than %d characters", LIMIT_TYP);
     for (const char *c = type; *c; c++)
         if (*c <= 0x20 || *c > 0x7e || *c == '"' || *c == '\\')
-            return fail(error, JWKD_INVALID_ARGUMENT, "typ must be a media type without spaces, quotes or backslashes");
+            return fail(error, JWKD_INVALID_ARGUMENT,
+                "typ must be a media type without spaces, quotes or backslashes");
     return JWKD_OK;
 }
 
-static jwkd_status sign_item(struct keyring *keyring, const struct signing *signing, const Jwkd__V1__SignItem *item,
-    struct ceiling_patience *patience, struct buffer *out, int64_t *out_expires_at, jwkd_error *error)
+static jwkd_status sign_item(struct keyring *keyring, const struct signing *signing,
+    const Jwkd__V1__SignItem *item, struct ceiling_patience *patience, struct buffer *out,
+    int64_t *out_expires_at, jwkd_error *error)
 {
     const struct environment *settings = &signing->environment->settings;
     const char *type = *item->type ? item->type : "at+jwt";
@@ -90,7 +100,8 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
     struct bytes audiences[LIMIT_AUDIENCES];
     if (item->n_audience > LIMIT_AUDIENCES)
         return fail(error, JWKD_INVALID_ARGUMENT, "a token has at most %d audiences", LIMIT_AUDIENCES);
-    for (size_t i = 0; i < item->n_audience; i++) audiences[i] = bytes_of_text(item->audience[i]);
+    for (size_t i = 0; i < item->n_audience; i++)
+        audiences[i] = bytes_of_text(item->audience[i]);
     struct jwt_policy policy = {.issuer = bytes_of_text(settings->issuer),
         .default_audience = bytes_of_text(settings->default_audience),
         .default_lifetime_sec = settings->default_token_lifetime_sec,
@@ -98,20 +109,23 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
         .leeway_sec = settings->leeway_sec,
         .now = clock_wall_sec()};
     struct jwt_wish wish = {.claims = wire_view(item->claims),
-        .audiences = audiences, .audience_count = item->n_audience, .lifetime_sec = item->lifetime_sec};
+        .audiences = audiences,
+        .audience_count = item->n_audience,
+        .lifetime_sec = item->lifetime_sec};
     uint8_t random[16];
     if (RAND_bytes(random, sizeof random) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
     CLEANUP(buffer_clear) struct buffer claims = {0};
     TRY(jwt_prepare(&policy, &wish, random, &claims, out_expires_at, error));
-    const struct reach reach = {.expiry = *out_expires_at, .age = age_sec(keyring) + (*out_expires_at - policy.now)};
+    const struct reach reach = {
+        .expiry = *out_expires_at, .age = age_sec(keyring) + (*out_expires_at - policy.now)};
     TRY(ceiling_cover(keyring, signing->environment, signing->key, reach, patience, error));
     key_usage_signed(signing->key->usage, reach, policy.now);
     jwkd_status status = make_token(keyring, signing, bytes_of_text(type), buffer_bytes(&claims), out);
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "signing failed: %s", jwkd_status_text(status));
 }
 
-static jwkd_status begin_signing(struct keyring *keyring, const char *name, struct reply *reply, struct signing *out,
-    jwkd_error *error)
+static jwkd_status begin_signing(
+    struct keyring *keyring, const char *name, struct reply *reply, struct signing *out, jwkd_error *error)
 {
     snapshot_unref(reply->snapshot);
     reply->snapshot = keyring_snapshot(keyring);
@@ -133,7 +147,7 @@ struct keyring_signing {
     Jwkd__V1__SignedToken *tokens, **pointers;
     struct signing with;
     struct ceiling_patience patience;
-    size_t first; /* signed before the others; NOTHING: none is */
+    size_t first;         /* signed before the others; NOTHING: none is */
     pthread_mutex_t lock; /* guards the reply's memory while several threads sign */
     atomic_size_t begun;
     atomic_bool out_of_memory;
@@ -188,8 +202,8 @@ static void sign_rest(struct keyring_signing *signing)
         continue;
 }
 
-/* The token that is to live longest, if the disk may have to be asked for it; else NOTHING. Claims with an exp of their own are not looked
- * at: where that reaches further, several threads may wait. */
+/* The token that is to live longest, if the disk may have to be asked for it; else NOTHING. Claims with an
+ * exp of their own are not looked at: where that reaches further, several threads may wait. */
 static size_t what_may_wait_for_disk(const struct keyring_signing *signing)
 {
     const Jwkd__V1__SignRequest *request = signing->request;
@@ -209,7 +223,8 @@ jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request 
 {
     const Jwkd__V1__SignRequest *sign = request->sign;
     if (sign->n_items == 0 || sign->n_items > LIMIT_BATCH)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a request signs 1 to %d tokens, not %zu", LIMIT_BATCH, sign->n_items);
+        return fail(error, JWKD_INVALID_ARGUMENT, "a request signs 1 to %d tokens, not %zu", LIMIT_BATCH,
+            sign->n_items);
     struct keyring_signing *signing = reply_alloc(reply, sizeof *signing);
     if (!signing) return fail(error, JWKD_NO_MEMORY, "out of memory");
     *signing = (struct keyring_signing){.keyring = keyring, .request = sign, .reply = reply};
@@ -229,7 +244,8 @@ static jwkd_status sign_again(struct keyring_signing *signing, jwkd_error *error
     signing->first = NOTHING;
     atomic_store(&signing->begun, 0);
     atomic_store(&signing->out_of_memory, false);
-    TRY(begin_signing(signing->keyring, signing->request->environment, signing->reply, &signing->with, error));
+    TRY(begin_signing(
+        signing->keyring, signing->request->environment, signing->reply, &signing->with, error));
     sign_rest(signing);
     return JWKD_OK;
 }
@@ -259,7 +275,8 @@ jwkd_status keyring_sign_end(struct keyring_signing *signing, jwkd_error *error)
     return status;
 }
 
-jwkd_status keyring_sign(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_sign(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     struct keyring_signing *signing;
     TRY(keyring_sign_begin(keyring, request, reply, &signing, error));
@@ -275,21 +292,25 @@ static jwkd_status check_raw(const Jwkd__V1__SignRawRequest *raw, jwkd_error *er
     const char *type = raw->type;
     if (strncasecmp(type, "application/", 12) == 0) type += 12;
     if (!*type || strcasecmp(type, "JWT") == 0 || strcasecmp(type, "at+jwt") == 0)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a raw payload needs a typ of its own, neither JWT nor at+jwt");
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "a raw payload needs a typ of its own, neither JWT nor at+jwt");
     if (raw->payload.len > LIMIT_CLAIMS)
         return fail(error, JWKD_INVALID_ARGUMENT, "a payload has at most %d bytes", LIMIT_CLAIMS);
-    /* A JSON object signed raw would be a JWT past every rule; whatever begins like one is taken for one, for other
-     * readers are more lenient than ours. */
+    /* A JSON object signed raw would be a JWT past every rule; whatever begins like one is taken for one, for
+     * other readers are more lenient than ours. */
     const uint8_t *c = raw->payload.data, *end = c + raw->payload.len;
     if (raw->payload.len >= 3 && memcmp(c, "\xef\xbb\xbf", 3) == 0) c += 3;
-    while (c < end && (*c == ' ' || *c == '\t' || *c == '\n' || *c == '\r' || *c == '\v' || *c == '\f' || *c == 0)) c++;
+    while (c < end &&
+           (*c == ' ' || *c == '\t' || *c == '\n' || *c == '\r' || *c == '\v' || *c == '\f' || *c == 0))
+        c++;
     if (c < end && *c == '{')
-        return fail(error, JWKD_INVALID_ARGUMENT, "a payload that is a JSON object is a claims set: sign it as one");
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "a payload that is a JSON object is a claims set: sign it as one");
     return JWKD_OK;
 }
 
-jwkd_status keyring_sign_raw(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    jwkd_error *error)
+jwkd_status keyring_sign_raw(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     const Jwkd__V1__SignRawRequest *raw = request->sign_raw;
     TRY(check_raw(raw, error));
@@ -301,7 +322,8 @@ jwkd_status keyring_sign_raw(struct keyring *keyring, const Jwkd__V1__Request *r
     TRY(begin_signing(keyring, raw->environment, reply, &signing, error));
     CLEANUP(buffer_clear) struct buffer token = {0};
     key_usage_signed(signing.key->usage, (struct reach){0}, clock_wall_sec()); /* it has no expiry to reach */
-    jwkd_status status = make_token(keyring, &signing, bytes_of_text(raw->type), wire_view(raw->payload), &token);
+    jwkd_status status =
+        make_token(keyring, &signing, bytes_of_text(raw->type), wire_view(raw->payload), &token);
     if (withdrawn(keyring, &signing))
         return fail(error, JWKD_UNAVAILABLE, "the signing key changed meanwhile; try again");
     TRY(status);

@@ -42,7 +42,8 @@ struct reach reach_read(const struct atomic_reach *reach)
 
 struct reach reach_larger(struct reach a, struct reach b)
 {
-    return (struct reach){.expiry = a.expiry > b.expiry ? a.expiry : b.expiry, .age = a.age > b.age ? a.age : b.age};
+    return (struct reach){
+        .expiry = a.expiry > b.expiry ? a.expiry : b.expiry, .age = a.age > b.age ? a.age : b.age};
 }
 
 struct reach reach_further(struct reach reach, int64_t sec)
@@ -58,7 +59,8 @@ bool reach_within(struct reach reach, struct reach ceiling)
 void key_usage_signed(struct key_usage *usage, struct reach reach, int64_t now)
 {
     reach_raise(&usage->last, reach);
-    if (atomic_load_explicit(&usage->last_used_at, memory_order_relaxed) < now) key_usage_raise(&usage->last_used_at, now);
+    if (atomic_load_explicit(&usage->last_used_at, memory_order_relaxed) < now)
+        key_usage_raise(&usage->last_used_at, now);
     atomic_fetch_add_explicit(&usage->tokens, 1, memory_order_relaxed);
 }
 

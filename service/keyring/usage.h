@@ -1,7 +1,7 @@
 /* What one key has signed, and how far it may go: shared by all states of the key, changed by many threads.
  *
- * A ceiling is durable before any token above it leaves (delivery.md, Last expiry). It moves ahead in steps, so that the disk is
- * asked once in a while and not by each signature. */
+ * A ceiling is durable before any token above it leaves (delivery.md, Last expiry). It moves ahead in steps,
+ * so that the disk is asked once in a while and not by each signature. */
 #ifndef KEYRING_USAGE_H
 #define KEYRING_USAGE_H
 
@@ -11,11 +11,11 @@
 
 #include "base/cleanup.h"
 
-/* How far a token reaches: by the wall clock, and by the store's age, which tells how long it really lives, whatever the wall clock is
- * set to. */
+/* How far a token reaches: by the wall clock, and by the store's age, which tells how long it really lives,
+ * whatever the wall clock is set to. */
 struct reach {
-    int64_t expiry;                   /* exp */
-    int64_t age;                      /* of the store (age.h), in seconds */
+    int64_t expiry; /* exp */
+    int64_t age;    /* of the store (age.h), in seconds */
 };
 /* Each only ever grows. */
 struct atomic_reach {
@@ -24,13 +24,13 @@ struct atomic_reach {
 
 struct key_usage {
     atomic_uint references;
-    struct atomic_reach ceiling;      /* durable: no token beyond it was given out */
-    struct atomic_reach last;         /* the furthest signed since the start, or the ceiling found then; 0: none */
+    struct atomic_reach ceiling; /* durable: no token beyond it was given out */
+    struct atomic_reach last;    /* the furthest signed since the start, or the ceiling found then; 0: none */
     atomic_int_fast64_t last_used_at; /* since the start; 0: not */
     atomic_uint_fast64_t tokens;      /* since the start */
     atomic_uint_fast64_t refused;     /* how often a higher ceiling could not be written */
     atomic_bool asked;                /* a higher ceiling is wanted already */
-    bool retires;                     /* the writer's alone: everybody sees that it does, so that it signs no more */
+    bool retires; /* the writer's alone: everybody sees that it does, so that it signs no more */
 };
 
 struct key_usage *key_usage_new(void); /* NULL when memory is short */

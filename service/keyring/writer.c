@@ -1,4 +1,5 @@
-/* The writer: takes the changes that wait, decides them one after the other, commits them together, answers. */
+/* The writer: takes the changes that wait, decides them one after the other, commits them
+ * together, answers. */
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -10,31 +11,31 @@
 #include "keyring/rows.h"
 
 enum {
-    BATCH_COMMANDS = 64,          /* changes committed together */
-    BATCH_ROWS = 4096,            /* a round with more rows takes no further change */
+    BATCH_COMMANDS = 64, /* changes committed together */
+    BATCH_ROWS = 4096,   /* a round with more rows takes no further change */
     DEFAULT_QUEUE = 32,
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
-    RETRY_EVERY_SEC = 2,          /* what was due and could not be done */
-    LARGEST_STEP_MS = 5000,       /* of the wall clock, between two looks */
-    SHOWN_ONCE = 64,              /* answers kept in memory until they are collected */
+    RETRY_EVERY_SEC = 2,    /* what was due and could not be done */
+    LARGEST_STEP_MS = 5000, /* of the wall clock, between two looks */
+    SHOWN_ONCE = 64,        /* answers kept in memory until they are collected */
 };
 
 /* One change of a batch, decided. */
 struct decided {
     struct keyring_command *command;
-    struct buffer reply;          /* packed */
+    struct buffer reply; /* packed */
     jwkd_status status;
-    bool changed;                 /* its answer depends on the commit */
+    bool changed; /* its answer depends on the commit */
 };
 
 struct round {
     struct batch batch;
     struct decided decided[BATCH_COMMANDS];
     size_t count;
-    struct ready_key *accepted;   /* made keys whose rows are in the batch */
-    struct pending *served;       /* waiting generations that are done once it is committed */
-    struct pending *waiting;      /* new ones */
+    struct ready_key *accepted; /* made keys whose rows are in the batch */
+    struct pending *served;     /* waiting generations that are done once it is committed */
+    struct pending *waiting;    /* new ones */
     bool spoiled;
 };
 
@@ -43,7 +44,8 @@ struct round {
 /* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
 static bool collect_shown(struct keyring *keyring, const struct change_request *change, struct buffer *out)
 {
-    struct pending **link = pending_find(&keyring->shown, change->principal, wire_view(change->request->request_id));
+    struct pending **link =
+        pending_find(&keyring->shown, change->principal, wire_view(change->request->request_id));
     CLEANUP(pending_free_at) struct pending *done = *link;
     if (!done) return false;
     *link = done->next;
@@ -51,7 +53,8 @@ static bool collect_shown(struct keyring *keyring, const struct change_request *
 }
 
 /* Whether the same request waits for its key already. */
-static jwkd_status check_waiting(struct keyring *keyring, const struct change_request *change, jwkd_error *error)
+static jwkd_status check_waiting(
+    struct keyring *keyring, const struct change_request *change, jwkd_error *error)
 {
     const struct pending *pending =
         *pending_find(&keyring->pending, change->principal, wire_view(change->request->request_id));
@@ -85,9 +88,11 @@ static jwkd_status keep_answer(struct batch *batch, const struct change_request 
 
 static jwkd_status add_waiting(struct round *round, const struct change_request *change)
 {
-    const struct ring_environment *environment = batch_find(&round->batch, change_generation(change->request).environment);
+    const struct ring_environment *environment =
+        batch_find(&round->batch, change_generation(change->request).environment);
     struct pending *pending;
-    TRY(pending_new(change->request, change->principal, change->digest, environment ? environment->id : 0, &pending));
+    TRY(pending_new(
+        change->request, change->principal, change->digest, environment ? environment->id : 0, &pending));
     pending->next = round->waiting;
     round->waiting = pending;
     round->batch.waiting++;
@@ -95,8 +100,8 @@ static jwkd_status add_waiting(struct round *round, const struct change_request 
 }
 
 /* Decides a change within the round. *out_reply receives the packed answer in every case but NO_MEMORY. */
-static jwkd_status decide(struct round *round, const struct change_request *change, struct buffer *out_reply,
-    bool *out_changed)
+static jwkd_status decide(
+    struct round *round, const struct change_request *change, struct buffer *out_reply, bool *out_changed)
 {
     struct batch *batch = &round->batch;
     jwkd_error error = {0};
@@ -114,11 +119,11 @@ static jwkd_status decide(struct round *round, const struct change_request *chan
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
 }
 
-static jwkd_status repeated(struct keyring *keyring, const struct change_request *change, struct buffer *out,
-    jwkd_error *error)
+static jwkd_status repeated(
+    struct keyring *keyring, const struct change_request *change, struct buffer *out, jwkd_error *error)
 {
-    jwkd_status status = rows_get_answer(keyring, wire_view(change->request->request_id), change->principal,
-        change->digest, out);
+    jwkd_status status = rows_get_answer(
+        keyring, wire_view(change->request->request_id), change->principal, change->digest, out);
     if (status == JWKD_CONFLICT)
         return fail(error, status, "the request id was used for another operation; take a new one");
     if (status == JWKD_OK) { /* the digest was compared: it is the same request */
@@ -133,7 +138,8 @@ static jwkd_status repeated(struct keyring *keyring, const struct change_request
     return JWKD_NOT_FOUND;
 }
 
-/* The same request twice within one batch: the second waits for the next, where it finds the first one's answer. */
+/* The same request twice within one batch: the second waits for the next, where it finds the first one's
+ * answer. */
 static bool in_this_round(const struct round *round, const struct keyring_command *command)
 {
     for (size_t i = 0; i < round->count; i++) {
@@ -149,19 +155,24 @@ static void decide_command(struct round *round, struct keyring_command *command)
 {
     struct decided *decided = &round->decided[round->count++];
     *decided = (struct decided){.command = command};
-    struct change_request change = {.request = command->request, .principal = command->principal,
-        .digest = command->digest, .prepared = command};
+    struct change_request change = {.request = command->request,
+        .principal = command->principal,
+        .digest = command->digest,
+        .prepared = command};
     jwkd_error error = {0};
     /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
     if (round->batch.keyring->estranged)
         decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
-    else decided->status = operation_digest(command->request, command->digest);
-    if (decided->status == JWKD_OK) decided->status = store_settle(round->batch.keyring->options.store, &error);
+    else
+        decided->status = operation_digest(command->request, command->digest);
+    if (decided->status == JWKD_OK)
+        decided->status = store_settle(round->batch.keyring->options.store, &error);
     if (decided->status == JWKD_OK)
         decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
     if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
         command->request->deadline_ns < clock_elapsed_ns())
-        decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED, "the deadline had passed before the change began; nothing was done");
+        decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
+            "the deadline had passed before the change began; nothing was done");
     if (decided->status == JWKD_NOT_FOUND) {
         decided->status = decide(round, &change, &decided->reply, &decided->changed);
         return;
@@ -184,7 +195,9 @@ static void demand_keys(struct keyring *keyring)
         CLEANUP(arena_clear) struct arena arena;
         ProtobufCMessage *message;
         pending->type = NULL;
-        if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) != JWKD_OK) continue;
+        if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) !=
+            JWKD_OK)
+            continue;
         const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
         const struct generation wanted = change_generation(request);
         const struct ring_environment *environment = snapshot_find(keyring->snapshot, wanted.environment);
@@ -194,7 +207,8 @@ static void demand_keys(struct keyring *keyring)
     }
     for (struct pending *pending = keyring->pending; pending; pending = pending->next) {
         unsigned waiting = 0;
-        for (struct pending *other = keyring->pending; other; other = other->next) waiting += other->type == pending->type;
+        for (struct pending *other = keyring->pending; other; other = other->next)
+            waiting += other->type == pending->type;
         if (pending->type) reserve_demand(keyring->reserve, pending->type, waiting);
     }
 }
@@ -206,28 +220,32 @@ static bool serve(struct round *round, struct pending *pending)
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
     char name[ROW_KEY_SIZE];
-    if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) != JWKD_OK)
+    if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) !=
+        JWKD_OK)
         return false;
     const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
-    struct change_request change = {.request = request, .principal = pending->principal, .digest = pending->digest,
-        .noted = true};
+    struct change_request change = {
+        .request = request, .principal = pending->principal, .digest = pending->digest, .noted = true};
     jwkd_error error = {0};
     bool broken = false;
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, request);
     const struct ring_environment *environment = batch_find(batch, change_generation(request).environment);
-    jwkd_status status = environment && environment->id == pending->environment_id
-        ? change_decide(batch, &change, &reply, &broken, &error)
-        : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
+    jwkd_status status =
+        environment && environment->id == pending->environment_id
+            ? change_decide(batch, &change, &reply, &broken, &error)
+            : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
     round->spoiled |= broken;
-    if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY || status == JWKD_UNAVAILABLE)
+    if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY ||
+        status == JWKD_UNAVAILABLE)
         return false;
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     rows_request_name("work", wire_view(request->request_id), pending->principal, name);
     if (broken || batch_erase(batch, name) != JWKD_OK || keep_answer(batch, &change, &reply) != JWKD_OK)
         round->spoiled = true;
     buffer_clear(&pending->shown);
-    if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK) round->spoiled = true;
+    if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK)
+        round->spoiled = true;
     return true;
 }
 
@@ -259,7 +277,8 @@ static void settle_served(struct keyring *keyring, struct pending *served)
         }
     }
     struct pending **link = &keyring->shown;
-    for (unsigned kept = 0; *link && kept < SHOWN_ONCE; kept++) link = &(*link)->next;
+    for (unsigned kept = 0; *link && kept < SHOWN_ONCE; kept++)
+        link = &(*link)->next;
     pending_free_all(*link);
     *link = NULL;
 }
@@ -267,7 +286,8 @@ static void settle_served(struct keyring *keyring, struct pending *served)
 static void append_pending(struct keyring *keyring, struct pending *list)
 {
     struct pending **tail = &keyring->pending;
-    while (*tail) tail = &(*tail)->next;
+    while (*tail)
+        tail = &(*tail)->next;
     *tail = list;
 }
 
@@ -328,8 +348,10 @@ static jwkd_status finish_round(struct round *round)
     bool committed = status == JWKD_OK;
     put_accepted(round, committed);
     append_pending(keyring, committed ? round->waiting : round->served);
-    if (committed) settle_served(keyring, round->served);
-    else pending_free_all(round->waiting);
+    if (committed)
+        settle_served(keyring, round->served);
+    else
+        pending_free_all(round->waiting);
     batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
     answer_all(round, status, &error);
     return status;
@@ -361,7 +383,8 @@ static bool expire(struct keyring *keyring, struct round *round)
 {
     int64_t now = clock_wall_sec();
     bool more = false;
-    if (now - keyring->answers_expired_at < EXPIRE_EVERY_SEC && now >= keyring->answers_expired_at) return false;
+    if (now - keyring->answers_expired_at < EXPIRE_EVERY_SEC && now >= keyring->answers_expired_at)
+        return false;
     keyring->answers_expired_at = now;
     if (store_condition(keyring->options.store) != STORE_READ_WRITE) return false;
     if (begin_round(round, keyring) != JWKD_OK) return false;
@@ -371,14 +394,17 @@ static bool expire(struct keyring *keyring, struct round *round)
     return true;
 }
 
-/* What has fallen due. All is reckoned anew when a clock was set, and once in a while, for clocks are set little by little, too. */
+/* What has fallen due. All is reckoned anew when a clock was set, and once in a while, for clocks are set
+ * little by little, too. */
 static void run_agenda(struct keyring *keyring, struct round *round, bool clock_set, bool poked)
 {
     struct moment now = moment_now(); /* one instant: what is due then is not later than it */
     bool all = clock_set || now.elapsed_ns >= keyring->agenda_reckoned_ns + WAKE_EVERY_SEC * NS_PER_SEC;
     if (all) keyring->agenda_reckoned_ns = now.elapsed_ns;
     if (all || poked) agenda_reckon(keyring, now, all);
-    if (keyring->agenda_failed_ns && now.elapsed_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC) return;
+    if (keyring->agenda_failed_ns &&
+        now.elapsed_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC)
+        return;
     if (agenda_next_ns(keyring) > now.elapsed_ns) return;
     if (begin_round(round, keyring) != JWKD_OK) return;
     bool failed = false;
@@ -401,7 +427,8 @@ static void raise_ceilings(struct keyring *keyring, struct round *round, struct 
 static bool watch_clocks(struct keyring *keyring)
 {
     struct moment now = moment_now();
-    int64_t apart_ms = now.wall_sec * 1000 - (int64_t)(now.elapsed_ns / NS_PER_MS), moved_ms = apart_ms - keyring->clocks_apart_ms;
+    int64_t apart_ms = now.wall_sec * 1000 - (int64_t)(now.elapsed_ns / NS_PER_MS),
+            moved_ms = apart_ms - keyring->clocks_apart_ms;
     char text[160];
     keyring->clocks_apart_ms = apart_ms;
     if (llabs(moved_ms) <= LARGEST_STEP_MS) return false;
@@ -412,11 +439,12 @@ static bool watch_clocks(struct keyring *keyring)
 }
 
 /* What waits, bounded; the rest and what must not be in the same batch stays queued. */
-static struct keyring_command *run_commands(struct keyring *keyring, struct round *round, struct keyring_command *commands)
+static struct keyring_command *run_commands(
+    struct keyring *keyring, struct round *round, struct keyring_command *commands)
 {
     if (begin_round(round, keyring) != JWKD_OK) return commands;
     while (commands && round->count < BATCH_COMMANDS && !round->spoiled &&
-        round->batch.write_count < BATCH_ROWS && !in_this_round(round, commands)) {
+           round->batch.write_count < BATCH_ROWS && !in_this_round(round, commands)) {
         struct keyring_command *command = commands;
         commands = command->next;
         decide_command(round, command);
@@ -446,10 +474,12 @@ static bool wait_for_work(struct keyring *keyring, uint64_t until_ns, struct wor
     until.tv_nsec = (long)(left_ns % NS_PER_SEC);
     pthread_mutex_lock(&keyring->queue_lock);
     int result = 0;
-    while (!keyring->queue_head && !keyring->made && !keyring->wishes && !keyring->poked && !keyring->stopping &&
-        result != ETIMEDOUT)
+    while (!keyring->queue_head && !keyring->made && !keyring->wishes && !keyring->poked &&
+           !keyring->stopping && result != ETIMEDOUT)
         result = pthread_cond_timedwait(&keyring->queue_filled, &keyring->queue_lock, &until);
-    *out = (struct work){.commands = keyring->queue_head, .made = keyring->made, .wishes = keyring->wishes,
+    *out = (struct work){.commands = keyring->queue_head,
+        .made = keyring->made,
+        .wishes = keyring->wishes,
         .poked = keyring->poked};
     keyring->queue_head = NULL;
     keyring->queue_tail = &keyring->queue_head;
@@ -462,15 +492,17 @@ static bool wait_for_work(struct keyring *keyring, uint64_t until_ns, struct wor
     return more;
 }
 
-/* What a deactivation has left to be done is done when everybody has heard of it, and before they confirm it: until then the processors
- * are theirs. Whoever needs it done sooner does it. */
+/* What a deactivation has left to be done is done when everybody has heard of it, and before they confirm it:
+ * until then the processors are theirs. Whoever needs it done sooner does it. */
 static void settle_store(struct keyring *keyring)
 {
     jwkd_error error = {0};
     uint64_t now_ns = clock_elapsed_ns();
     uint32_t spread_ms = keyring->options.registry ? registry_spread_ms(keyring->options.registry) : 0;
-    if (!store_is_unsettled(keyring->options.store)) keyring->settle_ns = 0;
-    else if (!keyring->settle_ns) keyring->settle_ns = now_ns + spread_ms * NS_PER_MS / 4;
+    if (!store_is_unsettled(keyring->options.store))
+        keyring->settle_ns = 0;
+    else if (!keyring->settle_ns)
+        keyring->settle_ns = now_ns + spread_ms * NS_PER_MS / 4;
     if (!keyring->settle_ns || now_ns < keyring->settle_ns) return;
     jwkd_status status = store_settle(keyring->options.store, &error);
     keyring->settle_ns = status == JWKD_OK ? 0 : now_ns + RETRY_EVERY_SEC * NS_PER_SEC;
@@ -482,7 +514,8 @@ static uint64_t next_look_ns(struct keyring *keyring)
 {
     struct moment now = moment_now();
     uint64_t due_ns = agenda_next_ns(keyring), latest_ns = now.elapsed_ns + WAKE_EVERY_SEC * NS_PER_SEC;
-    uint64_t again_ns = keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* a full disk is not asked all the time */
+    uint64_t again_ns =
+        keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* a full disk is not asked all the time */
     if (keyring->agenda_failed_ns && due_ns < again_ns) due_ns = again_ns;
     if (keyring->settle_ns && keyring->settle_ns < due_ns) due_ns = keyring->settle_ns;
     return due_ns < latest_ns ? due_ns : latest_ns;
@@ -506,7 +539,8 @@ static void *write_changes(void *argument)
         bool more = expire(keyring, round);
         settle_store(keyring);
         if (!wait_for_work(keyring, more ? 0 : next_look_ns(keyring), &work)) break;
-        while (work.commands) work.commands = run_commands(keyring, round, work.commands);
+        while (work.commands)
+            work.commands = run_commands(keyring, round, work.commands);
     } while (true);
     free(round);
     return NULL;
@@ -535,14 +569,20 @@ static void deliver(void *context, struct ready_key *key)
     pthread_mutex_unlock(&keyring->queue_lock);
 }
 
-static void making_failed(void *context, jwkd_status status, const char *message) { keyring_trouble(context, status, message); }
+static void making_failed(void *context, jwkd_status status, const char *message)
+{
+    keyring_trouble(context, status, message);
+}
 
 static unsigned queue_limit(const struct keyring *keyring)
 {
     return keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
 }
 
-unsigned keyring_change_capacity(const struct keyring *keyring) { return 2 * queue_limit(keyring); }
+unsigned keyring_change_capacity(const struct keyring *keyring)
+{
+    return 2 * queue_limit(keyring);
+}
 
 jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
@@ -550,8 +590,10 @@ jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *comm
     jwkd_status status = JWKD_OK;
     command->next = NULL;
     pthread_mutex_lock(&keyring->queue_lock);
-    if (keyring->stopping) status = fail(error, JWKD_UNAVAILABLE, "the service is stopping");
-    else if (keyring->queued >= limit) status = fail(error, JWKD_BUSY, "%u changes are waiting already", limit);
+    if (keyring->stopping)
+        status = fail(error, JWKD_UNAVAILABLE, "the service is stopping");
+    else if (keyring->queued >= limit)
+        status = fail(error, JWKD_BUSY, "%u changes are waiting already", limit);
     if (status == JWKD_OK) {
         *keyring->queue_tail = command;
         keyring->queue_tail = &command->next;
@@ -564,8 +606,11 @@ jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *comm
 
 jwkd_status writer_open(struct keyring *keyring)
 {
-    struct reserve_options options = {.signer = keyring->options.signer, .wanted = keyring->options.reserve,
-        .deliver = deliver, .on_trouble = making_failed, .context = keyring};
+    struct reserve_options options = {.signer = keyring->options.signer,
+        .wanted = keyring->options.reserve,
+        .deliver = deliver,
+        .on_trouble = making_failed,
+        .context = keyring};
     return reserve_new(&options, &keyring->reserve);
 }
 

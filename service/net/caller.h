@@ -8,8 +8,9 @@
 
 enum { NET_PRINCIPAL = 32 };
 
-/* Writes "uid:N" over ipc, where the system says who is at the other end, and "anonymous" elsewhere. UNAVAILABLE when the connection is
- * gone: under another name the repetition of a change would be another change. */
+/* Writes "uid:N" over ipc, where the system says who is at the other end, and "anonymous" elsewhere.
+ * UNAVAILABLE when the connection is gone: under another name the repetition of a change would be another
+ * change. */
 jwkd_status net_principal(nng_pipe pipe, char out[NET_PRINCIPAL], jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -8,12 +8,15 @@ jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_
     nng_listener listener;
     int result = nng_listener_create(&listener, socket, url);
     if (result == 0 && strncmp(url, "ipc:", 4) == 0)
-        result = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
+        result =
+            nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
     if (result == 0) result = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, largest);
     if (result == 0) result = nng_listener_start(listener, 0);
     if (result == NNG_EADDRINUSE)
-        return fail(error, JWKD_UNAVAILABLE, "cannot listen on %s: another program does, perhaps another jwkd", url);
-    if (result != 0) return fail(error, JWKD_UNAVAILABLE, "cannot listen on %s: %s", url, nng_strerror(result));
+        return fail(
+            error, JWKD_UNAVAILABLE, "cannot listen on %s: another program does, perhaps another jwkd", url);
+    if (result != 0)
+        return fail(error, JWKD_UNAVAILABLE, "cannot listen on %s: %s", url, nng_strerror(result));
     return JWKD_OK;
 }
 

@@ -10,7 +10,8 @@
 /* What one may say to a socket that only publishes. */
 enum { NET_NOTHING_EXPECTED = 1024 };
 
-/* Listens for messages of `largest` bytes at most; ipc sockets get mode 0660. UNAVAILABLE says which URL could not be listened on. */
+/* Listens for messages of `largest` bytes at most; ipc sockets get mode 0660. UNAVAILABLE says which URL
+ * could not be listened on. */
 jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error) MUST_CHECK;
 
 /* A tcp URL that means every address is told without a host: the caller takes the one that it dialled. */

@@ -7,8 +7,8 @@
 
 enum {
     ID = 16,
-    CURRENT_BEATS = 4,            /* heartbeats that may be missing before the relay asks instead of answering */
-    DRIFT_PARTS = 1000,           /* of a thousandth: 1000 ppm between the two clocks */
+    CURRENT_BEATS = 4,  /* heartbeats that may be missing before the relay asks instead of answering */
+    DRIFT_PARTS = 1000, /* of a thousandth: 1000 ppm between the two clocks */
     PAGE_BYTES = LIMIT_REPLY / 4, /* of events in one answer */
 };
 
@@ -109,8 +109,8 @@ static bool is_current(const struct hold *hold, uint64_t now_ns)
     return age_ns >= 0 && (uint64_t)age_ns < hold->current_ns;
 }
 
-uint64_t hold_time_left_ms(struct hold *hold, const Jwkd__V1__Request *request, uint64_t least_ms, uint64_t most_ms,
-    uint64_t now_ns)
+uint64_t hold_time_left_ms(
+    struct hold *hold, const Jwkd__V1__Request *request, uint64_t least_ms, uint64_t most_ms, uint64_t now_ns)
 {
     uint64_t left_ms = most_ms;
     pthread_mutex_lock(&hold->lock);
@@ -167,7 +167,8 @@ static void compare(struct hold *hold, const Jwkd__V1__Heartbeat__Item *item)
 {
     struct shelf_environment *environment = shelf_find(&hold->shelf, item->environment);
     if (!environment || !environment->followed) return;
-    if (!item->state || item->state->environment_id != environment->id || item->state->revision > environment->revision)
+    if (!item->state || item->state->environment_id != environment->id ||
+        item->state->revision > environment->revision)
         shelf_unfollow(&hold->shelf, environment);
 }
 
@@ -214,7 +215,8 @@ static bool is_of_epoch(const struct hold *hold, const Jwkd__V1__State *state)
 /* Under the lock. */
 static void see(struct shelf_environment *environment, const Jwkd__V1__State *state)
 {
-    bool newer = state->environment_id != environment->told_id || state->revision > environment->told_revision;
+    bool newer =
+        state->environment_id != environment->told_id || state->revision > environment->told_revision;
     if (!newer) return;
     environment->told_id = state->environment_id;
     environment->told_revision = state->revision;
@@ -281,7 +283,8 @@ static bool is_told(const struct shelf_environment *environment)
 }
 
 /* The first event after a revision; false if there is no such revision in the chain. */
-static bool find_after(const struct shelf_environment *environment, uint64_t revision, struct shelf_event **out)
+static bool find_after(
+    const struct shelf_environment *environment, uint64_t revision, struct shelf_event **out)
 {
     struct shelf_event *event = environment->first;
     bool found = shelf_base(environment) == revision;
@@ -319,8 +322,8 @@ static bool look_up(struct hold *hold, const Jwkd__V1__GetChangesRequest *reques
     return true;
 }
 
-bool hold_changes(struct hold *hold, const Jwkd__V1__GetChangesRequest *request, struct bytes boot_id, uint64_t now_ns,
-    struct hold_page *out)
+bool hold_changes(struct hold *hold, const Jwkd__V1__GetChangesRequest *request, struct bytes boot_id,
+    uint64_t now_ns, struct hold_page *out)
 {
     pthread_mutex_lock(&hold->lock);
     bool ours = boot_id.size == 0 || bytes_equal(boot_id, bytes_of(hold->boot_id, ID));

@@ -25,10 +25,10 @@ void hold_disconnect(struct hold *hold);
 /* A state that is being told to somebody through the relay: it answers with no older one afterwards. */
 void hold_see(struct hold *hold, const char *environment, const Jwkd__V1__State *state);
 
-/* How long an answer to the request is of use: until its deadline, as far as the service's clock is known here,
- * within these bounds. */
-uint64_t hold_time_left_ms(struct hold *hold, const Jwkd__V1__Request *request, uint64_t least_ms, uint64_t most_ms,
-    uint64_t now_ns);
+/* How long an answer to the request is of use: until its deadline, as far as the service's clock is known
+ * here, within these bounds. */
+uint64_t hold_time_left_ms(struct hold *hold, const Jwkd__V1__Request *request, uint64_t least_ms,
+    uint64_t most_ms, uint64_t now_ns);
 
 /* ---- snapshots */
 
@@ -51,7 +51,7 @@ void hold_page_clear(struct hold_page *page);
 
 /* The changes since a state. False where this is not the one to ask: it has not heard them all, or heard the
  * last heartbeat too long ago. `boot_id`: which run of the service the caller means; empty: any. */
-bool hold_changes(struct hold *hold, const Jwkd__V1__GetChangesRequest *request, struct bytes boot_id, uint64_t now_ns,
-    struct hold_page *out);
+bool hold_changes(struct hold *hold, const Jwkd__V1__GetChangesRequest *request, struct bytes boot_id,
+    uint64_t now_ns, struct hold_page *out);
 
 #endif

@@ -110,8 +110,8 @@ static struct instance *add(struct instances *instances, const uint8_t *id)
     return instance;
 }
 
-void instances_bind(struct instances *instances, const uint8_t boot_id[INSTANCES_ID], const uint8_t id[INSTANCES_ID],
-    const char *principal, uint64_t now_ns)
+void instances_bind(struct instances *instances, const uint8_t boot_id[INSTANCES_ID],
+    const uint8_t id[INSTANCES_ID], const char *principal, uint64_t now_ns)
 {
     pthread_mutex_lock(&instances->lock);
     if (memcmp(instances->boot_id, boot_id, INSTANCES_ID) != 0) {

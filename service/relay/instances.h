@@ -1,6 +1,6 @@
 /* Whose an instance id is. The service binds it to the principal that said hello, which behind a relay is the
- * relay: so the relay binds it to its own caller. Otherwise one who reaches the relay could confirm, or leave,
- * for another. As with the service, an id of somebody else is one that is not known.
+ * relay: so the relay binds it to its own caller. Otherwise one who reaches the relay could confirm, or
+ * leave, for another. As with the service, an id of somebody else is one that is not known.
  *
  * Any function from any thread. Times are instants of clock_elapsed_ns(), given by the caller. */
 #ifndef RELAY_INSTANCES_H
@@ -23,8 +23,8 @@ void instances_free(struct instances *instances); /* NULL is fine */
 /* Whether the caller may have another place: as many as are left for all others. */
 bool instances_may_bind(struct instances *instances, const char *principal, uint64_t now_ns);
 /* The id is the caller's. One of another run of the service ends all earlier ones. */
-void instances_bind(struct instances *instances, const uint8_t boot_id[INSTANCES_ID], const uint8_t id[INSTANCES_ID],
-    const char *principal, uint64_t now_ns);
+void instances_bind(struct instances *instances, const uint8_t boot_id[INSTANCES_ID],
+    const uint8_t id[INSTANCES_ID], const char *principal, uint64_t now_ns);
 /* Whether it is; if so, it was heard of. */
 bool instances_hear(struct instances *instances, struct bytes id, const char *principal, uint64_t now_ns);
 

@@ -11,7 +11,8 @@ enum rule {
     RULE_RENEW,   /* passed on, if the instance is the caller's */
     RULE_JWKS,    /* likewise; the relay helps with the snapshot it holds */
     RULE_CHANGES, /* answered here where it can be */
-    RULE_REFUSE,  /* it signs or changes something: the service has rights for its own callers, the relay has none */
+    RULE_REFUSE,  /* it signs or changes something: the service has rights for its own callers, the relay has
+                     none */
 };
 
 enum rule rule_of(const Jwkd__V1__Request *request);

@@ -109,13 +109,16 @@ static void see_states(struct call *call, const Jwkd__V1__Reply *reply)
     const Jwkd__V1__Request *request = call->request;
     if (reply->result_case == JWKD__V1__REPLY__RESULT_ENVIRONMENTS)
         for (size_t i = 0; i < reply->environments->n_environments; i++)
-            hold_see(hold, reply->environments->environments[i]->name, reply->environments->environments[i]->state);
+            hold_see(hold, reply->environments->environments[i]->name,
+                reply->environments->environments[i]->state);
     if (reply->result_case == JWKD__V1__REPLY__RESULT_KEYS &&
         request->operation_case == JWKD__V1__REQUEST__OPERATION_LIST_KEYS)
         hold_see(hold, request->list_keys->environment, reply->keys->state);
-    if (reply->result_case == JWKD__V1__REPLY__RESULT_KEY && request->operation_case == JWKD__V1__REQUEST__OPERATION_GET_KEY)
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_KEY &&
+        request->operation_case == JWKD__V1__REQUEST__OPERATION_GET_KEY)
         hold_see(hold, request->get_key->environment, reply->key->state);
-    if (reply->result_case == JWKD__V1__REPLY__RESULT_VERIFIED && request->operation_case == JWKD__V1__REQUEST__OPERATION_VERIFY)
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_VERIFIED &&
+        request->operation_case == JWKD__V1__REQUEST__OPERATION_VERIFY)
         hold_see(hold, request->verify->environment, reply->verified->state);
     if (reply->result_case == JWKD__V1__REPLY__RESULT_CHANGES && call->rule == RULE_CHANGES)
         hold_see(hold, request->get_changes->environment, reply->changes->state);
@@ -145,8 +148,10 @@ static void pass_jwks(struct call *call, struct held *held)
     struct hold *hold = call->server->options.hold;
     const char *environment = call->request->get_jwks->environment;
     bool filled = jwks->unchanged && is_of_snapshot(call, jwks->state);
-    if (filled) hold_see(hold, environment, jwks->state);
-    else if (!jwks->unchanged && jwks->state) hold_keep(hold, environment, held, call->generation);
+    if (filled)
+        hold_see(hold, environment, jwks->state);
+    else if (!jwks->unchanged && jwks->state)
+        hold_keep(hold, environment, held, call->generation);
     nng_msg *message = filled ? answer_unchanged(id_of(call), held->reply, call->snapshot)
                               : answer_pass(id_of(call), held->reply);
     answer(call, message);
@@ -184,7 +189,8 @@ static void answered(struct call *call, nng_msg *message)
         pass(call, held);
         return;
     }
-    fail(&error, JWKD_UNAVAILABLE, "the service at %.180s gave an answer that cannot be read", upstream_text(call));
+    fail(&error, JWKD_UNAVAILABLE, "the service at %.180s gave an answer that cannot be read",
+        upstream_text(call));
     refuse(call, error.status, &error);
 }
 
@@ -222,8 +228,10 @@ static void on_ask(void *argument)
     }
     nng_msg *message = nng_aio_get_msg(call->ask);
     nng_aio_set_msg(call->ask, NULL);
-    if (message) answered(call, message);
-    else lost(call, NNG_ECANCELED); /* in nng 1.10, if it was stopped before it began */
+    if (message)
+        answered(call, message);
+    else
+        lost(call, NNG_ECANCELED); /* in nng 1.10, if it was stopped before it began */
 }
 
 /* Of every passing on its own, so that even the repetition of a request has an answer of its own. */
@@ -280,7 +288,8 @@ static void ask(struct call *call)
 
 static bool owns(struct call *call, ProtobufCBinaryData id)
 {
-    return instances_hear(call->server->options.instances, wire_view(id), call->principal, clock_elapsed_ns());
+    return instances_hear(
+        call->server->options.instances, wire_view(id), call->principal, clock_elapsed_ns());
 }
 
 static void ask_hello(struct call *call)
@@ -292,7 +301,8 @@ static void ask_hello(struct call *call)
         if (hello->instance_id.len == INSTANCES_ID) hello->instance_id = (ProtobufCBinaryData){0};
         if (!instances_may_bind(instances, call->principal, clock_elapsed_ns())) {
             jwkd_error error = {0};
-            fail(&error, JWKD_RESOURCE_EXHAUSTED, "too many subscribers are registered for %s already", call->principal);
+            fail(&error, JWKD_RESOURCE_EXHAUSTED, "too many subscribers are registered for %s already",
+                call->principal);
             refuse(call, error.status, &error);
             return;
         }
@@ -310,15 +320,17 @@ static bool check_instance(struct call *call, ProtobufCBinaryData id)
     return false;
 }
 
-/* The service makes the caller one of the environment's, and says whether the snapshot that is held here is still the
- * present one: then it need not send it. */
+/* The service makes the caller one of the environment's, and says whether the snapshot that is held here is
+ * still the present one: then it need not send it. */
 static void ask_jwks(struct call *call)
 {
     Jwkd__V1__GetJwksRequest *get = call->request->get_jwks;
     if (!check_instance(call, get->instance_id)) return;
     struct held *snapshot = hold_snapshot(call->server->options.hold, get->environment, &call->generation);
-    if (get->unless) held_unref(snapshot); /* the caller has one of its own */
-    else call->snapshot = snapshot;
+    if (get->unless)
+        held_unref(snapshot); /* the caller has one of its own */
+    else
+        call->snapshot = snapshot;
     if (call->snapshot) get->unless = call->snapshot->reply->jwks->state;
     ask(call);
 }
@@ -328,7 +340,8 @@ static void ask_changes(struct call *call)
     CLEANUP(hold_page_clear) struct hold_page page;
     struct bytes boot_id = call->request->deadline_ns ? wire_view(call->request->boot_id) : (struct bytes){0};
     page.count = 0;
-    if (hold_changes(call->server->options.hold, call->request->get_changes, boot_id, clock_elapsed_ns(), &page))
+    if (hold_changes(
+            call->server->options.hold, call->request->get_changes, boot_id, clock_elapsed_ns(), &page))
         answer(call, answer_changes(id_of(call), &page));
     else
         ask(call);
@@ -381,8 +394,8 @@ static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_err
     wire_forget_unknown(message); /* what is not understood here might mean something to the service */
     call->request = (Jwkd__V1__Request *)message;
     if (call->request->version != WIRE_VERSION)
-        return fail(error, JWKD_UNSUPPORTED, "protocol version %u is not spoken here, only %d", call->request->version,
-            WIRE_VERSION);
+        return fail(error, JWKD_UNSUPPORTED, "protocol version %u is not spoken here, only %d",
+            call->request->version, WIRE_VERSION);
     if (call->request->request_id.len != LIMIT_REQUEST_ID)
         return fail(error, JWKD_INVALID_ARGUMENT, "a request id has %d bytes, not %zu", LIMIT_REQUEST_ID,
             call->request->request_id.len);
@@ -398,8 +411,10 @@ static void received(struct call *call, nng_msg *message)
     jwkd_status status = read_request(call, bytes_of(nng_msg_body(message), nng_msg_len(message)), &error);
     OPENSSL_cleanse(nng_msg_body(message), nng_msg_len(message));
     nng_msg_free(message);
-    if (status == JWKD_OK) handle(call);
-    else refuse(call, status, &error);
+    if (status == JWKD_OK)
+        handle(call);
+    else
+        refuse(call, status, &error);
 }
 
 static void on_aio(void *argument)
@@ -412,7 +427,8 @@ static void on_aio(void *argument)
         nng_aio_set_msg(call->aio, NULL);
         if (result == NNG_ETIMEDOUT) nng_pipe_close(call->pipe); /* it asks and does not read */
     }
-    if (result == NNG_ECLOSED || result == NNG_ECANCELED || (call->server->stopping && call->phase == PHASE_SENDING)) {
+    if (result == NNG_ECLOSED || result == NNG_ECANCELED ||
+        (call->server->stopping && call->phase == PHASE_SENDING)) {
         call->phase = PHASE_CLOSED;
         return;
     }

@@ -19,7 +19,8 @@ struct server_options {
 };
 
 /* Listens and serves. UNAVAILABLE says which URL could not be listened on. */
-jwkd_status server_start(const struct server_options *options, struct server **out, jwkd_error *error) MUST_CHECK;
+jwkd_status server_start(
+    const struct server_options *options, struct server **out, jwkd_error *error) MUST_CHECK;
 /* Answers what was begun, without waiting for the service, and closes. NULL is fine. */
 void server_stop(struct server *server);
 

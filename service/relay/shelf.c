@@ -184,7 +184,8 @@ uint64_t shelf_base(const struct shelf_environment *environment)
     return environment->first ? environment->first->previous : environment->revision;
 }
 
-void shelf_append(struct shelf *shelf, struct shelf_environment *environment, uint64_t revision, struct bytes packed)
+void shelf_append(
+    struct shelf *shelf, struct shelf_environment *environment, uint64_t revision, struct bytes packed)
 {
     size_t size = sizeof(struct shelf_event) + packed.size;
     if (environment->events == shelf->caps.events) drop_oldest_event(shelf, environment);

@@ -59,7 +59,8 @@ void shelf_follow(struct shelf *shelf, struct shelf_environment *environment, ui
 void shelf_unfollow(struct shelf *shelf, struct shelf_environment *environment);
 void shelf_unfollow_all(struct shelf *shelf);
 /* The next event of the chain; what cannot be kept ends it. */
-void shelf_append(struct shelf *shelf, struct shelf_environment *environment, uint64_t revision, struct bytes packed);
+void shelf_append(
+    struct shelf *shelf, struct shelf_environment *environment, uint64_t revision, struct bytes packed);
 /* The revision from which on every event is there. */
 uint64_t shelf_base(const struct shelf_environment *environment);
 /* Shares it; what is too large is left out. */

@@ -16,9 +16,9 @@ enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
     HELLO_MS = 3000,
     HELLO_EVERY_MS = 5000,
-    LOOK_AGAIN_MS = 250,   /* while something is wanting */
-    PATIENCE_MS = 1000,    /* a restart need not be spoken of */
-    SILENCE_MS = 5000,     /* and some heartbeats: then the event stream is none */
+    LOOK_AGAIN_MS = 250, /* while something is wanting */
+    PATIENCE_MS = 1000,  /* a restart need not be spoken of */
+    SILENCE_MS = 5000,   /* and some heartbeats: then the event stream is none */
     SILENCE_BEATS = 4,
     OFFERED_URLS = 16,
 };
@@ -41,7 +41,7 @@ enum told { TOLD_NOTHING, TOLD_REACHED, TOLD_TROUBLE };
 struct upstream {
     struct upstream_options options;
     nng_aio *receive;
-    nng_aio *ask; /* the keeper's hello, */
+    nng_aio *ask;    /* the keeper's hello, */
     nng_ctx context; /* and its context */
     pthread_t keeper;
     bool running;
@@ -52,7 +52,7 @@ struct upstream {
     uint64_t heard_ns; /* when the last message was published */
     /* of the keeper alone */
     enum told told;
-    bool greeted; /* the last hello was answered */
+    bool greeted;     /* the last hello was answered */
     unsigned unheard; /* hellos in succession */
     uint32_t heartbeat_ms;
     uint64_t hello_at_ns;
@@ -64,7 +64,8 @@ static bool admit(const struct url *url, nng_pipe pipe)
 {
     uint64_t uid;
     if (url->transport != TRANSPORT_IPC) return true;
-    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 && url_trusts_uid(url, (uid_t)uid)) return true;
+    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 && url_trusts_uid(url, (uid_t)uid))
+        return true;
     nng_pipe_close(pipe);
     return false;
 }
@@ -184,7 +185,8 @@ static jwkd_status exchange(nng_ctx context, nng_aio *aio, nng_msg *question, nn
     }
     nng_ctx_recv(context, aio);
     nng_aio_wait(aio);
-    if (nng_aio_result(aio) != 0) return nng_aio_result(aio) == NNG_ETIMEDOUT ? JWKD_TIMED_OUT : JWKD_UNREACHABLE;
+    if (nng_aio_result(aio) != 0)
+        return nng_aio_result(aio) == NNG_ETIMEDOUT ? JWKD_TIMED_OUT : JWKD_UNREACHABLE;
     *out = nng_aio_get_msg(aio);
     return *out ? JWKD_OK : JWKD_UNREACHABLE; /* none in nng 1.10 if it was aborted before it began */
 }
@@ -198,7 +200,8 @@ static jwkd_status read_hello(nng_msg *answer, const uint8_t id[16], struct held
     if (reply->status != JWKD__V1__STATUS__OK)
         return fail(error, JWKD_UNAVAILABLE, "it says: %.200s", reply->message);
     if (reply->result_case != JWKD__V1__REPLY__RESULT_HELLO || reply->hello->boot_id.len != 16 ||
-        !bytes_equal(wire_view(reply->request_id), bytes_of(id, 16)) || reply->hello->n_events_urls > OFFERED_URLS)
+        !bytes_equal(wire_view(reply->request_id), bytes_of(id, 16)) ||
+        reply->hello->n_events_urls > OFFERED_URLS)
         return fail(error, JWKD_MALFORMED, "what answers does not answer a hello");
     if (reply->hello->min_version > WIRE_VERSION || reply->hello->max_version < WIRE_VERSION)
         return fail(error, JWKD_UNSUPPORTED, "it speaks other versions of the protocol");
@@ -261,8 +264,10 @@ static void tell(struct upstream *upstream, enum told what, jwkd_status status, 
     upstream->told = what;
     if (!upstream->options.on_state) return;
     const char *url = upstream->options.url.text;
-    if (what == TOLD_REACHED) snprintf(message, sizeof message, "the service at %s is reached", url);
-    else snprintf(message, sizeof message, "the service at %s is not reached, trying again: %s", url, why);
+    if (what == TOLD_REACHED)
+        snprintf(message, sizeof message, "the service at %s is reached", url);
+    else
+        snprintf(message, sizeof message, "the service at %s is not reached, trying again: %s", url, why);
     for (char *c = message; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
     upstream->options.on_state(upstream->options.state_context, status, message);
@@ -290,10 +295,12 @@ static void say_hello_again(struct upstream *upstream)
     upstream->greeted = status == JWKD_OK;
     uint32_t pause_ms = upstream->greeted ? HELLO_EVERY_MS : LOOK_AGAIN_MS;
     upstream->hello_at_ns = clock_elapsed_ns() + pause_ms * NS_PER_MS;
-    if (upstream->greeted) tell(upstream, TOLD_REACHED, JWKD_OK, "");
-    else if (status != JWKD_UNREACHABLE) tell(upstream, TOLD_TROUBLE, status, error.message);
-    /* Once may be a service that has much to do; to close a connection on which an answer is about to come can have nng 1.5.2 never be
-     * done with it. */
+    if (upstream->greeted)
+        tell(upstream, TOLD_REACHED, JWKD_OK, "");
+    else if (status != JWKD_UNREACHABLE)
+        tell(upstream, TOLD_TROUBLE, status, error.message);
+    /* Once may be a service that has much to do; to close a connection on which an answer is about to come
+     * can have nng 1.5.2 never be done with it. */
     upstream->unheard = status == JWKD_TIMED_OUT ? upstream->unheard + 1 : 0;
     if (upstream->unheard > 1) nng_pipe_close(pipe);
 }
@@ -305,8 +312,10 @@ static void look(struct upstream *upstream, bool connected_now, bool anew)
     keep_dialled(upstream, &upstream->requests, upstream->options.url.text);
     if (upstream->events.url[0]) keep_dialled(upstream, &upstream->events, upstream->events.url);
     if (anew) upstream->hello_at_ns = 0;
-    if (!connected_now) complain(upstream, now_ns);
-    else if (now_ns >= upstream->hello_at_ns) say_hello_again(upstream);
+    if (!connected_now)
+        complain(upstream, now_ns);
+    else if (now_ns >= upstream->hello_at_ns)
+        say_hello_again(upstream);
 }
 
 static void wait_a_while(struct upstream *upstream)
@@ -417,8 +426,8 @@ jwkd_status upstream_start(struct upstream *upstream, jwkd_error *error)
     return upstream->running ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "no thread to keep the connection");
 }
 
-/* A hello that is being answered is heard out, for a moment: nng 1.5.2 may never be done with a connection that is closed while a message
- * comes in. */
+/* A hello that is being answered is heard out, for a moment: nng 1.5.2 may never be done with a connection
+ * that is closed while a message comes in. */
 static void stop_keeper(struct upstream *upstream)
 {
     uint64_t until_ns = clock_elapsed_ns() + LOOK_AGAIN_MS * NS_PER_MS;
@@ -430,7 +439,8 @@ static void stop_keeper(struct upstream *upstream)
         wait_a_while(upstream);
         if (upstream->ended || clock_elapsed_ns() < until_ns) continue;
         pthread_mutex_unlock(&upstream->lock);
-        nng_aio_abort(upstream->ask, NNG_ECANCELED); /* again and again: between two steps there is nothing to abort */
+        nng_aio_abort(
+            upstream->ask, NNG_ECANCELED); /* again and again: between two steps there is nothing to abort */
         pthread_mutex_lock(&upstream->lock);
     }
     pthread_mutex_unlock(&upstream->lock);
@@ -509,7 +519,8 @@ static void probe_clear(struct probe *probe)
     if (probe->aio) nng_aio_free(probe->aio);
 }
 
-/* Where nobody listens, ipc says so at once; tcp might not for minutes, and is given the patience of the question. */
+/* Where nobody listens, ipc says so at once; tcp might not for minutes, and is given the patience of the
+ * question. */
 static int probe_dial(struct probe *probe)
 {
     int flags = probe->url->transport == TRANSPORT_IPC ? 0 : NNG_FLAG_NONBLOCK;
@@ -529,14 +540,16 @@ jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *ou
     uint64_t sent_ns;
     int result = probe_dial(&probe);
     if (probe.denied) return fail(error, JWKD_DENIED, NOT_ITS_OWNERS);
-    if (result != 0) return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url->text, nng_strerror(result));
+    if (result != 0)
+        return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url->text, nng_strerror(result));
     set_patience(probe.aio, patience_ms);
     jwkd_status status = say_hello(probe.context, probe.aio, &held, &sent_ns, &why);
     if (probe.denied) return fail(error, JWKD_DENIED, NOT_ITS_OWNERS);
     if (status == JWKD_UNREACHABLE) return fail(error, status, "nobody answers at %s", url->text);
     if (status != JWKD_OK) return fail(error, status, "the service at %.150s: %.90s", url->text, why.message);
     if (!choose_events(url, held->reply->hello, &events))
-        return fail(error, JWKD_DENIED, "the service at %.150s offers no event socket in the same place", url->text);
+        return fail(
+            error, JWKD_DENIED, "the service at %.150s offers no event socket in the same place", url->text);
     snprintf(out_version, 64, "%s", held->reply->hello->service_version);
     return JWKD_OK;
 }

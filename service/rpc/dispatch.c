@@ -39,35 +39,39 @@ const struct dispatch_entry *dispatch_find(const Jwkd__V1__Request *request)
     return &ENTRIES[number];
 }
 
-static jwkd_status check_clock(const Jwkd__V1__Request *request, const uint8_t boot_id[16], uint64_t now_ns,
-    jwkd_error *error)
+static jwkd_status check_clock(
+    const Jwkd__V1__Request *request, const uint8_t boot_id[16], uint64_t now_ns, jwkd_error *error)
 {
     if (request->deadline_ns == 0) return JWKD_OK;
     if (!bytes_equal(wire_view(request->boot_id), bytes_of(boot_id, 16)))
         return fail(error, JWKD_WRONG_BOOT,
-            "the deadline is of another run of the service: say hello again and repeat with the same request id");
+            "the deadline is of another run of the service: say hello again and repeat with the same request "
+            "id");
     if (request->deadline_ns > now_ns + LIMIT_DEADLINE_SEC * NS_PER_SEC)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a deadline lies at most %d seconds ahead", LIMIT_DEADLINE_SEC);
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "a deadline lies at most %d seconds ahead", LIMIT_DEADLINE_SEC);
     return dispatch_check_deadline(request, now_ns, error);
 }
 
 jwkd_status dispatch_check_deadline(const Jwkd__V1__Request *request, uint64_t now_ns, jwkd_error *error)
 {
     if (request->deadline_ns == 0 || request->deadline_ns >= now_ns) return JWKD_OK;
-    return fail(error, JWKD_DEADLINE_EXCEEDED, "the deadline had passed before the work began; nothing was done");
+    return fail(
+        error, JWKD_DEADLINE_EXCEEDED, "the deadline had passed before the work began; nothing was done");
 }
 
-jwkd_status dispatch_check(const Jwkd__V1__Request *request, const uint8_t boot_id[16], uint64_t now_ns,
-    jwkd_error *error)
+jwkd_status dispatch_check(
+    const Jwkd__V1__Request *request, const uint8_t boot_id[16], uint64_t now_ns, jwkd_error *error)
 {
     if (request->version != WIRE_VERSION)
-        return fail(error, JWKD_UNSUPPORTED, "protocol version %u is not spoken here, only %d", request->version,
-            WIRE_VERSION);
+        return fail(error, JWKD_UNSUPPORTED, "protocol version %u is not spoken here, only %d",
+            request->version, WIRE_VERSION);
     if (request->request_id.len != LIMIT_REQUEST_ID)
         return fail(error, JWKD_INVALID_ARGUMENT, "a request id has %d bytes, not %zu", LIMIT_REQUEST_ID,
             request->request_id.len);
     if (request->credential.len > LIMIT_CREDENTIAL)
         return fail(error, JWKD_INVALID_ARGUMENT, "a credential has at most %d bytes", LIMIT_CREDENTIAL);
-    if (!dispatch_find(request)) return fail(error, JWKD_UNSUPPORTED, "the request names no operation that is known here");
+    if (!dispatch_find(request))
+        return fail(error, JWKD_UNSUPPORTED, "the request names no operation that is known here");
     return check_clock(request, boot_id, now_ns, error);
 }

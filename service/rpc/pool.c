@@ -36,17 +36,20 @@ static void run_first(struct pool *pool)
 static void unlist(struct pool *pool, const struct pool_shared *shared)
 {
     struct pool_shared **place = &pool->shared;
-    while (*place && *place != shared) place = &(*place)->next;
+    while (*place && *place != shared)
+        place = &(*place)->next;
     if (*place) *place = shared->next;
 }
 
-/* Until nothing is left to begin; then true. A helper leaves for a job that waits, but not at once: requests of the same size
- * from one client would all end at the same time, and leave everybody without work until the next come. */
+/* Until nothing is left to begin; then true. A helper leaves for a job that waits, but not at once: requests
+ * of the same size from one client would all end at the same time, and leave everybody without work until the
+ * next come. */
 static bool work_on(struct pool *pool, struct pool_shared *shared, bool helps)
 {
     const uint64_t until_ns = clock_elapsed_ns() + HELP_MS * NS_PER_MS;
     while (shared->work(shared))
-        if (helps && atomic_load_explicit(&pool->queued, memory_order_relaxed) > 0 && clock_elapsed_ns() >= until_ns)
+        if (helps && atomic_load_explicit(&pool->queued, memory_order_relaxed) > 0 &&
+            clock_elapsed_ns() >= until_ns)
             return false;
     return true;
 }
@@ -69,7 +72,8 @@ static void join_in(struct pool *pool, struct pool_shared *shared)
 static struct pool_shared *find_shared(struct pool *pool)
 {
     struct pool_shared *shared = pool->shared;
-    while (shared && shared->threads >= shared->most) shared = shared->next;
+    while (shared && shared->threads >= shared->most)
+        shared = shared->next;
     return shared;
 }
 
@@ -86,10 +90,14 @@ static void *run_jobs(void *argument)
     pthread_mutex_lock(&pool->lock);
     while (true) {
         struct pool_shared *shared = find_shared(pool);
-        if (pool->head) run_first(pool);
-        else if (shared) join_in(pool, shared);
-        else if (!pool->stopping) wait_for_work(pool);
-        else break;
+        if (pool->head)
+            run_first(pool);
+        else if (shared)
+            join_in(pool, shared);
+        else if (!pool->stopping)
+            wait_for_work(pool);
+        else
+            break;
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -99,7 +107,8 @@ void pool_share(struct pool *pool, struct pool_shared *shared)
 {
     pthread_mutex_lock(&pool->lock);
     struct pool_shared **place = &pool->shared;
-    while (*place) place = &(*place)->next;
+    while (*place)
+        place = &(*place)->next;
     *place = shared;
     shared->next = NULL;
     shared->threads = 0;
@@ -116,7 +125,7 @@ jwkd_status pool_start(unsigned threads, unsigned capacity, struct pool **out)
     pool->tail = &pool->head;
     pool->capacity = capacity;
     while (pool->thread_count < threads &&
-        pthread_create(&pool->threads[pool->thread_count], NULL, run_jobs, pool) == 0)
+           pthread_create(&pool->threads[pool->thread_count], NULL, run_jobs, pool) == 0)
         pool->thread_count++;
     if (pool->thread_count < threads) {
         pool_stop(pool);
@@ -150,7 +159,8 @@ void pool_stop(struct pool *pool)
     pool->stopping = true;
     pthread_cond_broadcast(&pool->filled);
     pthread_mutex_unlock(&pool->lock);
-    for (unsigned i = 0; i < pool->thread_count; i++) pthread_join(pool->threads[i], NULL);
+    for (unsigned i = 0; i < pool->thread_count; i++)
+        pthread_join(pool->threads[i], NULL);
     pool->thread_count = 0;
 }
 

@@ -24,10 +24,11 @@ struct pool_shared {
 jwkd_status pool_start(unsigned threads, unsigned capacity, struct pool **out) MUST_CHECK;
 /* Takes the job unless `capacity` are waiting: BUSY. Never waits. */
 jwkd_status pool_submit(struct pool *pool, struct pool_job *job) MUST_CHECK;
-/* Within a job: works on it until nothing is left to begin, with those threads that have no job to do; when one comes they go on for a
- * few milliseconds at most. May return before it has ended. */
+/* Within a job: works on it until nothing is left to begin, with those threads that have no job to do; when
+ * one comes they go on for a few milliseconds at most. May return before it has ended. */
 void pool_share(struct pool *pool, struct pool_shared *shared);
-/* Runs what is queued, then ends the threads; from then on jobs are answered with BUSY. NULL is fine; may be called twice. */
+/* Runs what is queued, then ends the threads; from then on jobs are answered with BUSY. NULL is fine; may be
+ * called twice. */
 void pool_stop(struct pool *pool);
 /* After pool_stop(), when nobody submits any more. NULL is fine. */
 void pool_free(struct pool *pool);

@@ -15,9 +15,10 @@
 
 enum {
     DEFAULT_QUEUE = 128,
-    SPARE_CONTEXTS = 32,      /* beyond what workers, queue and writer can hold: who comes to a full queue is told so */
-    SEND_TIMEOUT_MS = 5000,   /* a client that does not read */
-    MOST_TOGETHER = 8,        /* workers that sign one batch: for each the signer keeps an RSA key once more */
+    SPARE_CONTEXTS =
+        32, /* beyond what workers, queue and writer can hold: who comes to a full queue is told so */
+    SEND_TIMEOUT_MS = 5000, /* a client that does not read */
+    MOST_TOGETHER = 8,      /* workers that sign one batch: for each the signer keeps an RSA key once more */
 };
 
 enum phase { PHASE_RECEIVING, PHASE_WORKING, PHASE_SENDING, PHASE_CLOSED };
@@ -32,13 +33,13 @@ struct call {
     nng_ctx context;
     nng_aio *aio;
     _Atomic enum phase phase;
-    nng_msg *message;               /* the request's bytes; the unpacked form does not borrow from them */
+    nng_msg *message; /* the request's bytes; the unpacked form does not borrow from them */
     struct arena arena;
-    Jwkd__V1__Request *request;     /* in the arena; NULL when it could not be read */
-    struct reply reply;             /* borrows from the request */
+    Jwkd__V1__Request *request; /* in the arena; NULL when it could not be read */
+    struct reply reply;         /* borrows from the request */
     const struct dispatch_entry *entry;
     char principal[NET_PRINCIPAL];
-    nng_pipe pipe;                  /* where the request came from */
+    nng_pipe pipe; /* where the request came from */
 };
 
 struct rpc_server {
@@ -47,7 +48,7 @@ struct rpc_server {
     struct pool *pool;
     atomic_uint_fast64_t requests, failed, busy;
     _Atomic bool stopping;
-    struct call *calls;             /* requests that can be under way; more wait in nng */
+    struct call *calls; /* requests that can be under way; more wait in nng */
     size_t call_count;
 };
 
@@ -121,8 +122,10 @@ static void send_failure(struct call *call, jwkd_status status, const jwkd_error
 
 static void send_outcome(struct call *call, jwkd_status status, const jwkd_error *error)
 {
-    if (status == JWKD_OK) send_reply(call);
-    else send_failure(call, status, error);
+    if (status == JWKD_OK)
+        send_reply(call);
+    else
+        send_failure(call, status, error);
 }
 
 /* ---- answering ---- */
@@ -148,7 +151,10 @@ static struct call *sharing_call(struct pool_shared *shared)
     return (struct call *)(void *)((char *)shared - offsetof(struct call, shared));
 }
 
-static bool sign_next(struct pool_shared *shared) { return keyring_sign_next(sharing_call(shared)->signing); }
+static bool sign_next(struct pool_shared *shared)
+{
+    return keyring_sign_next(sharing_call(shared)->signing);
+}
 
 static void sign_end(struct pool_shared *shared)
 {
@@ -168,8 +174,9 @@ static void sign_together(struct call *call)
         return;
     }
     size_t tokens = call->request->sign->n_items;
-    call->shared = (struct pool_shared){
-        .work = sign_next, .end = sign_end, .most = tokens < MOST_TOGETHER ? (unsigned)tokens : MOST_TOGETHER};
+    call->shared = (struct pool_shared){.work = sign_next,
+        .end = sign_end,
+        .most = tokens < MOST_TOGETHER ? (unsigned)tokens : MOST_TOGETHER};
     pool_share(call->server->pool, &call->shared);
 }
 
@@ -206,10 +213,14 @@ static void work(struct pool_job *job)
     struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
     jwkd_error error = {0};
     jwkd_status status = dispatch_check_deadline(call->request, clock_elapsed_ns(), &error);
-    if (status != JWKD_OK) send_failure(call, status, &error);
-    else if (call->entry->class == DISPATCH_IMPORT) change(call);
-    else if (call->entry->class == DISPATCH_SIGN && call->request->sign->n_items > 1) sign_together(call);
-    else answer(call);
+    if (status != JWKD_OK)
+        send_failure(call, status, &error);
+    else if (call->entry->class == DISPATCH_IMPORT)
+        change(call);
+    else if (call->entry->class == DISPATCH_SIGN && call->request->sign->n_items > 1)
+        sign_together(call);
+    else
+        answer(call);
 }
 
 /* ---- receiving ---- */
@@ -238,15 +249,21 @@ static void handle(struct call *call)
     atomic_fetch_add_explicit(&call->server->requests, 1, memory_order_relaxed);
     jwkd_status status = read_request(call, &error);
     reply_init(&call->reply, call->request);
-    if (status == JWKD_OK && matters_who_asks(call->entry)) status = net_principal(call->pipe, call->principal, &error);
+    if (status == JWKD_OK && matters_who_asks(call->entry))
+        status = net_principal(call->pipe, call->principal, &error);
     if (status == JWKD_OK) {
         switch (call->entry->class) {
         case DISPATCH_INLINE:
-        case DISPATCH_CALLER: answer(call); return;
-        case DISPATCH_CHANGE: change(call); return;
+        case DISPATCH_CALLER:
+            answer(call);
+            return;
+        case DISPATCH_CHANGE:
+            change(call);
+            return;
         case DISPATCH_IMPORT:
         case DISPATCH_SIGN:
-        case DISPATCH_POOL: break;
+        case DISPATCH_POOL:
+            break;
         }
         call->job.run = work;
         status = pool_submit(call->server->pool, &call->job);
@@ -266,7 +283,8 @@ static void on_aio(void *argument)
         nng_aio_set_msg(call->aio, NULL);
         if (result == NNG_ETIMEDOUT) nng_pipe_close(call->pipe); /* it asks and does not read */
     }
-    if (result == NNG_ECLOSED || result == NNG_ECANCELED || (call->server->stopping && call->phase == PHASE_SENDING)) {
+    if (result == NNG_ECLOSED || result == NNG_ECANCELED ||
+        (call->server->stopping && call->phase == PHASE_SENDING)) {
         call->phase = PHASE_CLOSED;
         return;
     }
@@ -285,7 +303,8 @@ static void on_aio(void *argument)
 static void read_traffic(void *context, struct keyring_traffic *out)
 {
     struct rpc_server *server = context;
-    *out = (struct keyring_traffic){.requests = server->requests, .failed = server->failed, .busy = server->busy};
+    *out = (struct keyring_traffic){
+        .requests = server->requests, .failed = server->failed, .busy = server->busy};
 }
 
 static jwkd_status open_calls(struct rpc_server *server, size_t count, jwkd_error *error)
@@ -314,10 +333,13 @@ static jwkd_status open_server(struct rpc_server *server, jwkd_error *error)
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no request socket: %s", nng_strerror(result));
     if (pool_start(workers, queue, &server->pool) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "no threads for requests");
-    TRY(open_calls(server, workers + queue + keyring_change_capacity(options->keyring) + SPARE_CONTEXTS, error));
+    TRY(open_calls(
+        server, workers + queue + keyring_change_capacity(options->keyring) + SPARE_CONTEXTS, error));
     keyring_set_traffic(options->keyring, read_traffic, server);
-    for (size_t i = 0; i < server->call_count; i++) receive(&server->calls[i]);
-    for (size_t i = 0; i < options->url_count; i++) TRY(net_listen(server->socket, options->urls[i], LIMIT_REQUEST, error));
+    for (size_t i = 0; i < server->call_count; i++)
+        receive(&server->calls[i]);
+    for (size_t i = 0; i < options->url_count; i++)
+        TRY(net_listen(server->socket, options->urls[i], LIMIT_REQUEST, error));
     return JWKD_OK;
 }
 
@@ -343,7 +365,8 @@ void rpc_stop(struct rpc_server *server)
     for (size_t i = 0; i < server->call_count; i++)
         if (server->calls[i].phase == PHASE_SENDING) nng_aio_wait(server->calls[i].aio);
     nng_close(server->socket);
-    for (size_t i = 0; i < server->call_count; i++) nng_aio_stop(server->calls[i].aio);
+    for (size_t i = 0; i < server->call_count; i++)
+        nng_aio_stop(server->calls[i].aio);
     keyring_set_traffic(server->options.keyring, NULL, NULL); /* no callback runs any more */
     for (size_t i = 0; i < server->call_count; i++) {
         release(&server->calls[i]);

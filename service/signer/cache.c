@@ -12,8 +12,8 @@ jwkd_status cache_init(struct cache *cache, size_t limit)
     return JWKD_OK;
 }
 
-/* FNV-1a. Names are chosen by those who may make keys, and there are few, so that nothing stronger is needed.
- */
+/* FNV-1a. Names are chosen by those who may make keys, and there are few, so that nothing stronger
+ * is needed. */
 static struct unsealed **bucket_of(struct cache *cache, const struct binding *name)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);

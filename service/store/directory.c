@@ -75,8 +75,8 @@ jwkd_status directory_lock(struct directory *directory, jwkd_error *error)
     CLEANUP(fd_close_at)
     int fd = openat(directory->fd, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return fail(error, JWKD_UNAVAILABLE, "%s/" LOCK_FILE " cannot be written: %s; make it writable again", directory->path,
-            strerror(errno));
+        return fail(error, JWKD_UNAVAILABLE, "%s/" LOCK_FILE " cannot be written: %s; make it writable again",
+            directory->path, strerror(errno));
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) return fail_in_use(directory, fd, error);

@@ -33,8 +33,8 @@ bool directory_in_use(const struct directory *directory);
  * False, with errno, when that cannot be. */
 bool directory_reserve(const struct directory *directory, const char *name, size_t size);
 
-/* Keeps `size` bytes of the medium back; does nothing where that is so already. False when there is no room.
- */
+/* Keeps `size` bytes of the medium back; does nothing where that is so already. False when there is
+ * no room. */
 bool ballast_take(const struct directory *directory, size_t size);
 /* Gives them up. False when there were none. */
 bool ballast_drop(const struct directory *directory);

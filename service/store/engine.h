@@ -45,10 +45,10 @@ struct engine_ops {
     jwkd_status (*apply)(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
         bool urgent, jwkd_error *error);
 
-    /* May, all or none: a place for one note. `note` puts bytes (at most ENGINE_NOTE_SIZE) in place of those that were there;
-     * they are durable on return, sooner than a change would be. UNAVAILABLE: the change is to be applied instead. `noted` appends
-     * what was put last, with anything behind it; at opening only. `forget` overwrites the first `size` bytes, some time. All are
-     * called as apply is. */
+    /* May, all or none: a place for one note. `note` puts bytes (at most ENGINE_NOTE_SIZE) in place of those
+     * that were there; they are durable on return, sooner than a change would be. UNAVAILABLE: the change is
+     * to be applied instead. `noted` appends what was put last, with anything behind it; at opening only.
+     * `forget` overwrites the first `size` bytes, some time. All are called as apply is. */
     jwkd_status (*note)(void *engine, struct bytes note);
     jwkd_status (*noted)(void *engine, struct buffer *out);
     void (*forget)(void *engine, size_t size);
@@ -66,9 +66,9 @@ struct engine_ops {
     void (*close)(void *engine);
 };
 
-/* A store over an engine, which it takes over and closes, even when it fails. What was noted and is not in the database is brought into
- * it first. INVALID_ARGUMENT for ops that lack what they must have; UNAVAILABLE, with a message: there is a note, and the database
- * cannot be written. */
+/* A store over an engine, which it takes over and closes, even when it fails. What was noted and is not in
+ * the database is brought into it first. INVALID_ARGUMENT for ops that lack what they must have; UNAVAILABLE,
+ * with a message: there is a note, and the database cannot be written. */
 jwkd_status store_over(const struct engine_ops *ops, void *engine, const uint8_t mac_key[STORE_MAC_KEY_SIZE],
     const uint8_t id[STORE_ID_SIZE], struct store **out, jwkd_error *error) MUST_CHECK;
 

@@ -366,8 +366,8 @@ static void lmdb_came_to(void *engine, uint64_t revision)
     witness_note(lmdb->directory.fd, &lmdb->witness, revision);
 }
 
-/* Whether a change that is noted is sure to find room, on the medium and in the map: what does not fit is to be refused while it still can
- * be. */
+/* Whether a change that is noted is sure to find room, on the medium and in the map: what does not fit is to
+ * be refused while it still can be. */
 static bool has_room(struct lmdb *lmdb)
 {
     MDB_envinfo information;
@@ -380,7 +380,8 @@ static bool has_room(struct lmdb *lmdb)
 static jwkd_status lmdb_note(void *engine, struct bytes note)
 {
     struct lmdb *lmdb = engine;
-    return lmdb->note >= 0 && has_room(lmdb) && note_file_write(lmdb->note, note) ? JWKD_OK : JWKD_UNAVAILABLE;
+    return lmdb->note >= 0 && has_room(lmdb) && note_file_write(lmdb->note, note) ? JWKD_OK
+                                                                                  : JWKD_UNAVAILABLE;
 }
 
 static void lmdb_forget(void *engine, size_t size)

@@ -30,8 +30,8 @@ jwkd_status lmdb_inspect(const struct lmdb *lmdb, jwkd_error *error) MUST_CHECK;
 /* For reading only; past LMDB's own locks unless `shared` with a process that writes. CORRUPT, DENIED,
  * NO_MEMORY. */
 jwkd_status lmdb_open_to_read(struct lmdb *lmdb, bool shared, jwkd_error *error) MUST_CHECK;
-/* For writing where the directory's lock is held and the medium lets it, otherwise for reading until it does. `revision`: what the
- * store was found at. */
+/* For writing where the directory's lock is held and the medium lets it, otherwise for reading until it does.
+ * `revision`: what the store was found at. */
 jwkd_status lmdb_open(struct lmdb *lmdb, uint64_t revision, jwkd_error *error) MUST_CHECK;
 
 #endif

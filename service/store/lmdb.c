@@ -101,7 +101,8 @@ static jwkd_status check_note(struct lmdb *lmdb, jwkd_error *error)
     CLEANUP(buffer_clear) struct buffer note = {0};
     jwkd_status status = LMDB_OPS.noted(lmdb, &note);
     if (status == JWKD_OK || status == JWKD_NOT_FOUND) return JWKD_OK;
-    return fail(error, status, "%s/" NOTE_FILE " cannot be read; give jwkd its files back", lmdb_directory(lmdb)->path);
+    return fail(error, status, "%s/" NOTE_FILE " cannot be read; give jwkd its files back",
+        lmdb_directory(lmdb)->path);
 }
 
 jwkd_status store_lmdb_check(const struct store_lmdb_options *options, uint64_t *out_rows, jwkd_error *error)
@@ -189,5 +190,6 @@ jwkd_status store_lmdb_open(const struct store_lmdb_options *options, struct sto
     jwkd_error why = {0};
     jwkd_status status = store_over(&LMDB_OPS, TAKE(lmdb), options->mac_key, report.store_id, out, &why);
     if (status == JWKD_OK) return JWKD_OK;
-    return fail(error, status, "%s cannot be opened: %s", options->directory, why.message[0] ? why.message : jwkd_status_text(status));
+    return fail(error, status, "%s cannot be opened: %s", options->directory,
+        why.message[0] ? why.message : jwkd_status_text(status));
 }

@@ -62,14 +62,15 @@ jwkd_status note_make(struct authenticator *authenticator, const struct note *no
 {
     CLEANUP(buffer_clear) struct buffer value = {0};
     size_t size = value_size(note);
-    if (note->count > NOTE_CHANGES || SIZE_BYTES + RECORD_HEAD_SIZE + size > ENGINE_NOTE_SIZE) return JWKD_RESOURCE_EXHAUSTED;
+    if (note->count > NOTE_CHANGES || SIZE_BYTES + RECORD_HEAD_SIZE + size > ENGINE_NOTE_SIZE)
+        return JWKD_RESOURCE_EXHAUSTED;
     TRY(buffer_reserve(&value, size));
     TRY(put_value(note, &value));
     uint8_t head[SIZE_BYTES];
     put_u32(head, (uint32_t)(RECORD_HEAD_SIZE + size));
     TRY(buffer_append(out, head, sizeof head));
-    return record_make(
-        authenticator, &(struct store_row){.key = NOTE_KEY, .value = buffer_bytes(&value), .revision = note->revision}, out);
+    return record_make(authenticator,
+        &(struct store_row){.key = NOTE_KEY, .value = buffer_bytes(&value), .revision = note->revision}, out);
 }
 
 jwkd_status note_read(struct bytes value, struct note *out)

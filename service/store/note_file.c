@@ -23,7 +23,8 @@ static bool write_all(int fd, const uint8_t *data, size_t size, off_t at)
     return true;
 }
 
-/* Zeros that were written, not room that was promised: the first write into that would be the file system's, too. */
+/* Zeros that were written, not room that was promised: the first write into that would be the file system's,
+ * too. */
 static bool fill(int directory, int fd, off_t from)
 {
     static const uint8_t zeros[PAGE];
@@ -70,7 +71,8 @@ void note_file_clear(int fd, size_t size)
 
 jwkd_status note_file_read(int directory, struct buffer *out)
 {
-    CLEANUP(fd_close_at) int fd = openat(directory, NOTE_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP(fd_close_at)
+    int fd = openat(directory, NOTE_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return errno == ENOENT ? JWKD_NOT_FOUND : errno == EACCES ? JWKD_DENIED : JWKD_UNAVAILABLE;
     TRY(buffer_reserve(out, ENGINE_NOTE_SIZE));
     size_t size = 0;

@@ -13,9 +13,10 @@ struct store {
     void *engine;
     struct authenticator *authenticator;
     pthread_mutex_t committing; /* held by the one commit under way, across the engine's calls */
-    struct buffer note;         /* guarded by committing: a note that is not in the database yet; empty: none */
-    atomic_bool noted;          /* whether there is one */
-    bool proven;                /* guarded by committing: the last change was made, so that the database is durable as it can be read */
+    struct buffer note; /* guarded by committing: a note that is not in the database yet; empty: none */
+    atomic_bool noted;  /* whether there is one */
+    bool proven; /* guarded by committing: the last change was made, so that the database is durable as it can
+                    be read */
     uint8_t id[STORE_ID_SIZE];
 };
 
@@ -23,18 +24,20 @@ DEFINE_CLEANUP(struct store *, store_close)
 
 /* ---- notes */
 
-/* The database may have taken it although it said that it did not. CONFLICT: it has not, and is in another state. */
+/* The database may have taken it although it said that it did not. CONFLICT: it has not, and is in another
+ * state. */
 static jwkd_status find_out(struct store *store, const struct note *note)
 {
     CLEANUP(buffer_clear) struct buffer state = {0};
     TRY(store->ops->get(store->engine, ENGINE_STATE_KEY, &state));
     const struct engine_change *last = note->count ? &note->changes[note->count - 1] : NULL;
-    bool taken = last && bytes_equal(last->key, ENGINE_STATE_KEY) && bytes_equal(last->record, buffer_bytes(&state));
+    bool taken =
+        last && bytes_equal(last->key, ENGINE_STATE_KEY) && bytes_equal(last->record, buffer_bytes(&state));
     return taken ? JWKD_OK : JWKD_CONFLICT;
 }
 
-static jwkd_status apply(struct store *store, struct bytes guard, const struct engine_change *changes, size_t count, bool urgent,
-    jwkd_error *error)
+static jwkd_status apply(struct store *store, struct bytes guard, const struct engine_change *changes,
+    size_t count, bool urgent, jwkd_error *error)
 {
     jwkd_status status = store->ops->apply(store->engine, guard, changes, count, urgent, error);
     store->proven = status == JWKD_OK;
@@ -46,7 +49,8 @@ static void came_to(struct store *store, uint64_t revision)
     if (store->proven && store->ops->came_to) store->ops->came_to(store->engine, revision);
 }
 
-/* What is in the database, and may yet be lost there, stays where it was noted: until the next note, which waits for a change that is made. */
+/* What is in the database, and may yet be lost there, stays where it was noted: until the next note, which
+ * waits for a change that is made. */
 static void forget_note(struct store *store)
 {
     if (store->proven && store->ops->forget) store->ops->forget(store->engine, store->note.size);
@@ -72,8 +76,9 @@ static jwkd_status settle(struct store *store, jwkd_error *error)
     return JWKD_OK;
 }
 
-/* The note that was put last, unless the database has gone on since; one that was never written whole was never spoken of. What the
- * engine knows of how far the database had come stays as it was: it may have been put back from a backup. */
+/* The note that was put last, unless the database has gone on since; one that was never written whole was
+ * never spoken of. What the engine knows of how far the database had come stays as it was: it may have been
+ * put back from a backup. */
 static jwkd_status take_up_note(struct store *store, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer state = {0};
@@ -81,19 +86,24 @@ static jwkd_status take_up_note(struct store *store, jwkd_error *error)
     jwkd_error why = {0};
     jwkd_status status = store->ops->noted ? store->ops->noted(store->engine, &store->note) : JWKD_NOT_FOUND;
     if (status == JWKD_NOT_FOUND) return JWKD_OK;
-    if (status != JWKD_OK) return fail(error, status, "the note of the last revocation cannot be read; give jwkd its files back");
+    if (status != JWKD_OK)
+        return fail(
+            error, status, "the note of the last revocation cannot be read; give jwkd its files back");
     status = note_open(store->authenticator, buffer_bytes(&store->note), &note);
     if (status == JWKD_OK) TRY(store->ops->get(store->engine, ENGINE_STATE_KEY, &state));
     if (status == JWKD_OK && bytes_equal(buffer_bytes(&state), note.guard)) {
         status = apply_note(store, &note, &why);
-        if (status != JWKD_OK) return fail(error, status, "a revocation is noted that is not in the database yet: %.300s", why.message);
+        if (status != JWKD_OK)
+            return fail(
+                error, status, "a revocation is noted that is not in the database yet: %.300s", why.message);
         forget_note(store);
     }
     store->note.size = 0;
     return status == JWKD_CORRUPT ? JWKD_OK : status;
 }
 
-/* Whether it is durable now. It counts only behind what is durable itself: not after a change that failed, and may have happened. */
+/* Whether it is durable now. It counts only behind what is durable itself: not after a change that failed,
+ * and may have happened. */
 static bool put_note(struct store *store, const struct note *note)
 {
     bool done = store->ops->note && store->proven &&
@@ -354,7 +364,8 @@ static jwkd_status apply_plan(struct plan *plan, jwkd_error *error)
 
 static bool note_plan(struct plan *plan)
 {
-    struct note note = {.revision = plan->state.revision, .guard = buffer_bytes(&plan->guard), .count = plan->change_count};
+    struct note note = {
+        .revision = plan->state.revision, .guard = buffer_bytes(&plan->guard), .count = plan->change_count};
     if (!plan->urgent || plan->change_count > NOTE_CHANGES) return false;
     memcpy(note.changes, plan->changes, plan->change_count * sizeof *plan->changes);
     return put_note(plan->store, &note);

@@ -50,13 +50,13 @@ jwkd_status store_list(struct store *store, struct bytes prefix, struct bytes af
  * revision that all of them now have. CONFLICT: an expectation did not hold. INVALID_ARGUMENT: a key or value
  * out of bounds, or the same key twice. UNAVAILABLE: full disk or read-only; the next call tries again, so
  * that it heals by itself. After an I/O error the rows may have been written all the same: read one to know.
- * `urgent`: room kept back for this (a ballast file) may be used; and it may return as soon as the change is durable, with work left
- * (store_settle). Without any row, a commit makes durable what can be read. */
+ * `urgent`: room kept back for this (a ballast file) may be used; and it may return as soon as the change is
+ * durable, with work left (store_settle). Without any row, a commit makes durable what can be read. */
 jwkd_status store_commit(struct store *store, const struct store_write *writes, size_t count, bool urgent,
     uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
-/* Does what an urgent commit left. Whatever is called next does it first; a caller that has told those who wait does it then, so
- * that nobody waits for it. UNAVAILABLE: the medium cannot take it at present; nothing is lost, and until it can, nothing is read or
- * committed. `error` may be NULL. */
+/* Does what an urgent commit left. Whatever is called next does it first; a caller that has told those who
+ * wait does it then, so that nobody waits for it. UNAVAILABLE: the medium cannot take it at present; nothing
+ * is lost, and until it can, nothing is read or committed. `error` may be NULL. */
 jwkd_status store_settle(struct store *store, jwkd_error *error) MUST_CHECK;
 /* Whether there is anything to settle. Never blocks. */
 bool store_is_unsettled(const struct store *store);
@@ -65,8 +65,8 @@ enum store_condition store_condition(const struct store *store);
 /* The database's identity, minted when it was made: STORE_ID_SIZE bytes. */
 struct bytes store_id(const struct store *store);
 
-/* Whether what was opened may not be what was last committed here: it was put back from a backup, or copied. Stays as it was at
- * opening; the next opening asks afresh once something was committed. */
+/* Whether what was opened may not be what was last committed here: it was put back from a backup, or copied.
+ * Stays as it was at opening; the next opening asks afresh once something was committed. */
 bool store_went_back(const struct store *store);
 
 /* NULL is fine. */

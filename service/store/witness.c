@@ -16,7 +16,9 @@ enum { SIZE = 9 + 20 + 1 + 5 + 20 + 1 + 3 + 20 + 1, DIGITS = 20, TOLERANCE_SEC =
 static bool cut_number(struct bytes *text, const char *name, uint64_t *out)
 {
     size_t length = strlen(name);
-    if (text->size < length + 1 + DIGITS + 1 || memcmp(text->data, name, length) != 0 || text->data[length] != '=') return false;
+    if (text->size < length + 1 + DIGITS + 1 || memcmp(text->data, name, length) != 0 ||
+        text->data[length] != '=')
+        return false;
     const uint8_t *digits = text->data + length + 1;
     uint64_t value = 0;
     for (size_t i = 0; i < DIGITS; i++) {
@@ -48,8 +50,9 @@ static bool is_about(int64_t a, int64_t b)
     return a - b <= TOLERANCE_SEC && b - a <= TOLERANCE_SEC;
 }
 
-/* What writes to a file changes both of its times; who copies into it, or sets its times, leaves them apart. After a power failure what
- * was written may be older than the times: a disk is given half a minute for it. */
+/* What writes to a file changes both of its times; who copies into it, or sets its times, leaves them apart.
+ * After a power failure what was written may be older than the times: a disk is given half a minute for it.
+ */
 static bool is_as_written(const struct witness *witness, const struct stat *file)
 {
     return witness->inode == file->st_ino && is_about(witness->at, file->st_mtim.tv_sec) &&
@@ -61,7 +64,8 @@ bool witness_agrees(int directory, uint64_t revision)
     uint8_t text[SIZE + 1];
     struct witness witness;
     struct stat file;
-    CLEANUP(fd_close_at) int fd = openat(directory, WITNESS_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP(fd_close_at)
+    int fd = openat(directory, WITNESS_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &file) != 0) return false;
     ssize_t size = pread(fd, text, sizeof text, 0);
     if (size < 0 || witness_parse(bytes_of(text, (size_t)size), &witness) != JWKD_OK) return false;
@@ -73,7 +77,9 @@ void witness_note(int directory, int *in_out_fd, uint64_t revision)
     struct stat file;
     char text[SIZE + 1];
     bool first = *in_out_fd < 0;
-    if (first) *in_out_fd = openat(directory, WITNESS_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (first)
+        *in_out_fd =
+            openat(directory, WITNESS_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (*in_out_fd < 0 || fstat(*in_out_fd, &file) != 0) return;
     int64_t now = clock_wall_sec();
     snprintf(text, sizeof text, FORMAT, (unsigned long long)revision, (unsigned long long)file.st_ino,

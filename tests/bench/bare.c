@@ -23,7 +23,8 @@ static void url_of(const char *place, bool pub, char *out, size_t size)
 {
     const char *colon = strrchr(place, ':');
     if (strncmp(place, "tcp://", 6) == 0 && colon)
-        snprintf(out, size, "%.*s:%ld", (int)(colon - place), place, strtol(colon + 1, NULL, 10) + (pub ? 1 : 0));
+        snprintf(
+            out, size, "%.*s:%ld", (int)(colon - place), place, strtol(colon + 1, NULL, 10) + (pub ? 1 : 0));
     else
         snprintf(out, size, "ipc://%s/bare-%s.sock", place, pub ? "pub" : "rep");
 }

@@ -14,7 +14,7 @@ struct bench {
         scratch; /* where temporary directories are made; must be a real disk for commits to mean something */
     const char *only; /* cases whose names begin so; NULL: all */
     bool json;
-    bool quick; /* so short that the figures mean nothing: for trying whether it runs */
+    bool quick;    /* so short that the figures mean nothing: for trying whether it runs */
     unsigned seed; /* of what is random in faults */
 };
 
@@ -42,8 +42,8 @@ struct figure {
 void report_begin(const struct bench *bench);
 void report_figure(const struct bench *bench, const struct figure *figure);
 
-/* For who watches: how far a case has come, in a line that the next report replaces. Only where standard error is a terminal; a few times
- * a second at most. From one thread. */
+/* For who watches: how far a case has come, in a line that the next report replaces. Only where standard
+ * error is a terminal; a few times a second at most. From one thread. */
 void report_progress(const char *name, size_t done, size_t of);
 void report_progress_clear(void);
 
@@ -68,8 +68,8 @@ double now_sec(void); /* CLOCK_MONOTONIC: one clock for everything measured */
 /* ---- Callers
  * ----------------------------------------------------------------------------------------------------- */
 
-/* One step of thread number `thread`: adds what it did to *in_out_done; leaving it as it was ends the thread.
- */
+/* One step of thread number `thread`: adds what it did to *in_out_done; leaving it as it was ends
+ * the thread. */
 typedef jwkd_status caller_step(void *context, size_t thread, size_t *in_out_done, jwkd_error *error);
 /* Runs `threads` threads for `seconds` and waits for what they began; *out_rate is done a second. */
 jwkd_status callers_run(size_t threads, double seconds, caller_step *step, void *context, double *out_rate,
@@ -79,12 +79,12 @@ jwkd_status callers_run(size_t threads, double seconds, caller_step *step, void 
  * ---------------------------------------------------------------------------------------- */
 
 struct daemon {
-    int pid;            /* 0: not running */
-    char dir[256];      /* "" : none; removed with everything in it by daemon_clear() */
-    char url[300];      /* of its requests */
-    double started_sec; /* from before the fork to the first answer */
-    unsigned max_lease_sec; /* 0: the daemon's own default */
-    int netns;              /* the process in whose network namespace it lives; 0: ours */
+    int pid;                            /* 0: not running */
+    char dir[256];                      /* "" : none; removed with everything in it by daemon_clear() */
+    char url[300];                      /* of its requests */
+    double started_sec;                 /* from before the fork to the first answer */
+    unsigned max_lease_sec;             /* 0: the daemon's own default */
+    int netns;                          /* the process in whose network namespace it lives; 0: ours */
     const char *listen, *listen_events; /* besides its sockets; NULL: nowhere */
     const char *upstream;               /* of a relay; NULL: it is a service */
 };
@@ -92,7 +92,7 @@ struct daemon {
 jwkd_status daemon_start(
     struct daemon *daemon, const struct bench *bench, unsigned reserve, jwkd_error *error) MUST_CHECK;
 void daemon_stop(struct daemon *daemon);
-void daemon_kill(struct daemon *daemon); /* SIGKILL, at once */
+void daemon_kill(struct daemon *daemon);        /* SIGKILL, at once */
 void daemon_pause(const struct daemon *daemon); /* returns when it stands still */
 void daemon_resume(const struct daemon *daemon);
 void daemon_clear(struct daemon *daemon);

@@ -16,7 +16,8 @@ jwkd_status crowd_await(struct crowd *crowd, uint64_t revision, double *out_last
             reached++;
             continue;
         }
-        if (now_sec() - begin > 10) return fail(error, JWKD_TIMED_OUT, "a subscriber did not hear of a change within 10 s");
+        if (now_sec() - begin > 10)
+            return fail(error, JWKD_TIMED_OUT, "a subscriber did not hear of a change within 10 s");
         nanosleep(&pause, NULL);
     }
     *out_last = 0;
@@ -33,7 +34,8 @@ jwkd_status crowd_await(struct crowd *crowd, uint64_t revision, double *out_last
 bool crowd_judges(struct crowd *crowd, const char *token, jwkd_verdict verdict)
 {
     for (size_t i = 0; i < crowd->count; i++)
-        if (jwkd_verify(crowd->members[i].verifier, token, strlen(token), NULL, NULL, NULL) != verdict) return false;
+        if (jwkd_verify(crowd->members[i].verifier, token, strlen(token), NULL, NULL, NULL) != verdict)
+            return false;
     return true;
 }
 
@@ -80,7 +82,8 @@ static void *join_some(void *context)
     return NULL;
 }
 
-jwkd_status crowd_new(const char *url, const char *environment, size_t size, struct crowd **out, jwkd_error *error)
+jwkd_status crowd_new(
+    const char *url, const char *environment, size_t size, struct crowd **out, jwkd_error *error)
 {
     enum { AT_ONCE = 16 };
     CLEANUP(crowd_free_at) struct crowd *crowd = calloc(1, sizeof *crowd + size * sizeof crowd->members[0]);

@@ -41,7 +41,8 @@ static void run_relay(const char *path, const struct daemon *relay)
     char sockets[300];
     snprintf(sockets, sizeof sockets, "%s/run", relay->dir);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    execl(path, "jwkd", "relay", "--upstream", relay->upstream, "--socket-dir", sockets, "--log-level", "error", (char *)NULL);
+    execl(path, "jwkd", "relay", "--upstream", relay->upstream, "--socket-dir", sockets, "--log-level",
+        "error", (char *)NULL);
     _exit(127);
 }
 
@@ -196,8 +197,10 @@ jwkd_status connect_to(const struct daemon *daemon, jwkd_client **out, jwkd_erro
     const jwkd_client_options options = {.name = "jwkd-bench", .timeout_ms = 30000};
     jwkd_status status = jwkd_open(daemon->url, &options, out, error);
     siginfo_t ended = {0};
-    if (status != JWKD_OK && waitid(P_PID, (id_t)daemon->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0)
-        return fail(error, status, "the daemon has ended: %s %d", ended.si_code == CLD_EXITED ? "exit status" : "signal", ended.si_status);
+    if (status != JWKD_OK && waitid(P_PID, (id_t)daemon->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        ended.si_pid != 0)
+        return fail(error, status, "the daemon has ended: %s %d",
+            ended.si_code == CLD_EXITED ? "exit status" : "signal", ended.si_status);
     return status;
 }
 

@@ -1,5 +1,5 @@
-/* From sending a deactivation until nobody accepts the key's tokens any more, against a bare nng request upon which a bare
- * publisher tells as many bare subscribers. Each subscriber has a connection of its own. */
+/* From sending a deactivation until nobody accepts the key's tokens any more, against a bare nng request upon
+ * which a bare publisher tells as many bare subscribers. Each subscriber has a connection of its own. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,7 +27,8 @@ static void targets_free(struct target *targets)
 DEFINE_CLEANUP(struct target *, targets_free)
 
 /* The confirmations of one change are not to run into what is measured next. */
-static jwkd_status await_confirmed(jwkd_client *client, const char *environment, uint64_t revision, jwkd_error *error)
+static jwkd_status await_confirmed(
+    jwkd_client *client, const char *environment, uint64_t revision, jwkd_error *error)
 {
     const struct timespec pause = {.tv_nsec = 2000000};
     double begin = now_sec();
@@ -35,15 +36,17 @@ static jwkd_status await_confirmed(jwkd_client *client, const char *environment,
         CLEANUP(block_free_at) jwkd_subscriber_list *list = NULL;
         TRY(jwkd_get_subscribers(client, environment, &list, error));
         all = true;
-        for (size_t i = 0; i < list->count; i++) all = all && list->subscribers[i].revision >= revision;
-        if (now_sec() - begin > 60) return fail(error, JWKD_TIMED_OUT, "a subscriber did not confirm within a minute");
+        for (size_t i = 0; i < list->count; i++)
+            all = all && list->subscribers[i].revision >= revision;
+        if (now_sec() - begin > 60)
+            return fail(error, JWKD_TIMED_OUT, "a subscriber did not confirm within a minute");
     }
     return JWKD_OK;
 }
 
 /* Keys come, sign, are known to all, and the service has nothing else left to do. */
-static jwkd_status make_targets(jwkd_client *client, struct crowd *crowd, double patience_sec,
-    struct target **out, jwkd_error *error)
+static jwkd_status make_targets(
+    jwkd_client *client, struct crowd *crowd, double patience_sec, struct target **out, jwkd_error *error)
 {
     static const char claims[] = "{\"sub\":\"user-1\"}";
     const jwkd_sign_item item = {.claims = {claims, sizeof claims - 1}};
@@ -55,7 +58,8 @@ static jwkd_status make_targets(jwkd_client *client, struct crowd *crowd, double
         TRY(jwkd_generate(client, crowd->environment, &options, &targets[i].made, error));
         TRY(jwkd_sign(client, crowd->environment, &item, &targets[i].token, error));
     }
-    TRY(jwkd_generate(client, crowd->environment, &options, &stays, error)); /* no target is the primary key */
+    TRY(jwkd_generate(
+        client, crowd->environment, &options, &stays, error)); /* no target is the primary key */
     double ignored;
     TRY(crowd_await(crowd, stays->revision, &ignored, error));
     uint32_t ready;
@@ -65,8 +69,8 @@ static jwkd_status make_targets(jwkd_client *client, struct crowd *crowd, double
     return JWKD_OK;
 }
 
-static jwkd_status deactivate(jwkd_client *client, struct crowd *crowd, const struct target *target,
-    double *out_sec, jwkd_error *error)
+static jwkd_status deactivate(
+    jwkd_client *client, struct crowd *crowd, const struct target *target, double *out_sec, jwkd_error *error)
 {
     CLEANUP(block_free_at) jwkd_key_answer *gone = NULL;
     double last;
@@ -81,8 +85,8 @@ static jwkd_status deactivate(jwkd_client *client, struct crowd *crowd, const st
     return await_confirmed(client, crowd->environment, gone->revision, error);
 }
 
-jwkd_status fanout_measure(const struct bench *bench, jwkd_client *client, const struct fanout *fanout, struct figure *figure,
-    jwkd_error *error)
+jwkd_status fanout_measure(const struct bench *bench, jwkd_client *client, const struct fanout *fanout,
+    struct figure *figure, jwkd_error *error)
 {
     CLEANUP(crowd_free_at) struct crowd *crowd = NULL;
     CLEANUP(bare_stop_at) struct bare *bare = NULL;
@@ -127,8 +131,10 @@ jwkd_status bench_fanout(const struct bench *bench, jwkd_error *error)
     TRY(daemon_start(&daemon, bench, BATCH + 1, error));
     TRY(connect_to(&daemon, &client, error));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct fanout fanout = {
-            .url = daemon.url, .place = daemon.dir, .size = cases[i].subscribers, .batches = bench->quick ? 1 : BATCHES};
+        const struct fanout fanout = {.url = daemon.url,
+            .place = daemon.dir,
+            .size = cases[i].subscribers,
+            .batches = bench->quick ? 1 : BATCHES};
         struct figure figure = {.bench = "fanout", .name = cases[i].name, .goal = GOAL_P99_UNDER, .limit = 5};
         if (bench_wants(bench, cases[i].name)) TRY(fanout_measure(bench, client, &fanout, &figure, error));
     }

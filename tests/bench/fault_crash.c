@@ -1,5 +1,6 @@
-/* kill -9 at random instants, under changes and signing: no acknowledged change is missing, no event is, revisions have no gaps, no
- * token reaches beyond what the service knows of, operations go on, and the database opens. */
+/* kill -9 at random instants, under changes and signing: no acknowledged change is missing, no event is,
+ * revisions have no gaps, no token reaches beyond what the service knows of, operations go on, and the
+ * database opens. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,8 +85,8 @@ static jwkd_status begin_environment(struct ledger *ledger, jwkd_client *client,
 static void note_answer(struct crash *crash, struct ledger *ledger, const jwkd_key_answer *answer, bool made)
 {
     if (answer->revision < ledger->revision)
-        found(crash, "%s went back from revision %llu to %llu", ledger->name, (unsigned long long)ledger->revision,
-            (unsigned long long)answer->revision);
+        found(crash, "%s went back from revision %llu to %llu", ledger->name,
+            (unsigned long long)ledger->revision, (unsigned long long)answer->revision);
     ledger->revision = answer->revision;
     pthread_mutex_lock(&ledger->lock);
     if (made) {
@@ -165,7 +166,8 @@ static void *sign(void *context)
         struct ledger *ledger = &crash->ledgers[(unsigned)rand_r(&actor->seed) % CHANGERS];
         CLEANUP(block_free_at) jwkd_signed_list *list = NULL;
         char name[32];
-        const jwkd_sign_item item = {.claims = {"{}", 2}, .lifetime_sec = 1 + (unsigned)rand_r(&actor->seed) % 3600};
+        const jwkd_sign_item item = {
+            .claims = {"{}", 2}, .lifetime_sec = 1 + (unsigned)rand_r(&actor->seed) % 3600};
         pthread_rwlock_rdlock(&ledger->quiet);
         pthread_mutex_lock(&ledger->lock);
         memcpy(name, ledger->name, sizeof name);
@@ -232,8 +234,8 @@ static jwkd_status compare(struct crash *crash, struct ledger *ledger, jwkd_clie
     CLEANUP(block_free_at) jwkd_key_list *list = NULL;
     TRY(jwkd_get_keys(client, ledger->name, &list, error));
     if (list->revision < ledger->revision)
-        found(crash, "%s is at revision %llu, and %llu was acknowledged", ledger->name, (unsigned long long)list->revision,
-            (unsigned long long)ledger->revision);
+        found(crash, "%s is at revision %llu, and %llu was acknowledged", ledger->name,
+            (unsigned long long)list->revision, (unsigned long long)ledger->revision);
     if (list->count != ledger->count)
         found(crash, "%s has %zu keys, and %zu were acknowledged", ledger->name, list->count, ledger->count);
     for (size_t i = 0; i < ledger->count; i++) {
@@ -277,7 +279,8 @@ static jwkd_status settle(struct crash *crash, jwkd_client *client, jwkd_error *
             TRY(jwkd_await_operation(client, ledger->operation, 30000, NULL, NULL, &operation, error));
         TRY(jwkd_get_keys(client, ledger->name, &list, error));
         for (int left = 6000; !has_seen(crash, ledger->name, list->revision); left--) {
-            if (left == 0) return fail(error, JWKD_TIMED_OUT, "the watch has not seen all of %s", ledger->name);
+            if (left == 0)
+                return fail(error, JWKD_TIMED_OUT, "the watch has not seen all of %s", ledger->name);
             nanosleep(&pause, NULL);
         }
     }
@@ -286,7 +289,8 @@ static jwkd_status settle(struct crash *crash, jwkd_client *client, jwkd_error *
 
 /* ---- all of it */
 
-static jwkd_status crash_rounds(struct crash *crash, const struct bench *bench, unsigned rounds, jwkd_error *error)
+static jwkd_status crash_rounds(
+    struct crash *crash, const struct bench *bench, unsigned rounds, jwkd_error *error)
 {
     unsigned seed = bench->seed;
     for (unsigned i = 0; i < rounds && !crash->stop; i++) {
@@ -302,15 +306,18 @@ static jwkd_status crash_rounds(struct crash *crash, const struct bench *bench, 
     return JWKD_OK;
 }
 
-static jwkd_status with_actors(struct crash *crash, const struct bench *bench, unsigned rounds, jwkd_error *error)
+static jwkd_status with_actors(
+    struct crash *crash, const struct bench *bench, unsigned rounds, jwkd_error *error)
 {
     pthread_t threads[CHANGERS + SIGNERS];
     struct actor actors[CHANGERS + SIGNERS];
     unsigned started = 0;
     jwkd_status status = JWKD_OK;
     for (; started < CHANGERS + SIGNERS && status == JWKD_OK; started++) {
-        actors[started] = (struct actor){.crash = crash, .number = started, .seed = bench->seed + started + 1};
-        if (pthread_create(&threads[started], NULL, started < CHANGERS ? change : sign, &actors[started]) != 0)
+        actors[started] =
+            (struct actor){.crash = crash, .number = started, .seed = bench->seed + started + 1};
+        if (pthread_create(&threads[started], NULL, started < CHANGERS ? change : sign, &actors[started]) !=
+            0)
             status = fail(error, JWKD_NO_MEMORY, "no further thread");
     }
     if (status == JWKD_OK) status = crash_rounds(crash, bench, rounds, error);
@@ -320,7 +327,8 @@ static jwkd_status with_actors(struct crash *crash, const struct bench *bench, u
     return status;
 }
 
-static jwkd_status crash_run(struct crash *crash, const struct bench *bench, unsigned rounds, jwkd_error *error)
+static jwkd_status crash_run(
+    struct crash *crash, const struct bench *bench, unsigned rounds, jwkd_error *error)
 {
     CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
     CLEANUP(jwkd_watch_close_at) jwkd_watch *watch = NULL;
@@ -344,8 +352,8 @@ jwkd_status fault_crash(const struct bench *bench, struct finding *out, jwkd_err
     }
     jwkd_status status = crash_run(crash, bench, rounds, error);
     if (!crash->fault[0] && crash->gaps) found(crash, "%u gaps in the events", crash->gaps);
-    finding_set(out, crash->fault, "killed %u times under %lu changes, %lu tokens signed, %lu events seen", rounds,
-        crash->changes, crash->tokens, crash->events);
+    finding_set(out, crash->fault, "killed %u times under %lu changes, %lu tokens signed, %lu events seen",
+        rounds, crash->changes, crash->tokens, crash->events);
     daemon_clear(&crash->daemon);
     for (size_t i = 0; i < CHANGERS; i++) {
         pthread_rwlock_destroy(&crash->ledgers[i].quiet);

@@ -1,5 +1,5 @@
-/* Many at once: tokens with kids that nobody knows make no request, and verifiers that all start anew, or whose service does, are all
- * fresh again after a number of requests that grows with theirs alone. */
+/* Many at once: tokens with kids that nobody knows make no request, and verifiers that all start anew, or
+ * whose service does, are all fresh again after a number of requests that grows with theirs alone. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,18 +40,19 @@ static jwkd_status served(jwkd_client *client, uint64_t *out, jwkd_error *error)
 
 /* ---- tokens with random kids */
 
-/* A token that was signed once, under another header: {"alg":"ES256","kid":"<16 digits>"}, in base64url by hand. */
+/* A token that was signed once, under another header: {"alg":"ES256","kid":"<16 digits>"}, in base64url by
+ * hand. */
 static void forge(const char *signed_token, unsigned *seed, char *out, size_t size)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     char header[80];
-    int length = snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"%08x%08x%02x\"}", (unsigned)rand_r(seed),
-        (unsigned)rand_r(seed), (unsigned)rand_r(seed) % 256);
+    int length = snprintf(header, sizeof header, "{\"alg\":\"ES256\",\"kid\":\"%08x%08x%02x\"}",
+        (unsigned)rand_r(seed), (unsigned)rand_r(seed), (unsigned)rand_r(seed) % 256);
     char encoded[120];
     size_t used = 0;
     for (int i = 0; i + 2 < length; i += 3) {
-        unsigned three = (unsigned)(unsigned char)header[i] << 16 | (unsigned)(unsigned char)header[i + 1] << 8 |
-                         (unsigned)(unsigned char)header[i + 2];
+        unsigned three = (unsigned)(unsigned char)header[i] << 16 |
+                         (unsigned)(unsigned char)header[i + 1] << 8 | (unsigned)(unsigned char)header[i + 2];
         for (int shift = 18; shift >= 0; shift -= 6)
             encoded[used++] = digits[three >> shift & 63];
     }
@@ -76,7 +77,8 @@ static void *flood(void *context)
         for (unsigned long i = 0; i < turn; i++) {
             char token[2048];
             forge(herd->signed_token, &seed, token, sizeof token);
-            unknown += jwkd_verify(herd->verifier, token, strlen(token), NULL, NULL, NULL) == JWKD_VERDICT_UNKNOWN_KEY;
+            unknown += jwkd_verify(herd->verifier, token, strlen(token), NULL, NULL, NULL) ==
+                       JWKD_VERDICT_UNKNOWN_KEY;
         }
         pthread_mutex_lock(&herd->lock);
         herd->unknown += unknown;
@@ -116,12 +118,15 @@ static jwkd_status try_flood(struct herd *herd, jwkd_error *error)
     TRY(flood_all(herd, error));
     TRY(jwkd_verifier_freshness(herd->verifier, &freshness, error));
     TRY(served(herd->client, &after, error));
-    unsigned renewals = (unsigned)((now_sec() - begin) / 60) * 2 + (now_sec() - begin > 45); /* every 60 s, or somewhat less */
+    unsigned renewals = (unsigned)((now_sec() - begin) / 60) * 2 +
+                        (now_sec() - begin > 45); /* every 60 s, or somewhat less */
     herd->flood_requests = after - before - one;
     if (freshness.state == JWKD_FRESH && herd->flood_requests > renewals)
         snprintf(herd->fault, sizeof herd->fault, "tokens with unknown kids made %llu requests",
             (unsigned long long)herd->flood_requests);
-    if (herd->other) snprintf(herd->fault, sizeof herd->fault, "%lu tokens with unknown kids were not UNKNOWN_KEY", herd->other);
+    if (herd->other)
+        snprintf(herd->fault, sizeof herd->fault, "%lu tokens with unknown kids were not UNKNOWN_KEY",
+            herd->other);
     return JWKD_OK;
 }
 
@@ -166,8 +171,8 @@ static jwkd_status try_herd(struct herd *herd, const struct bench *bench, jwkd_e
     TRY(daemon_start(&herd->daemon, bench, 4, error));
     TRY(await_all(herd, &herd->restart_requests, error));
     herd->restart_sec = now_sec() - begin;
-    if (!herd->fault[0] &&
-        (herd->start_requests > herd->judge_count * PER_CLIENT || herd->restart_requests > herd->judge_count * PER_CLIENT))
+    if (!herd->fault[0] && (herd->start_requests > herd->judge_count * PER_CLIENT ||
+                               herd->restart_requests > herd->judge_count * PER_CLIENT))
         snprintf(herd->fault, sizeof herd->fault, "that took more than %d requests a client", PER_CLIENT);
     return JWKD_OK;
 }
@@ -191,10 +196,12 @@ jwkd_status fault_herd(const struct bench *bench, struct finding *out, jwkd_erro
     pthread_mutex_init(&herd->lock, NULL);
     jwkd_status status = herd_run(herd, bench, error);
     finding_set(out, herd->fault,
-        "%lu tokens with unknown kids made %llu requests; %zu verifiers killed and started anew: all fresh after %.1f s and %llu "
+        "%lu tokens with unknown kids made %llu requests; %zu verifiers killed and started anew: all fresh "
+        "after %.1f s and %llu "
         "requests; their service killed and started anew: after %.1f s and %llu",
         herd->unknown, (unsigned long long)herd->flood_requests, herd->judge_count, herd->start_sec,
-        (unsigned long long)herd->start_requests, herd->restart_sec, (unsigned long long)herd->restart_requests);
+        (unsigned long long)herd->start_requests, herd->restart_sec,
+        (unsigned long long)herd->restart_requests);
     for (size_t i = 0; i < MOST_JUDGES; i++)
         judge_kill(&herd->judges[i]);
     jwkd_verifier_close(herd->verifier);

@@ -1,5 +1,5 @@
-/* Events are lost: more of them than any queue holds, a service that goes and comes, more than the log keeps, a store put back from a
- * copy. Each ends in the right keys. */
+/* Events are lost: more of them than any queue holds, a service that goes and comes, more than the log keeps,
+ * a store put back from a copy. Each ends in the right keys. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,11 +69,12 @@ static jwkd_status compare(struct loss *loss, const char *after, jwkd_error *err
                 TRY(judge_ask(&loss->judges[i], loss->tokens[k], &made, error));
             } while (made.verdict == JWKD_VERDICT_KEYS_TOO_OLD); /* it starved for its lease */
             bool right = live ? made.verdict == JWKD_VERDICT_VALID
-                              : made.verdict == JWKD_VERDICT_KEY_DEACTIVATED || made.verdict == JWKD_VERDICT_UNKNOWN_KEY;
+                              : made.verdict == JWKD_VERDICT_KEY_DEACTIVATED ||
+                                    made.verdict == JWKD_VERDICT_UNKNOWN_KEY;
             loss->compared++;
             if (!right && !loss->fault[0])
-                snprintf(loss->fault, sizeof loss->fault, "after %s verifier %zu says %s of a key that is %s", after, i,
-                    jwkd_verdict_name(made.verdict), live ? "live" : "not live");
+                snprintf(loss->fault, sizeof loss->fault, "after %s verifier %zu says %s of a key that is %s",
+                    after, i, jwkd_verdict_name(made.verdict), live ? "live" : "not live");
         }
     }
     return JWKD_OK;
@@ -113,7 +114,8 @@ static void *change_many(void *context)
     return NULL;
 }
 
-static jwkd_status begin_changer(struct loss *loss, struct changer *changer, const char *environment, jwkd_error *error)
+static jwkd_status begin_changer(
+    struct loss *loss, struct changer *changer, const char *environment, jwkd_error *error)
 {
     const jwkd_generate_options options = {.wait_ms = 20000, .now = true};
     *changer = (struct changer){.loss = loss};
@@ -157,7 +159,8 @@ static jwkd_status burst(struct loss *loss, unsigned changers, unsigned long cha
 
 /* ---- each kind of loss */
 
-/* A verifier that does not read: its socket, the service's queue for it, and its own are too small for this in a full run. */
+/* A verifier that does not read: its socket, the service's queue for it, and its own are too small for this
+ * in a full run. */
 static jwkd_status overflow(struct loss *loss, jwkd_error *error)
 {
     TRY(add_key(loss, error));
@@ -214,7 +217,8 @@ static jwkd_status await_watch(struct loss *loss, jwkd_error *error)
         if (all) return JWKD_OK;
         pause_ms(5);
     }
-    return fail(error, JWKD_TIMED_OUT, "the watch has not come to revision %llu", (unsigned long long)list->revision);
+    return fail(
+        error, JWKD_TIMED_OUT, "the watch has not come to revision %llu", (unsigned long long)list->revision);
 }
 
 /* Cut off for `missed` revisions, of which the log has the last LIMIT_EVENT_LOG. */
@@ -237,8 +241,9 @@ static jwkd_status disconnect(struct loss *loss, unsigned long missed, bool told
     TRY(await_watch(loss, error));
     pthread_mutex_lock(&loss->lock);
     if (!loss->fault[0] && (loss->gaps > 0 || (loss->told_gaps > 0) != told))
-        snprintf(loss->fault, sizeof loss->fault, "after %lu missed revisions a watch had %lu gaps and was told of %lu", missed,
-            loss->gaps, loss->told_gaps);
+        snprintf(loss->fault, sizeof loss->fault,
+            "after %lu missed revisions a watch had %lu gaps and was told of %lu", missed, loss->gaps,
+            loss->told_gaps);
     pthread_mutex_unlock(&loss->lock);
     return JWKD_OK;
 }
@@ -277,7 +282,8 @@ static bool copy(const char *from, const char *to)
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* A copy, changed on, put back, changed to another history of the same length; the verifiers have heard all of it. */
+/* A copy, changed on, put back, changed to another history of the same length; the verifiers have heard all
+ * of it. */
 static jwkd_status restore(struct loss *loss, jwkd_error *error)
 {
     char data[300], backup[300], aside[300];
@@ -295,7 +301,8 @@ static jwkd_status restore(struct loss *loss, jwkd_error *error)
     TRY(add_key(loss, error));
     TRY(compare(loss, "changes after a copy", error));
     daemon_stop(&loss->daemon);
-    if (rename(data, aside) != 0 || rename(backup, data) != 0) return fail(error, JWKD_UNAVAILABLE, "%s cannot be put back", backup);
+    if (rename(data, aside) != 0 || rename(backup, data) != 0)
+        return fail(error, JWKD_UNAVAILABLE, "%s cannot be put back", backup);
     TRY(daemon_start(&loss->daemon, loss->bench, 8, error));
     TRY(compare(loss, "a copy was put back", error)); /* the first is live, what came later unknown */
     TRY(add_key(loss, error));
@@ -334,7 +341,8 @@ jwkd_status fault_loss(const struct bench *bench, struct finding *out, jwkd_erro
     pthread_mutex_init(&loss->lock, NULL);
     jwkd_status status = loss_run(loss, error);
     finding_set(out, loss->fault,
-        "overflow, restart, restored copy, disconnection below and beyond the log: %lu changes in bursts, %lu tokens of %zu keys "
+        "overflow, restart, restored copy, disconnection below and beyond the log: %lu changes in bursts, "
+        "%lu tokens of %zu keys "
         "compared with the JWKS, %lu events watched",
         loss->changes, loss->compared, loss->count, loss->events);
     for (size_t i = 0; i < JUDGES; i++)

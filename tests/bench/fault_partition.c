@@ -1,5 +1,6 @@
-/* The service stands still, a cable is pulled out, messages come late and in another order: no verifier judges by keys that nobody
- * vouches for any more, all heal without help, and what was deactivated meanwhile holds at once then. */
+/* The service stands still, a cable is pulled out, messages come late and in another order: no verifier
+ * judges by keys that nobody vouches for any more, all heal without help, and what was deactivated meanwhile
+ * holds at once then. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -69,8 +70,8 @@ static jwkd_status deactivate(struct partition *partition, uint64_t *out_revisio
     return JWKD_OK;
 }
 
-/* Nothing was valid in a look that began a lease after `since_ns`, healed or not, and nothing after it was once known to be
- * deactivated. (One that starves may be refused for a moment before that.) */
+/* Nothing was valid in a look that began a lease after `since_ns`, healed or not, and nothing after it was
+ * once known to be deactivated. (One that starves may be refused for a moment before that.) */
 static jwkd_status check(struct partition *partition, const char *what, uint64_t since_ns, jwkd_error *error)
 {
     for (size_t i = 0; i < JUDGES; i++) {
@@ -83,7 +84,8 @@ static jwkd_status check(struct partition *partition, const char *what, uint64_t
         char *fault = partition->fault;
         size_t room = partition->fault[0] ? 0 : sizeof partition->fault;
         if (tally.valid == 0 || tally.last_ns < lease_after(since_ns))
-            return fail(error, JWKD_TIMED_OUT, "%s: a verifier's process did not come to judge in time", what);
+            return fail(
+                error, JWKD_TIMED_OUT, "%s: a verifier's process did not come to judge in time", what);
         if (tally.last_valid_ns > lease_after(since_ns))
             snprintf(fault, room, "%s: VALID %.1f ms after it, with a lease of %d ms", what,
                 (double)(tally.last_valid_ns - since_ns) / 1e6, LEASE_MS);
@@ -96,7 +98,8 @@ static jwkd_status check(struct partition *partition, const char *what, uint64_t
 }
 
 /* Nobody who is fresh again accepts the key that was deactivated meanwhile; the others are good. */
-static jwkd_status check_healed(struct partition *partition, const char *what, uint64_t revision, jwkd_error *error)
+static jwkd_status check_healed(
+    struct partition *partition, const char *what, uint64_t revision, jwkd_error *error)
 {
     CLEANUP(block_free_at) char *good = NULL;
     TRY(make_token(partition->client, ENVIRONMENT, &good, error));
@@ -106,12 +109,15 @@ static jwkd_status check_healed(struct partition *partition, const char *what, u
         TRY(judge_await(judge, revision, PATIENCE_MS, error));
         TRY(judge_ask(judge, partition->token, &gone, error));
         TRY(judge_ask(judge, good, &live, error));
-        bool not_fresh = live.verdict == JWKD_VERDICT_KEYS_TOO_OLD && !(live.before == JWKD_FRESH && live.after == JWKD_FRESH);
+        bool not_fresh = live.verdict == JWKD_VERDICT_KEYS_TOO_OLD &&
+                         !(live.before == JWKD_FRESH && live.after == JWKD_FRESH);
         size_t room = partition->fault[0] ? 0 : sizeof partition->fault;
         if (gone.verdict == JWKD_VERDICT_VALID)
-            snprintf(partition->fault, room, "%s: a healed verifier accepts what was deactivated meanwhile", what);
+            snprintf(
+                partition->fault, room, "%s: a healed verifier accepts what was deactivated meanwhile", what);
         else if (live.verdict != JWKD_VERDICT_VALID && !not_fresh)
-            snprintf(partition->fault, room, "%s: a healed verifier refuses a good token: %s", what, jwkd_verdict_name(live.verdict));
+            snprintf(partition->fault, room, "%s: a healed verifier refuses a good token: %s", what,
+                jwkd_verdict_name(live.verdict));
     }
     return JWKD_OK;
 }
@@ -174,8 +180,8 @@ static jwkd_status cut_once(struct partition *partition, jwkd_error *error)
 
 /* ---- late, and in another order */
 
-static jwkd_status delay_once(struct partition *partition, struct proxy *events, struct proxy *requests, unsigned most_ms,
-    jwkd_error *error)
+static jwkd_status delay_once(struct partition *partition, struct proxy *events, struct proxy *requests,
+    unsigned most_ms, jwkd_error *error)
 {
     static const char what[] = "events delayed and reordered";
     uint64_t revision;
@@ -201,7 +207,8 @@ static jwkd_status hold_once(struct partition *partition, struct proxy *events, 
     TRY(begin_round(partition, error));
     proxy_hold(events, true);
     uint64_t cut_ns = clock_elapsed_ns();
-    pause_ms((unsigned)rand_r(&partition->seed) % 600); /* these heartbeats vouch for the key, if they are young enough */
+    pause_ms((unsigned)rand_r(&partition->seed) %
+             600); /* these heartbeats vouch for the key, if they are young enough */
     TRY(deactivate(partition, &revision, error));
     pause_ms(LEASE_MS + MARGIN_MS);
     TRY(check(partition, what, cut_ns, error));
@@ -221,7 +228,8 @@ static jwkd_status open_world(struct partition *partition, const char *url, jwkd
     TRY(make_environment(partition->client, ENVIRONMENT, "ES256", 0, error));
     TRY(jwkd_generate(partition->client, ENVIRONMENT, &options, &first, error));
     for (size_t i = 0; i < JUDGES; i++)
-        TRY(judge_start(url ? url : partition->daemon.url, ENVIRONMENT, partition->link.there, &partition->judges[i], error));
+        TRY(judge_start(url ? url : partition->daemon.url, ENVIRONMENT, partition->link.there,
+            &partition->judges[i], error));
     return JWKD_OK;
 }
 
@@ -260,7 +268,8 @@ static jwkd_status try_link(struct partition *partition, unsigned rounds, jwkd_e
     return JWKD_OK;
 }
 
-static jwkd_status behind_proxies(struct partition *partition, unsigned rounds, unsigned long *out_overtaken, jwkd_error *error)
+static jwkd_status behind_proxies(
+    struct partition *partition, unsigned rounds, unsigned long *out_overtaken, jwkd_error *error)
 {
     static const unsigned delays_ms[] = {2500, 900, 300};
     CLEANUP(proxy_stop_at) struct proxy *events = NULL;
@@ -282,7 +291,8 @@ static jwkd_status behind_proxies(struct partition *partition, unsigned rounds, 
 }
 
 /* Our own client has connected already, past the proxies. */
-static jwkd_status try_proxies(struct partition *partition, unsigned rounds, unsigned long *out_overtaken, jwkd_error *error)
+static jwkd_status try_proxies(
+    struct partition *partition, unsigned rounds, unsigned long *out_overtaken, jwkd_error *error)
 {
     TRY(open_world(partition, NULL, error));
     for (size_t i = 0; i < JUDGES; i++)
@@ -294,7 +304,8 @@ jwkd_status fault_partition(const struct bench *bench, struct finding *out, jwkd
 {
     unsigned rounds = bench->quick ? 1 : 12, cut_rounds;
     unsigned long overtaken = 0;
-    struct partition partition = {.bench = bench, .seed = bench->seed, .daemon.max_lease_sec = LEASE_MS / 1000};
+    struct partition partition = {
+        .bench = bench, .seed = bench->seed, .daemon.max_lease_sec = LEASE_MS / 1000};
     jwkd_status status = try_stop(&partition, rounds, error);
     close_world(&partition);
     if (status == JWKD_OK) status = try_proxies(&partition, bench->quick ? 2 : rounds, &overtaken, error);
@@ -310,7 +321,8 @@ jwkd_status fault_partition(const struct bench *bench, struct finding *out, jwkd
         status = JWKD_OK;
     }
     finding_set(out, partition.fault,
-        "%u partitions, %s; %lu samples of %d verifiers with a lease of %d ms, the last VALID %.1f ms after the cut or the "
+        "%u partitions, %s; %lu samples of %d verifiers with a lease of %d ms, the last VALID %.1f ms after "
+        "the cut or the "
         "deactivation, at most %.1f ms without a sample; %lu events overtook others",
         partition.rounds, link, partition.samples, JUDGES, LEASE_MS, (double)partition.latest_ns / 1e6,
         (double)partition.gap_ns / 1e6, overtaken);

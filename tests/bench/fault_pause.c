@@ -1,5 +1,6 @@
-/* A verifier's process is stopped past its lease, with heartbeats and the deactivation waiting in its socket: whatever it looks at
- * first when it wakes, it does not accept a token of the key that was deactivated meanwhile. */
+/* A verifier's process is stopped past its lease, with heartbeats and the deactivation waiting in its socket:
+ * whatever it looks at first when it wakes, it does not accept a token of the key that was deactivated
+ * meanwhile. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,8 +26,9 @@ static void count(struct pauses *pauses, const struct judgement *made, unsigned 
     if (made->verdict == JWKD_VERDICT_KEYS_TOO_OLD) pauses->stale++;
     if (made->verdict == JWKD_VERDICT_KEY_DEACTIVATED) pauses->deactivated++;
     if (made->verdict == JWKD_VERDICT_VALID && !pauses->fault[0])
-        snprintf(pauses->fault, sizeof pauses->fault, "look %u after waking: VALID, %s before and %s after it", nth,
-            jwkd_freshness_name(made->before), jwkd_freshness_name(made->after));
+        snprintf(pauses->fault, sizeof pauses->fault,
+            "look %u after waking: VALID, %s before and %s after it", nth, jwkd_freshness_name(made->before),
+            jwkd_freshness_name(made->after));
 }
 
 static jwkd_status wake(struct pauses *pauses, const char *token, jwkd_error *error)
@@ -78,7 +80,8 @@ static jwkd_status pause_once(struct pauses *pauses, jwkd_error *error)
     return JWKD_OK;
 }
 
-static jwkd_status pause_run(struct pauses *pauses, const struct bench *bench, unsigned rounds, jwkd_error *error)
+static jwkd_status pause_run(
+    struct pauses *pauses, const struct bench *bench, unsigned rounds, jwkd_error *error)
 {
     TRY(daemon_start(&pauses->daemon, bench, 8, error));
     TRY(connect_to(&pauses->daemon, &pauses->client, error));
@@ -98,7 +101,8 @@ jwkd_status fault_pause(const struct bench *bench, struct finding *out, jwkd_err
     struct pauses pauses = {.daemon.max_lease_sec = LEASE_MS / 1000, .seed = bench->seed};
     jwkd_status status = pause_run(&pauses, bench, rounds, error);
     finding_set(out, pauses.fault,
-        "%u times %d verifiers stopped for over a lease, the key deactivated: %lu looks after waking, %lu KEYS_TOO_OLD, %lu "
+        "%u times %d verifiers stopped for over a lease, the key deactivated: %lu looks after waking, %lu "
+        "KEYS_TOO_OLD, %lu "
         "KEY_DEACTIVATED",
         rounds, JUDGES, pauses.waking, pauses.stale, pauses.deactivated);
     for (size_t i = 0; i < JUDGES; i++)

@@ -1,5 +1,5 @@
-/* A new key every 100 ms while signers sign: no verifier that is fresh refuses a token in the instant in which it was made, also
- * when another one is stopped for a while, and another comes and goes. */
+/* A new key every 100 ms while signers sign: no verifier that is fresh refuses a token in the instant in
+ * which it was made, also when another one is stopped for a while, and another comes and goes. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,16 @@
 #include "bench/faults.h"
 #include "bench/judge.h"
 
-enum { STEADY = 6, STOPPED = STEADY, COMING, JUDGES, SIGNERS = 2, EVERY_MS = 100, SIGN_EVERY_MS = 4, PATIENCE_MS = 30000 };
+enum {
+    STEADY = 6,
+    STOPPED = STEADY,
+    COMING,
+    JUDGES,
+    SIGNERS = 2,
+    EVERY_MS = 100,
+    SIGN_EVERY_MS = 4,
+    PATIENCE_MS = 30000
+};
 static const char ENVIRONMENT[] = "rotation";
 
 /* One pipe takes the tokens of several signers, and its process may go. */
@@ -28,7 +37,7 @@ struct rotation {
     pthread_mutex_t lock; /* guards all below */
     struct judge_tally total;
     unsigned long starved; /* of total.not_fresh: by who was never stopped */
-    jwkd_status failed; /* something could not be carried out */
+    jwkd_status failed;    /* something could not be carried out */
     jwkd_error error;
 };
 
@@ -116,8 +125,8 @@ static void *sign(void *context)
 
 /* ---- what happens meanwhile */
 
-/* A promotion waits for it, until its lease of 1 s ends: one stop of sixteen is long enough for that, or nearly. The others are short, so
- * that most rotations come when they are due. */
+/* A promotion waits for it, until its lease of 1 s ends: one stop of sixteen is long enough for that, or
+ * nearly. The others are short, so that most rotations come when they are due. */
 static unsigned stop_ms(unsigned *seed)
 {
     bool is_long = rand_r(seed) % 16 == 0;
@@ -163,11 +172,13 @@ static jwkd_status rotate_once(jwkd_client *client, jwkd_error *error)
     const jwkd_generate_options options = {.wait_ms = 20000};
     TRY(jwkd_rotate(client, ENVIRONMENT, &options, &answer, error));
     TRY(jwkd_await_operation(client, answer->operation->id, PATIENCE_MS, NULL, NULL, &operation, error));
-    return operation->phase == JWKD_PHASE_DONE ? JWKD_OK
-                                               : fail(error, JWKD_INTERNAL, "a rotation was not done: %.200s", operation->reason);
+    return operation->phase == JWKD_PHASE_DONE
+               ? JWKD_OK
+               : fail(error, JWKD_INTERNAL, "a rotation was not done: %.200s", operation->reason);
 }
 
-static jwkd_status rotate_for(struct rotation *rotation, jwkd_client *client, double seconds, jwkd_error *error)
+static jwkd_status rotate_for(
+    struct rotation *rotation, jwkd_client *client, double seconds, jwkd_error *error)
 {
     double begin = now_sec(), due = begin;
     while (now_sec() - begin < seconds && !rotation->stop) {
@@ -183,7 +194,8 @@ static jwkd_status rotate_for(struct rotation *rotation, jwkd_client *client, do
 
 /* ---- all of it */
 
-static jwkd_status with_threads(struct rotation *rotation, jwkd_client *client, double seconds, jwkd_error *error)
+static jwkd_status with_threads(
+    struct rotation *rotation, jwkd_client *client, double seconds, jwkd_error *error)
 {
     static void *(*const roles[])(void *) = {stop_one, come_and_go, sign, sign};
     enum { ROLES = sizeof roles / sizeof *roles };
@@ -236,15 +248,16 @@ jwkd_status fault_rotation(const struct bench *bench, struct finding *out, jwkd_
     const struct judge_tally *total = &rotation->total;
     char fault[200] = "";
     if (total->wrong)
-        snprintf(fault, sizeof fault, "%lu tokens were refused by fresh verifiers, the first with %s", total->wrong,
-            jwkd_verdict_name((jwkd_verdict)total->wrong_verdict));
+        snprintf(fault, sizeof fault, "%lu tokens were refused by fresh verifiers, the first with %s",
+            total->wrong, jwkd_verdict_name((jwkd_verdict)total->wrong_verdict));
     else if (total->rushed == 0)
         snprintf(fault, sizeof fault, "no token was verified");
     finding_set(out, fault,
-        "%lu rotations, %lu tokens signed, %lu verifications valid, %lu refused by who was not fresh (%lu of these never stopped), %lu not handed over; one "
+        "%lu rotations, %lu tokens signed, %lu verifications valid, %lu refused by who was not fresh (%lu of "
+        "these never stopped), %lu not handed over; one "
         "verifier stopped %lu times, one came and went %lu times",
-        rotation->rotations, rotation->tokens, total->rushed, total->not_fresh, rotation->starved, rotation->untold, rotation->stops,
-        rotation->visits);
+        rotation->rotations, rotation->tokens, total->rushed, total->not_fresh, rotation->starved,
+        rotation->untold, rotation->stops, rotation->visits);
     for (size_t i = 0; i < JUDGES; i++) {
         judge_kill(&rotation->seats[i].judge);
         pthread_mutex_destroy(&rotation->seats[i].lock);

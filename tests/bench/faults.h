@@ -1,5 +1,5 @@
-/* What must hold while things break: each case says what it did and what it found. It is wrong or not; how long it took says
- * nothing. */
+/* What must hold while things break: each case says what it did and what it found. It is wrong or not; how
+ * long it took says nothing. */
 #ifndef BENCH_FAULTS_H
 #define BENCH_FAULTS_H
 
@@ -23,7 +23,8 @@ typedef jwkd_status fault_case(const struct bench *bench, struct finding *out, j
 fault_case fault_crash, fault_rotation, fault_partition, fault_pause, fault_loss, fault_herd;
 
 /* By the environment's primary key, for its default lifetime. */
-jwkd_status make_token(jwkd_client *client, const char *environment, char **out, jwkd_error *error) MUST_CHECK;
+jwkd_status make_token(
+    jwkd_client *client, const char *environment, char **out, jwkd_error *error) MUST_CHECK;
 void pause_ms(unsigned ms);
 
 #endif

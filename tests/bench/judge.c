@@ -19,8 +19,14 @@
 
 /* ---- the process */
 
-/* Some cases have hundreds of these: who has nothing to judge is not to keep the processors from the others. */
-enum { LINE = 4096, SAMPLE_EVERY_NS = 500 * 1000, LOOK_EVERY_NS = 25 * 1000 * 1000, MOMENT_NS = 200 * 1000 * 1000 };
+/* Some cases have hundreds of these: who has nothing to judge is not to keep the processors from
+ * the others. */
+enum {
+    LINE = 4096,
+    SAMPLE_EVERY_NS = 500 * 1000,
+    LOOK_EVERY_NS = 25 * 1000 * 1000,
+    MOMENT_NS = 200 * 1000 * 1000
+};
 
 struct sampler {
     jwkd_verifier *verifier;
@@ -55,7 +61,8 @@ static void count_sample(struct judge_tally *tally, const struct judgement *made
     tally->samples++;
     tally->last_ns = made->begin_ns;
     if (made->verdict != JWKD_VERDICT_VALID) {
-        if (made->verdict == JWKD_VERDICT_KEY_DEACTIVATED && tally->deactivated_ns == 0) tally->deactivated_ns = made->begin_ns;
+        if (made->verdict == JWKD_VERDICT_KEY_DEACTIVATED && tally->deactivated_ns == 0)
+            tally->deactivated_ns = made->begin_ns;
         return;
     }
     tally->valid++;
@@ -113,7 +120,8 @@ static bool await_fresh(jwkd_verifier *verifier, const char *arguments)
     uint64_t most = strtoull(end, NULL, 10) ? revision : UINT64_MAX;
     for (;;) {
         jwkd_freshness freshness = freshness_of(verifier);
-        if (freshness.state == JWKD_FRESH && freshness.revision >= revision && freshness.revision <= most) return true;
+        if (freshness.state == JWKD_FRESH && freshness.revision >= revision && freshness.revision <= most)
+            return true;
         if (clock_elapsed_ns() > until_ns) return false;
         nanosleep(&(struct timespec){.tv_nsec = LOOK_EVERY_NS}, NULL);
     }
@@ -128,8 +136,8 @@ static void obey(struct sampler *sampler, const char *verb, const char *rest)
     if (strcmp(verb, "judge") == 0) {
         uint64_t end_ns;
         struct judgement made = judge_now(sampler->verifier, rest, &end_ns);
-        printf("%d %d %d %" PRIu64 " %" PRIu64 "\n", (int)made.verdict, (int)made.before, (int)made.after, made.begin_ns,
-            made.revision);
+        printf("%d %d %d %" PRIu64 " %" PRIu64 "\n", (int)made.verdict, (int)made.before, (int)made.after,
+            made.begin_ns, made.revision);
     } else if (strcmp(verb, "await") == 0) {
         printf("%d\n", await_fresh(sampler->verifier, rest));
     } else if (strcmp(verb, "sample") == 0) {
@@ -143,9 +151,10 @@ static void obey(struct sampler *sampler, const char *verb, const char *rest)
         pthread_mutex_lock(&sampler->lock);
         struct judge_tally tally = sampler->tally;
         pthread_mutex_unlock(&sampler->lock);
-        printf("%lu %lu %lu %lu %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %lu %lu %lu %d\n", tally.samples, tally.valid,
-            tally.valid_again, tally.valid_while_stale, tally.deactivated_ns, tally.last_valid_ns, tally.last_ns, tally.gap_ns,
-            tally.rushed, tally.not_fresh, tally.wrong, tally.wrong_verdict);
+        printf("%lu %lu %lu %lu %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %lu %lu %lu %d\n",
+            tally.samples, tally.valid, tally.valid_again, tally.valid_while_stale, tally.deactivated_ns,
+            tally.last_valid_ns, tally.last_ns, tally.gap_ns, tally.rushed, tally.not_fresh, tally.wrong,
+            tally.wrong_verdict);
     }
     fflush(stdout);
 }
@@ -277,17 +286,19 @@ static jwkd_status hear(struct judge *judge, char *out, size_t size, unsigned pa
             return JWKD_OK;
         }
         struct pollfd ready = {.fd = judge->from, .events = POLLIN};
-        if (poll(&ready, 1, (int)patience_ms) <= 0) return fail(error, JWKD_TIMED_OUT, "a verifier's process says nothing");
+        if (poll(&ready, 1, (int)patience_ms) <= 0)
+            return fail(error, JWKD_TIMED_OUT, "a verifier's process says nothing");
         ssize_t got = read(judge->from, judge->line + judge->filled, sizeof judge->line - judge->filled);
         if (got <= 0) return fail(error, JWKD_UNAVAILABLE, "a verifier's process has ended");
         judge->filled += (size_t)got;
     }
 }
 
-static jwkd_status ask(struct judge *judge, const char *what, const char *rest, unsigned patience_ms, char *answer, size_t size,
-    jwkd_error *error)
+static jwkd_status ask(struct judge *judge, const char *what, const char *rest, unsigned patience_ms,
+    char *answer, size_t size, jwkd_error *error)
 {
-    if (!judge_tell(judge, what, rest)) return fail(error, JWKD_UNAVAILABLE, "a verifier's process takes no order");
+    if (!judge_tell(judge, what, rest))
+        return fail(error, JWKD_UNAVAILABLE, "a verifier's process takes no order");
     return hear(judge, answer, size, patience_ms, error);
 }
 
@@ -299,7 +310,8 @@ static jwkd_status await_revision(
     TRY(ask(judge, "await", order, patience_ms + 30000, answer, sizeof answer, error));
     return strcmp(answer, "1") == 0
                ? JWKD_OK
-               : fail(error, JWKD_TIMED_OUT, "a verifier is not fresh at revision %" PRIu64 " after %u ms", revision, patience_ms);
+               : fail(error, JWKD_TIMED_OUT, "a verifier is not fresh at revision %" PRIu64 " after %u ms",
+                     revision, patience_ms);
 }
 
 jwkd_status judge_await(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error)
@@ -307,7 +319,8 @@ jwkd_status judge_await(struct judge *judge, uint64_t revision, unsigned patienc
     return await_revision(judge, revision, false, patience_ms, error);
 }
 
-jwkd_status judge_await_exactly(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error)
+jwkd_status judge_await_exactly(
+    struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error)
 {
     return await_revision(judge, revision, true, patience_ms, error);
 }
@@ -318,7 +331,8 @@ jwkd_status judge_hear(struct judge *judge, struct judgement *out, jwkd_error *e
     int verdict, before, after;
     struct judgement heard;
     TRY(hear(judge, answer, sizeof answer, 30000, error));
-    if (sscanf(answer, "%d %d %d %" SCNu64 " %" SCNu64, &verdict, &before, &after, &heard.begin_ns, &heard.revision) != 5)
+    if (sscanf(answer, "%d %d %d %" SCNu64 " %" SCNu64, &verdict, &before, &after, &heard.begin_ns,
+            &heard.revision) != 5)
         return fail(error, JWKD_MALFORMED, "a verifier's process talks nonsense");
     heard.verdict = (jwkd_verdict)verdict;
     heard.before = (jwkd_freshness_state)before;
@@ -329,7 +343,8 @@ jwkd_status judge_hear(struct judge *judge, struct judgement *out, jwkd_error *e
 
 jwkd_status judge_ask(struct judge *judge, const char *token, struct judgement *out, jwkd_error *error)
 {
-    if (!judge_tell(judge, "judge", token)) return fail(error, JWKD_UNAVAILABLE, "a verifier's process takes no order");
+    if (!judge_tell(judge, "judge", token))
+        return fail(error, JWKD_UNAVAILABLE, "a verifier's process takes no order");
     return judge_hear(judge, out, error);
 }
 
@@ -344,9 +359,10 @@ jwkd_status judge_tally(struct judge *judge, struct judge_tally *out, jwkd_error
     char answer[400];
     struct judge_tally tally;
     TRY(ask(judge, "tally", "", 60000, answer, sizeof answer, error));
-    if (sscanf(answer, "%lu %lu %lu %lu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %lu %lu %lu %d", &tally.samples, &tally.valid,
-            &tally.valid_again, &tally.valid_while_stale, &tally.deactivated_ns, &tally.last_valid_ns, &tally.last_ns,
-            &tally.gap_ns, &tally.rushed, &tally.not_fresh, &tally.wrong, &tally.wrong_verdict) != 12)
+    if (sscanf(answer, "%lu %lu %lu %lu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %lu %lu %lu %d",
+            &tally.samples, &tally.valid, &tally.valid_again, &tally.valid_while_stale, &tally.deactivated_ns,
+            &tally.last_valid_ns, &tally.last_ns, &tally.gap_ns, &tally.rushed, &tally.not_fresh,
+            &tally.wrong, &tally.wrong_verdict) != 12)
         return fail(error, JWKD_MALFORMED, "a verifier's process talks nonsense");
     *out = tally;
     return JWKD_OK;

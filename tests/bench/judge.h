@@ -1,5 +1,6 @@
-/* A verifier that is a process of its own: it is started, stopped, continued and ended like any other, and told by a pipe what to
- * judge. Instants are of clock_elapsed_ns(), which all processes of a machine share. */
+/* A verifier that is a process of its own: it is started, stopped, continued and ended like any other, and
+ * told by a pipe what to judge. Instants are of clock_elapsed_ns(), which all processes of a machine share.
+ */
 #ifndef BENCH_JUDGE_H
 #define BENCH_JUDGE_H
 
@@ -18,8 +19,8 @@ struct judge {
     bool stopped;
 };
 
-/* `netns`: the process in whose network namespace it lives; 0: ours. It has not begun to judge on return: judge_await(). It lives no
- * longer than the thread that starts it. */
+/* `netns`: the process in whose network namespace it lives; 0: ours. It has not begun to judge on return:
+ * judge_await(). It lives no longer than the thread that starts it. */
 jwkd_status judge_start(
     const char *url, const char *environment, pid_t netns, struct judge *out, jwkd_error *error) MUST_CHECK;
 void judge_leave(struct judge *judge); /* it closes its verifier and ends */
@@ -31,16 +32,19 @@ void judge_continue(struct judge *judge);
 bool judge_tell(struct judge *judge, const char *what, const char *token);
 
 /* Waits until it is fresh and holds `revision`, or a later one. */
-jwkd_status judge_await(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error) MUST_CHECK;
+jwkd_status judge_await(
+    struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error) MUST_CHECK;
 /* A later one may be of a history that is lost. */
-jwkd_status judge_await_exactly(struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error) MUST_CHECK;
+jwkd_status judge_await_exactly(
+    struct judge *judge, uint64_t revision, unsigned patience_ms, jwkd_error *error) MUST_CHECK;
 
 struct judgement {
     jwkd_verdict verdict;
     jwkd_freshness_state before, after; /* the call */
     uint64_t begin_ns, revision;
 };
-jwkd_status judge_ask(struct judge *judge, const char *token, struct judgement *out, jwkd_error *error) MUST_CHECK;
+jwkd_status judge_ask(
+    struct judge *judge, const char *token, struct judgement *out, jwkd_error *error) MUST_CHECK;
 /* The answer to an earlier judge_tell(judge, "judge", token). */
 jwkd_status judge_hear(struct judge *judge, struct judgement *out, jwkd_error *error) MUST_CHECK;
 

@@ -1,5 +1,6 @@
-/* What registered verifiers cost: from sending a deactivation to the last acceptance, over both transports; from generate to the
- * promotion; heartbeats; and what looking after the lease adds to signing and verifying. */
+/* What registered verifiers cost: from sending a deactivation to the last acceptance, over both transports;
+ * from generate to the promotion; heartbeats; and what looking after the lease adds to signing and verifying.
+ */
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/rand.h>
@@ -30,15 +31,16 @@ static void allow_files(void)
 
 static bool is_free(unsigned port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool free = one >= 0 && bind(one, (struct sockaddr *)&address, sizeof address) == 0;
     if (one >= 0) close(one);
     return free;
 }
 
-/* Two ports in a row that nobody uses just now: below those that connections are given, of which there are thousands. */
+/* Two ports in a row that nobody uses just now: below those that connections are given, of which there are
+ * thousands. */
 static unsigned free_ports(void)
 {
     static unsigned next;
@@ -53,7 +55,8 @@ static unsigned free_ports(void)
 
 /* ---- deactivation */
 
-/* What the disk alone asks of a deactivation, and of no bare round: one durable write, to a disk that has been left alone for a while. */
+/* What the disk alone asks of a deactivation, and of no bare round: one durable write, to a disk that has
+ * been left alone for a while. */
 static jwkd_status measure_write(const struct bench *bench, const struct daemon *daemon, jwkd_error *error)
 {
     static const char name[] = "disk", page[4096] = {1};
@@ -83,14 +86,15 @@ static jwkd_status measure_write(const struct bench *bench, const struct daemon 
     return JWKD_OK;
 }
 
-static jwkd_status measure_fanout(const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
+static jwkd_status measure_fanout(
+    const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
 {
     static const struct {
         const char *name;
         bool tcp;
         size_t size;
-    } cases[] = {{"ipc-1", false, 1}, {"ipc-100", false, 100}, {"ipc-1000", false, 1000}, {"tcp-1", true, 1}, {"tcp-100", true, 100},
-        {"tcp-1000", true, 1000}};
+    } cases[] = {{"ipc-1", false, 1}, {"ipc-100", false, 100}, {"ipc-1000", false, 1000}, {"tcp-1", true, 1},
+        {"tcp-100", true, 100}, {"tcp-1000", true, 1000}};
     TRY(measure_write(bench, daemon, error));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (!bench_wants(bench, cases[i].name)) continue;
@@ -99,40 +103,50 @@ static jwkd_status measure_fanout(const struct bench *bench, const struct daemon
         const struct fanout fanout = {.url = cases[i].tcp ? daemon->listen : daemon->url,
             .place = cases[i].tcp ? place : daemon->dir,
             .size = bench->quick && cases[i].size > 20 ? 20 : cases[i].size,
-            .batches = bench->quick ? 1 : cases[i].size > 100 ? 4 : cases[i].size > 1 ? FEW : MANY};
-        struct figure figure = {.bench = "lease", .name = cases[i].name, .goal = GOAL_RATIO_AT_MOST, .limit = 2};
+            .batches = bench->quick          ? 1
+                       : cases[i].size > 100 ? 4
+                       : cases[i].size > 1   ? FEW
+                                             : MANY};
+        struct figure figure = {
+            .bench = "lease", .name = cases[i].name, .goal = GOAL_RATIO_AT_MOST, .limit = 2};
         TRY(fanout_measure(bench, client, &fanout, &figure, error));
     }
     return JWKD_OK;
 }
 
 /* The same, with the crowd behind a relay; the bare round has no relay. */
-static jwkd_status measure_relay(const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
+static jwkd_status measure_relay(
+    const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
 {
     CLEANUP(daemon_clear) struct daemon relay = {.upstream = daemon->url};
     struct figure figure = {.bench = "lease", .name = "relay-100"};
     if (!bench_wants(bench, figure.name)) return JWKD_OK;
     TRY(daemon_start(&relay, bench, 0, error));
-    const struct fanout fanout = {
-        .url = relay.url, .place = daemon->dir, .size = bench->quick ? 20 : 100, .batches = bench->quick ? 1 : FEW};
+    const struct fanout fanout = {.url = relay.url,
+        .place = daemon->dir,
+        .size = bench->quick ? 20 : 100,
+        .batches = bench->quick ? 1 : FEW};
     return fanout_measure(bench, client, &fanout, &figure, error);
 }
 
 /* ---- promotion */
 
-static jwkd_status promote_once(jwkd_client *client, const char *environment, double *out_sec, jwkd_error *error)
+static jwkd_status promote_once(
+    jwkd_client *client, const char *environment, double *out_sec, jwkd_error *error)
 {
     CLEANUP(block_free_at) jwkd_key_answer *made = NULL;
     CLEANUP(block_free_at) jwkd_operation *operation = NULL;
     const jwkd_generate_options options = {.wait_ms = 20000};
     double begin = now_sec();
     TRY(jwkd_generate(client, environment, &options, &made, error));
-    if (made->operation) TRY(jwkd_await_operation(client, made->operation->id, 60000, NULL, NULL, &operation, error));
+    if (made->operation)
+        TRY(jwkd_await_operation(client, made->operation->id, 60000, NULL, NULL, &operation, error));
     *out_sec = now_sec() - begin;
     return JWKD_OK;
 }
 
-static jwkd_status measure_promotion(const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
+static jwkd_status measure_promotion(
+    const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
 {
     static const char name[] = "promote-100";
     const size_t size = bench->quick ? 20 : 100, rounds = bench->quick ? 3 : 60;
@@ -179,13 +193,16 @@ static double used_sec(int pid)
     FILE *file = fopen(path, "r");
     if (!file) return 0;
     if (fgets(line, sizeof line, file) && strrchr(line, ')'))
-        if (sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) != 2) user = kernel = 0;
+        if (sscanf(strrchr(line, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                &kernel) != 2)
+            user = kernel = 0;
     fclose(file);
     return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* The floor: a bare publisher that sends as many messages to as many. */
-static jwkd_status measure_heartbeats(const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
+static jwkd_status measure_heartbeats(
+    const struct bench *bench, const struct daemon *daemon, jwkd_client *client, jwkd_error *error)
 {
     static const char name[] = "heartbeat-cpu";
     const size_t size = bench->quick ? 20 : 1000;
@@ -235,7 +252,8 @@ struct pair {
 static jwkd_status sign_tracked(struct pair *pair, jwkd_error *error)
 {
     const jwkd_sign_item item = {.claims = {BENCH_BARE_CLAIMS, sizeof BENCH_BARE_CLAIMS - 1}};
-    CLEANUP(block_free_at) jwkd_signed_list *list = NULL; /* carried by this thread, as that of jwkd_sign_raw() is */
+    CLEANUP(block_free_at)
+    jwkd_signed_list *list = NULL; /* carried by this thread, as that of jwkd_sign_raw() is */
     return jwkd_sign_many(pair->client, pair->environment, &item, 1, &list, error);
 }
 
@@ -255,23 +273,29 @@ static jwkd_status prepare_claims(jwkd_error *error)
     return jwt_prepare(&policy, &wish, random, &prepared, &expires_at, error);
 }
 
-/* A raw payload has no expiry, so that nothing is tracked; its claims are made here. The ratio is an upper bound: a request and an answer
- * for raw payloads are smaller too. */
+/* A raw payload has no expiry, so that nothing is tracked; its claims are made here. The ratio is an upper
+ * bound: a request and an answer for raw payloads are smaller too. */
 static jwkd_status sign_untracked(struct pair *pair, jwkd_error *error)
 {
     static const char payload[] = "x" BENCH_BARE_CLAIMS;
     CLEANUP(block_free_at) char *token = NULL;
     TRY(prepare_claims(error));
-    return jwkd_sign_raw(pair->client, pair->environment, "bench", (jwkd_bytes){payload, sizeof payload - 1}, &token, error);
+    return jwkd_sign_raw(
+        pair->client, pair->environment, "bench", (jwkd_bytes){payload, sizeof payload - 1}, &token, error);
 }
 
 static jwkd_status verify_followed(struct pair *pair, jwkd_error *error)
 {
     static const char *const audiences[] = {BENCH_AUDIENCE};
-    const jwkd_expectation expected = {
-        .issuer = BENCH_ISSUER, .audiences = audiences, .audience_count = 1, .type = "at+jwt", .leeway_sec = 30};
-    return jwkd_verify(pair->followed, pair->token, strlen(pair->token), &expected, NULL, error) == JWKD_VERDICT_VALID ? JWKD_OK
-                                                                                                                   : JWKD_REFUSED;
+    const jwkd_expectation expected = {.issuer = BENCH_ISSUER,
+        .audiences = audiences,
+        .audience_count = 1,
+        .type = "at+jwt",
+        .leeway_sec = 30};
+    return jwkd_verify(pair->followed, pair->token, strlen(pair->token), &expected, NULL, error) ==
+                   JWKD_VERDICT_VALID
+               ? JWKD_OK
+               : JWKD_REFUSED;
 }
 
 /* The judging alone, by keys that cannot change: nothing is looked at again. */
@@ -292,7 +316,8 @@ static jwkd_status verify_once(struct pair *pair, jwkd_error *error)
 
 typedef jwkd_status pair_step(struct pair *pair, jwkd_error *error);
 
-static jwkd_status slice(struct pair *pair, pair_step *step, double seconds, double *out_us, jwkd_error *error)
+static jwkd_status slice(
+    struct pair *pair, pair_step *step, double seconds, double *out_us, jwkd_error *error)
 {
     size_t done = 0;
     double begin = now_sec(), end;
@@ -305,8 +330,8 @@ static jwkd_status slice(struct pair *pair, pair_step *step, double seconds, dou
     return JWKD_OK;
 }
 
-static jwkd_status compare(
-    const struct bench *bench, const char *name, struct pair *pair, pair_step *with, pair_step *without, jwkd_error *error)
+static jwkd_status compare(const struct bench *bench, const char *name, struct pair *pair, pair_step *with,
+    pair_step *without, jwkd_error *error)
 {
     const size_t rounds = bench->quick ? 3 : 41;
     CLEANUP(samples_clear) struct samples ours = {0}, floor = {0}, ratios = {0};
@@ -354,7 +379,8 @@ static jwkd_status measure_pairs(const struct bench *bench, const struct daemon 
     TRY(jwkd_get_jwks(client, environment, &jwks, error));
     TRY(jwkd_verifier_open(client, environment, NULL, &followed, error));
     TRY(keyset_from_json(bytes_of_text(jwks), &(struct keyset_rules){0}, &keys, error));
-    struct pair pair = {.environment = environment, .client = client, .followed = followed, .keys = keys, .token = token};
+    struct pair pair = {
+        .environment = environment, .client = client, .followed = followed, .keys = keys, .token = token};
     TRY(compare(bench, "sign-tracking", &pair, sign_tracked, sign_untracked, error));
     return compare(bench, "verify-reread", &pair, verify_followed, verify_once, error);
 }

@@ -54,12 +54,14 @@ jwkd_status link_make(struct link *out, jwkd_error *error)
     char other[16];
     if (link.here) link.there = hold_namespace();
     snprintf(other, sizeof other, "%d", (int)link.there);
-    bool made = link.there &&
-                ip(link.here, (const char *const[WORDS]){"ip", "link", "add", "jwkd0", "type", "veth", "peer", "name", "jwkd1", "netns",
-                                  other}) &&
-                ip(link.here, (const char *const[WORDS]){"ip", "addr", "add", LINK_HERE "/24", "dev", "jwkd0"}) &&
-                ip(link.there, (const char *const[WORDS]){"ip", "addr", "add", "10.211.0.2/24", "dev", "jwkd1"}) &&
-                ip(link.here, (const char *const[WORDS]){"ip", "link", "set", "jwkd0", "up"}) && link_set(&link, true);
+    bool made =
+        link.there &&
+        ip(link.here, (const char *const[WORDS]){"ip", "link", "add", "jwkd0", "type", "veth", "peer", "name",
+                          "jwkd1", "netns", other}) &&
+        ip(link.here, (const char *const[WORDS]){"ip", "addr", "add", LINK_HERE "/24", "dev", "jwkd0"}) &&
+        ip(link.there, (const char *const[WORDS]){"ip", "addr", "add", "10.211.0.2/24", "dev", "jwkd1"}) &&
+        ip(link.here, (const char *const[WORDS]){"ip", "link", "set", "jwkd0", "up"}) &&
+        link_set(&link, true);
     if (!made) {
         link_clear(&link);
         return fail(error, JWKD_UNSUPPORTED, "no network namespaces can be made");

@@ -1,5 +1,5 @@
-/* Two network namespaces and a cable between them that can be pulled out. Nothing outside of them is touched, and they go with this
- * process. */
+/* Two network namespaces and a cable between them that can be pulled out. Nothing outside of them is touched,
+ * and they go with this process. */
 #ifndef BENCH_LINK_H
 #define BENCH_LINK_H
 

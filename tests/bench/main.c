@@ -40,15 +40,25 @@ static const char usage[] =
     "missed;\n"
     "1 something could not run; 2 usage.\n";
 
-enum { OPTION_CASE = 1, OPTION_JSON, OPTION_DIR, OPTION_DATA, OPTION_QUICK, OPTION_SEED, OPTION_HELP, OPTION_VERSION };
+enum {
+    OPTION_CASE = 1,
+    OPTION_JSON,
+    OPTION_DIR,
+    OPTION_DATA,
+    OPTION_QUICK,
+    OPTION_SEED,
+    OPTION_HELP,
+    OPTION_VERSION
+};
 
 /* The exit code to end with at once, or -1 to go on. */
 static int read_options(int argc, char **argv, struct bench *bench)
 {
     static const struct option options[] = {{"case", required_argument, NULL, OPTION_CASE},
         {"json", no_argument, NULL, OPTION_JSON}, {"dir", required_argument, NULL, OPTION_DIR},
-        {"data", required_argument, NULL, OPTION_DATA}, {"quick", no_argument, NULL, OPTION_QUICK}, {"seed", required_argument, NULL, OPTION_SEED},
-        {"help", no_argument, NULL, OPTION_HELP}, {"version", no_argument, NULL, OPTION_VERSION}, {0}};
+        {"data", required_argument, NULL, OPTION_DATA}, {"quick", no_argument, NULL, OPTION_QUICK},
+        {"seed", required_argument, NULL, OPTION_SEED}, {"help", no_argument, NULL, OPTION_HELP},
+        {"version", no_argument, NULL, OPTION_VERSION}, {0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case OPTION_CASE:
@@ -109,7 +119,9 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "judge") == 0) return judge_serve(argc - 2, argv + 2);
 
     const char *temporary = getenv("TMPDIR");
-    struct bench bench = {.data = BENCH_DATA, .scratch = temporary && *temporary ? temporary : "/var/tmp", .seed = (unsigned)time(NULL)};
+    struct bench bench = {.data = BENCH_DATA,
+        .scratch = temporary && *temporary ? temporary : "/var/tmp",
+        .seed = (unsigned)time(NULL)};
     bool chosen[BENCH_COUNT];
     int code = read_options(argc, argv, &bench);
     if (code >= 0) return code;

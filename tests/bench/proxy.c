@@ -177,7 +177,8 @@ static void *run(void *context)
             struct connection *connection = &proxy->connections[i];
             if (connection->client < 0) continue;
             bool alive = !proxy->refuse && (ready[1 + 2 * i].revents == 0 || pass_client(connection)) &&
-                         (ready[2 + 2 * i].revents == 0 || hear_service(proxy, connection)) && deliver(proxy, connection);
+                         (ready[2 + 2 * i].revents == 0 || hear_service(proxy, connection)) &&
+                         deliver(proxy, connection);
             if (!alive) hang_up(connection);
         }
         if (ready[0].revents) take_in(proxy);
@@ -198,7 +199,8 @@ jwkd_status proxy_start(const char *path, unsigned seed, struct proxy **out, jwk
     snprintf(address.sun_path, sizeof address.sun_path, "%.100s", path);
     proxy->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (proxy->listener < 0 || rename(path, proxy->behind) != 0 ||
-        bind(proxy->listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(proxy->listener, 128) != 0)
+        bind(proxy->listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(proxy->listener, 128) != 0)
         return fail(error, JWKD_UNAVAILABLE, "%s: %s", path, strerror(errno));
     if (pthread_create(&proxy->thread, NULL, run, proxy) != 0) return JWKD_NO_MEMORY;
     proxy->running = true;

@@ -1,12 +1,13 @@
-/* Stands in for one of the service's sockets and passes everything on; what the service says it can delay, reorder, or hold back, a
- * message at a time. */
+/* Stands in for one of the service's sockets and passes everything on; what the service says it can delay,
+ * reorder, or hold back, a message at a time. */
 #ifndef BENCH_PROXY_H
 #define BENCH_PROXY_H
 
 #include "bench/bench.h"
 
 struct proxy;
-/* `path` is a socket that somebody listens on: it is renamed, and from now on whoever dials it gets the proxy. */
+/* `path` is a socket that somebody listens on: it is renamed, and from now on whoever dials it gets the
+ * proxy. */
 jwkd_status proxy_start(const char *path, unsigned seed, struct proxy **out, jwkd_error *error) MUST_CHECK;
 void proxy_stop(struct proxy *proxy); /* NULL is fine */
 DEFINE_CLEANUP(struct proxy *, proxy_stop)

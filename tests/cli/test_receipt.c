@@ -203,7 +203,8 @@ static void receipt_json__has_the_promised_members(void **state)
     jwkd_receipt receipt = example(lines);
     receipt.count = 2;
     assert_json(receipt_json(&receipt),
-        "{\"revision\":9,\"at\":1700000000,\"complete\":false,\"bounded\":false,\"unbounded\":false,\"forgotten\":false,"
+        "{\"revision\":9,\"at\":1700000000,\"complete\":false,\"bounded\":false,\"unbounded\":false,"
+        "\"forgotten\":false,"
         "\"effective_in_ms\":28100,\"effective_everywhere_by\":1700000029,\"last_expiry\":1700000840,"
         "\"jwks_max_age_sec\":0,\"subscribers\":["
         "{\"instance\":\"aaaa0000000000000000000000000000\",\"name\":\"gateway\",\"principal\":\"uid:7\","
@@ -215,7 +216,8 @@ static void receipt_json__has_the_promised_members(void **state)
         "]}");
     const jwkd_receipt nobody = {.revision = 1, .complete = true, .bounded = true, .unbounded = true};
     assert_json(receipt_json(&nobody),
-        "{\"revision\":1,\"at\":0,\"complete\":true,\"bounded\":true,\"unbounded\":true,\"forgotten\":false,\"effective_in_ms\":"
+        "{\"revision\":1,\"at\":0,\"complete\":true,\"bounded\":true,\"unbounded\":true,\"forgotten\":false,"
+        "\"effective_in_ms\":"
         "0,"
         "\"effective_everywhere_by\":0,\"last_expiry\":null,\"jwks_max_age_sec\":0,\"subscribers\":[]}");
 }

@@ -894,8 +894,8 @@ void fake_down(struct fake *fake)
     pthread_cond_broadcast(&fake->changed);
     pthread_mutex_unlock(&fake->lock);
     if (!was_up) return;
-    /* What has arrived is taken first, and not answered: nng 1.5.2 can wait for ever when it closes a socket with a request that
-     * nobody has taken. */
+    /* What has arrived is taken first, and not answered: nng 1.5.2 can wait for ever when it closes a socket
+     * with a request that nobody has taken. */
     nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
     /* Workers first: nng 1.5.2 panics when a context is used while its socket is being closed. */
     for (size_t i = 0; i < WORKERS; i++)

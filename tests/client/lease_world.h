@@ -8,7 +8,14 @@
 
 #define MS NS_PER_MS
 
-enum { WORLD_CLIENTS = 2, WORLD_QUEUE = 6, WORLD_INSTANCES = 12, WORLD_KEYS = 32, WORLD_RECENT = 4, WORLD_SPREAD_MS = 4 };
+enum {
+    WORLD_CLIENTS = 2,
+    WORLD_QUEUE = 6,
+    WORLD_INSTANCES = 12,
+    WORLD_KEYS = 32,
+    WORLD_RECENT = 4,
+    WORLD_SPREAD_MS = 4
+};
 #define WORLD_ENVIRONMENT "shop"
 
 /* What is published: an event or a heartbeat. Keys are bits. */

@@ -30,7 +30,8 @@ static void alarm__rings_when_it_is_time(void **state)
     uint64_t at_ns = clock_elapsed_ns() + 20 * NS_PER_MS;
     alarm_set(alarm, at_ns);
     alarm_wait(alarm);
-    assert_true(clock_elapsed_ns() + NS_PER_MS >= at_ns); /* the two clocks differ by no more in so short a time */
+    assert_true(
+        clock_elapsed_ns() + NS_PER_MS >= at_ns); /* the two clocks differ by no more in so short a time */
 }
 
 static void alarm__for_what_is_past_rings_at_once(void **state)

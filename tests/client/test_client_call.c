@@ -201,7 +201,8 @@ static void call__leaves_a_dead_connection(void **state)
     jwkd_client *client = NULL;
     const jwkd_client_options options = {.timeout_ms = LONG_MS};
     unsigned connections, made = 0;
-    /* Once is no sign yet: the service may have much to do. So may this machine: then a second goes unheard, and it is tried again. */
+    /* Once is no sign yet: the service may have much to do. So may this machine: then a second goes unheard,
+     * and it is tried again. */
     for (int i = 0; i < 5 && made != 2; i++) {
         connections = fake_connections(setting->fake);
         fake_ignore_hellos(setting->fake, 1);

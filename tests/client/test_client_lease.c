@@ -112,7 +112,8 @@ static uint64_t microseconds(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* For how long they have been held: since a change, and not since a heartbeat. The two clocks differ by what a clock is slewed. */
+/* For how long they have been held: since a change, and not since a heartbeat. The two clocks differ by what
+ * a clock is slewed. */
 static void register__tells_since_when_the_keys_are_held(void **state)
 {
     (void)state;

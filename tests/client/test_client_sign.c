@@ -63,7 +63,8 @@ static bool list_comes_back(const char *environment, uintmax_t number, int call)
         snprintf(claims[i], sizeof claims[i], "caller %ju call %d token %zu", number, call, i);
         items[i] = item_of(claims[i]);
     }
-    bool right = jwkd_sign_many(client, environment, items, count, &list, NULL) == JWKD_OK && list->count == count;
+    bool right =
+        jwkd_sign_many(client, environment, items, count, &list, NULL) == JWKD_OK && list->count == count;
     for (size_t i = 0; i < count && right; i++)
         right = list->tokens[i].status == JWKD_OK && strcmp(list->tokens[i].token, claims[i]) == 0;
     jwkd_free(list);
@@ -359,7 +360,8 @@ static void sign_many__async_answers_in_order(void **state)
     struct lists lists = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     for (size_t i = 0; i < 3; i++) {
         make_items(claims, items);
-        assert_int_equal(jwkd_sign_many_async(client, "shop", items, counts[i], on_list, &lists, NULL), JWKD_OK);
+        assert_int_equal(
+            jwkd_sign_many_async(client, "shop", items, counts[i], on_list, &lists, NULL), JWKD_OK);
         memset(claims, 0, sizeof claims); /* copied */
     }
     pthread_mutex_lock(&lists.lock);

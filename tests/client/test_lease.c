@@ -1,5 +1,5 @@
-/* The lease: each counterexample of delivery.md by name, short schedules in every order, long ones at random.
- */
+/* The lease: each counterexample of delivery.md by name, short schedules in every order, long ones
+ * at random. */
 #include "client/cases.h"
 
 #include <stdio.h>
@@ -56,7 +56,10 @@ static void request_all(void)
 }
 
 /* Until what was missed may be asked for. */
-static void space_out(void) { world_pass(&world, WORLD_SPREAD_MS * MS); }
+static void space_out(void)
+{
+    world_pass(&world, WORLD_SPREAD_MS * MS);
+}
 
 static enum lease_task next_task(void)
 {
@@ -760,7 +763,7 @@ static void register__says_farewell_once(void **state)
     (void)state;
     begin(&STRICT);
     lease_remove(lease(), part(), now());
-    part()->member = false; /* so that the world lists nothing */
+    part()->member = false;                     /* so that the world lists nothing */
     assert_int_equal(next_task(), LEASE_RENEW); /* at once: confirmations alone are spread */
     assert_true(world_ask(&world, 0));
     world_answer(&world, 0);
@@ -927,7 +930,8 @@ static void take__for_all_who_follow_the_environment(void **state)
     assert_freshness(FRESH);
 }
 
-/* All miss it at the same instant: the one asks sooner, the other later, and none so late that its lease ends. */
+/* All miss it at the same instant: the one asks sooner, the other later, and none so late that its lease
+ * ends. */
 static void take__of_what_all_may_have_missed_is_spread(void **state)
 {
     (void)state;

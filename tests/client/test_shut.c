@@ -1,4 +1,5 @@
-/* nng_close() that does not come back, as that of libnng 1.5.2 sometimes does not: played here, for it cannot be had when asked. */
+/* nng_close() that does not come back, as that of libnng 1.5.2 sometimes does not: played here, for it cannot
+ * be had when asked. */
 #include "client/cases.h"
 
 #include <jwkd.h>

@@ -35,7 +35,8 @@ static void publish__promotes_unless_held(void **state)
     assert_step(plan, 2, KEY_PROMOTE, PLAN_NEW_KEY);
     assert_int_equal(plan_publish(&OVERLAP, PROMOTE_NEVER, false, NULL, &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 1);
-    assert_int_equal(plan_publish(&OVERLAP, PROMOTE_NOW, false, "primary", &plan, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(
+        plan_publish(&OVERLAP, PROMOTE_NOW, false, "primary", &plan, NULL), JWKD_INVALID_ARGUMENT);
 }
 
 static void publish__may_leave_promotion_for_later(void **state)
@@ -58,7 +59,8 @@ static void retire__is_for_active_keys(void **state)
 {
     (void)state;
     struct plan plan;
-    const struct plan_key keys[] = {KEYS[2], KEYS[3], {.kid = "retiring", .state = KEY_ACTIVE, .born = 1, .retiring = true}};
+    const struct plan_key keys[] = {
+        KEYS[2], KEYS[3], {.kid = "retiring", .state = KEY_ACTIVE, .born = 1, .retiring = true}};
     const struct plan_view view = {.mode = MODE_OVERLAP, .keys = keys, .count = 3};
     assert_int_equal(plan_retire(&view, "younger", &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 1);
@@ -120,9 +122,12 @@ static void publish__in_exclusive_mode_names_the_live_key(void **state)
 {
     (void)state;
     struct plan plan;
-    assert_int_equal(plan_publish(&EXCLUSIVE, PROMOTE_LATER, false, NULL, &plan, NULL), JWKD_FAILED_PRECONDITION);
-    assert_int_equal(plan_publish(&EXCLUSIVE, PROMOTE_LATER, false, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
-    assert_int_equal(plan_publish(&EXCLUSIVE, PROMOTE_NEVER, false, "primary", &plan, NULL), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(
+        plan_publish(&EXCLUSIVE, PROMOTE_LATER, false, NULL, &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(
+        plan_publish(&EXCLUSIVE, PROMOTE_LATER, false, "old", &plan, NULL), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(
+        plan_publish(&EXCLUSIVE, PROMOTE_NEVER, false, "primary", &plan, NULL), JWKD_INVALID_ARGUMENT);
     assert_int_equal(plan_publish(&EXCLUSIVE, PROMOTE_LATER, false, "primary", &plan, NULL), JWKD_OK);
     assert_int_equal(plan.count, 3);
     assert_step(plan, 0, KEY_PUBLISH, PLAN_NEW_KEY);

@@ -46,7 +46,8 @@ jwkd_status __wrap_wire_pack(const ProtobufCMessage *message, struct buffer *out
     return __real_wire_pack(message, out);
 }
 
-/* Otherwise what was in force at its stamp could be missing, and the state before it would live for a lease longer. */
+/* Otherwise what was in force at its stamp could be missing, and the state before it would live for a lease
+ * longer. */
 static void heartbeat__lists_what_changed_until_its_stamp(void **state)
 {
     (void)state;
@@ -55,7 +56,8 @@ static void heartbeat__lists_what_changed_until_its_stamp(void **state)
     assert_int_equal(publisher_start(&options, &publisher, NULL), JWKD_OK);
     pthread_mutex_lock(&seen.lock);
     seen.publisher = publisher;
-    while (seen.beats < BEATS) pthread_cond_wait(&seen.beaten, &seen.lock);
+    while (seen.beats < BEATS)
+        pthread_cond_wait(&seen.beaten, &seen.lock);
     pthread_mutex_unlock(&seen.lock);
     publisher_stop(publisher);
     assert_int_equal(seen.behind, 0);

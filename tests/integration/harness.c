@@ -28,8 +28,10 @@ static pid_t spawn(const struct service *service, const char *argument)
 {
     char *arguments[16] = {(char *)(uintptr_t)TEST_BINARY_DIR "/jwkd"};
     size_t count = 1;
-    const char *const daemon[] = {"--socket-dir", service->sockets, "--data", service->data, "--reserve", "2", NULL};
-    const char *const relay[] = {"relay", "--socket-dir", service->sockets, "--upstream", service->upstream, NULL};
+    const char *const daemon[] = {
+        "--socket-dir", service->sockets, "--data", service->data, "--reserve", "2", NULL};
+    const char *const relay[] = {
+        "relay", "--socket-dir", service->sockets, "--upstream", service->upstream, NULL};
     for (const char *const *fixed = service->upstream ? relay : daemon; *fixed; fixed++)
         arguments[count++] = (char *)(uintptr_t)*fixed;
     if (*service->key_file) {

@@ -28,12 +28,12 @@ struct service {
     char root[64]; /* made by service_prepare(), removed by service_remove() */
     char data[96]; /* where the store is; may be pointed elsewhere before the start */
     char sockets[96];
-    char url[128];      /* of rpc.sock */
-    char log[96];       /* what the daemon wrote */
-    char key_file[128]; /* "": within the data directory */
+    char url[128];        /* of rpc.sock */
+    char log[96];         /* what the daemon wrote */
+    char key_file[128];   /* "": within the data directory */
     const char *upstream; /* not NULL: it is a relay of this URL */
-    const char *option; /* one more for the daemon, e.g. "--max-lease=3s"; NULL: none */
-    pid_t pid;          /* 0: not running */
+    const char *option;   /* one more for the daemon, e.g. "--max-lease=3s"; NULL: none */
+    pid_t pid;            /* 0: not running */
 };
 
 void service_prepare(struct service *service);

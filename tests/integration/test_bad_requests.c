@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Every test here asks for something impossible, then sees that nothing changed and that others are served.
- */
+/* Every test here asks for something impossible, then sees that nothing changed and that others
+ * are served. */
 struct scene {
     struct service service;
     jwkd_client *client;

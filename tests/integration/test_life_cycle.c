@@ -286,7 +286,8 @@ static void show_once__gives_the_public_key_by_generate_only(void **state)
     jwkd_free(answer);
 
     const jwkd_environment open = {.name = "shy", .show_once = false};
-    assert_status(jwkd_environment_update(client, &open, JWKD_SET_SHOW_ONCE, &made, &error), JWKD_FAILED_PRECONDITION, &error);
+    assert_status(jwkd_environment_update(client, &open, JWKD_SET_SHOW_ONCE, &made, &error),
+        JWKD_FAILED_PRECONDITION, &error);
     CLEANUP(buffer_clear) struct buffer key = {0};
     read_data("keys/rfc8037-a1.jwk", &key);
     assert_ok(jwkd_import(client, "shy", (jwkd_bytes){key.data, key.size}, NULL, &answer, NULL));

@@ -172,8 +172,9 @@ static void check__tells_by_its_exit_code(void **state)
     assert_int_equal(service_run(service, "--check"), 0);
     assert_int_equal(service_run(service, "--no-such-option"), 2);
     assert_int_equal(service_run(service, "--max-lease=11m"), 2);
-    const char long_place[] = "--socket-dir=/tmp/"
-                              "a-directory-whose-path-is-too-long-for-the-address-of-a-socket/for-there-are-108-bytes-of-it";
+    const char long_place[] =
+        "--socket-dir=/tmp/"
+        "a-directory-whose-path-is-too-long-for-the-address-of-a-socket/for-there-are-108-bytes-of-it";
     assert_int_equal(service_run(service, long_place), 2);
     service_prepare(&nothing);
     assert_int_equal(service_run(&nothing, long_place), 2); /* before anything is made */

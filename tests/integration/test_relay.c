@@ -77,7 +77,8 @@ static void deactivate(struct scene *scene)
 
 static void await_verdict(struct scene *scene, const char *token, jwkd_verdict verdict)
 {
-    for (time_t until = time(NULL) + PATIENCE_SEC; observer_judge(&scene->observer, token) != verdict; pause_shortly())
+    for (time_t until = time(NULL) + PATIENCE_SEC; observer_judge(&scene->observer, token) != verdict;
+         pause_shortly())
         assert_true(time(NULL) < until);
 }
 
@@ -98,7 +99,8 @@ static void verifier__hears_of_every_change(void **state)
     observer_await(&scene->observer, revision_of(scene->admin, "shop"));
     assert_verdict(observer_judge(&scene->observer, scene->token), JWKD_VERDICT_KEY_DEACTIVATED);
     assert_verdict(observer_judge(&scene->observer, token), JWKD_VERDICT_VALID);
-    assert_verdict(token_judge(scene->client, "shop", token), JWKD_VERDICT_VALID); /* asked through the relay */
+    assert_verdict(
+        token_judge(scene->client, "shop", token), JWKD_VERDICT_VALID); /* asked through the relay */
     jwkd_free(token);
 }
 
@@ -164,7 +166,8 @@ static void promotion__waits_for_who_is_behind_the_relay(void **state)
 
 /* ---- cut off */
 
-/* Judges until it refuses; never "valid" by keys that are older than the lease by the verifier's own account. */
+/* Judges until it refuses; never "valid" by keys that are older than the lease by the verifier's
+ * own account. */
 static void judge_until_stale(struct scene *scene)
 {
     for (time_t until = time(NULL) + PATIENCE_SEC;; pause_shortly()) {
@@ -315,7 +318,8 @@ static void promotion__goes_on_after_relay_and_verifier_are_gone(void **state)
     service_start(&scene->origin);
     assert_ok(jwkd_generate(scene->admin, "shop", &options, &made, NULL));
     assert_non_null(made->operation); /* whoever followed the earlier run is waited for */
-    assert_ok(jwkd_await_operation(scene->admin, made->operation->id, PATIENCE_SEC * 1000, NULL, NULL, &operation, NULL));
+    assert_ok(jwkd_await_operation(
+        scene->admin, made->operation->id, PATIENCE_SEC * 1000, NULL, NULL, &operation, NULL));
     assert_int_equal(operation->phase, JWKD_PHASE_DONE);
     jwkd_free(operation);
     jwkd_free(made);
@@ -366,7 +370,8 @@ static void relay__neither_signs_nor_changes(void **state)
     assert_non_null(strstr(error.message, scene->origin.url));
     assert_status(jwkd_generate(scene->client, "shop", NULL, &answer, &error), JWKD_DENIED, &error);
     assert_status(jwkd_rotate(scene->client, "shop", NULL, &answer, &error), JWKD_DENIED, &error);
-    assert_status(jwkd_deactivate(scene->client, "shop", scene->kid, true, &answer, &error), JWKD_DENIED, &error);
+    assert_status(
+        jwkd_deactivate(scene->client, "shop", scene->kid, true, &answer, &error), JWKD_DENIED, &error);
     assert_status(jwkd_environment_delete(scene->client, "shop", true, &error), JWKD_DENIED, &error);
     assert_int_equal(revision_of(scene->admin, "shop"), revision);
     assert_int_equal(revision_of(scene->client, "shop"), revision);
@@ -416,7 +421,8 @@ static int ask_without_reading(const struct scene *scene)
     assert_ok(wire_pack(&request.base, &packed));
     for (unsigned i = 0; i < 2000; i++) {
         const size_t size = packed.size + 4;
-        uint8_t frame[512] = {1, 0, 0, 0, 0, 0, 0, (uint8_t)(size >> 8), (uint8_t)size, 0x80, 0, (uint8_t)(i >> 8), (uint8_t)i};
+        uint8_t frame[512] = {
+            1, 0, 0, 0, 0, 0, 0, (uint8_t)(size >> 8), (uint8_t)size, 0x80, 0, (uint8_t)(i >> 8), (uint8_t)i};
         memcpy(frame + 13, packed.data, packed.size);
         if (send(end, frame, 13 + packed.size, MSG_NOSIGNAL | MSG_DONTWAIT) <= 0) break;
     }

@@ -90,12 +90,14 @@ static enum key_standing standing(const struct keyset *set, const char *kid)
 static void keyset__changes_by_one_key_and_stays_as_it_was(void **state)
 {
     (void)state;
-    CLEANUP(jwk_unref_at) struct jwk *b = jwk_read(KEY("b", "")), *d = jwk_read(KEY("d", "")), *a = jwk_read(KEY("a", "")),
-                                     *other = jwk_read(KEY("d", ",\"y\":1"));
+    CLEANUP(jwk_unref_at)
+    struct jwk *b = jwk_read(KEY("b", "")), *d = jwk_read(KEY("d", "")), *a = jwk_read(KEY("a", "")),
+               *other = jwk_read(KEY("d", ",\"y\":1"));
     struct jwk *const keys[] = {d, b};
     CLEANUP(kid_set_unref_at) struct kid_set *revoked = NULL;
-    CLEANUP(keyset_unref_at) struct keyset *set = NULL, *more = NULL, *again = NULL, *less = NULL, *gone = NULL, *same = NULL,
-                                           *none = NULL, *refused = NULL;
+    CLEANUP(keyset_unref_at)
+    struct keyset *set = NULL, *more = NULL, *again = NULL, *less = NULL, *gone = NULL, *same = NULL,
+                  *none = NULL, *refused = NULL;
     const struct jwk *found = NULL;
     assert_ok(kid_set_with(NULL, B("c"), &revoked));
     assert_ok(keyset_new(keys, 2, revoked, &set, NULL));
@@ -253,10 +255,9 @@ static void keyset__refuses_other_documents(void **state)
     for (int i = 0; i < LIMIT_KEYSET_KEYS; i++)
         assert_ok(buffer_append_text(&many, ",{}"));
     assert_ok(buffer_append_text(&many, "]}"));
+    assert_status(JWKD_RESOURCE_EXHAUSTED, keyset_from_json(buffer_bytes(&many), &LENIENT, &set, NULL));
     assert_status(
-        JWKD_RESOURCE_EXHAUSTED, keyset_from_json(buffer_bytes(&many), &LENIENT, &set, NULL));
-    assert_status(JWKD_RESOURCE_EXHAUSTED,
-        keyset_from_json(bytes_of(many.data, LIMIT_JWKS + 1), &LENIENT, &set, NULL));
+        JWKD_RESOURCE_EXHAUSTED, keyset_from_json(bytes_of(many.data, LIMIT_JWKS + 1), &LENIENT, &set, NULL));
     assert_null(set);
 }
 

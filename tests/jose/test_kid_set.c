@@ -25,7 +25,8 @@ static void kid_set__keeps_each_kid_once_and_its_own_copy(void **state)
     assert_ok(kid_set_new(kids, 7, &set));
     memset(kid, 'x', 2);
     assert_int_equal(5, kid_set_count(set));
-    static const char *const IN[] = {"", "a", "ab", "bb", "ccc"}, *const OUT[] = {"b", "xx", "aa", "abc", "cccc"};
+    static const char *const IN[] = {"", "a", "ab", "bb", "ccc"}, *const OUT[] = {
+                                                                      "b", "xx", "aa", "abc", "cccc"};
     for (size_t i = 0; i < 5; i++) {
         assert_true(kid_set_contains(set, B(IN[i])));
         assert_false(kid_set_contains(set, B(OUT[i])));

@@ -84,8 +84,7 @@ static void rfc7517__appendix_a(void **state)
     CLEANUP(free_at) char *symmetric = rfc_file("7517-a.3.jwks");
     CLEANUP(keyset_unref_at) struct keyset *set = NULL, *empty = NULL;
     struct keyset *none = NULL;
-    assert_status(
-        JWKD_UNSUPPORTED, keyset_from_json(B(public_keys), &strict, &none, NULL)); /* use enc */
+    assert_status(JWKD_UNSUPPORTED, keyset_from_json(B(public_keys), &strict, &none, NULL)); /* use enc */
     assert_ok(keyset_from_json(B(public_keys), &lenient, &set, NULL));
     assert_int_equal(1, keyset_count(set));
     assert_string_equal("2011-04-29", jwk_kid(keyset_at(set, 0)));

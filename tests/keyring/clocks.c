@@ -6,13 +6,22 @@
 static atomic_int_fast64_t wall_ns, elapsed_ns;
 
 int64_t __wrap_clock_wall_ns(void);
-int64_t __wrap_clock_wall_ns(void) { return wall_ns; }
+int64_t __wrap_clock_wall_ns(void)
+{
+    return wall_ns;
+}
 
 int64_t __wrap_clock_wall_sec(void);
-int64_t __wrap_clock_wall_sec(void) { return wall_ns / (int64_t)NS_PER_SEC; }
+int64_t __wrap_clock_wall_sec(void)
+{
+    return wall_ns / (int64_t)NS_PER_SEC;
+}
 
 uint64_t __wrap_clock_elapsed_ns(void);
-uint64_t __wrap_clock_elapsed_ns(void) { return (uint64_t)elapsed_ns; }
+uint64_t __wrap_clock_elapsed_ns(void)
+{
+    return (uint64_t)elapsed_ns;
+}
 
 void clocks_reset(void)
 {
@@ -20,7 +29,10 @@ void clocks_reset(void)
     elapsed_ns = INT64_C(1000) * (int64_t)NS_PER_SEC;
 }
 
-void clocks_set_wall(int64_t by_sec) { wall_ns += by_sec * (int64_t)NS_PER_SEC; }
+void clocks_set_wall(int64_t by_sec)
+{
+    wall_ns += by_sec * (int64_t)NS_PER_SEC;
+}
 
 void clocks_pass(int64_t sec)
 {

@@ -1,4 +1,5 @@
-/* Both clocks as a test sets them, and as nothing else does. A program that is linked with it has the service read these (CMakeLists.txt). */
+/* Both clocks as a test sets them, and as nothing else does. A program that is linked with it has the service
+ * read these (CMakeLists.txt). */
 #ifndef TESTS_KEYRING_CLOCKS_H
 #define TESTS_KEYRING_CLOCKS_H
 

@@ -14,7 +14,7 @@ struct memory {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t released;
     struct memory_row *rows; /* in byte order */
-    const char *prefix; /* of the commit that has the outcome; static storage */
+    const char *prefix;      /* of the commit that has the outcome; static storage */
     enum memory_outcome outcome;
     bool lost, held, went_back, takes_notes;
     struct buffer note;
@@ -28,7 +28,8 @@ static const uint8_t ID[STORE_ID_SIZE] = "a store of ours";
 static struct memory_row **place_of(struct memory *memory, struct bytes key)
 {
     struct memory_row **place = &memory->rows;
-    while (*place && engine_compare(buffer_bytes(&(*place)->key), key) < 0) place = &(*place)->next;
+    while (*place && engine_compare(buffer_bytes(&(*place)->key), key) < 0)
+        place = &(*place)->next;
     return place;
 }
 
@@ -50,7 +51,8 @@ static void row_remove(struct memory_row **place)
 static void row_put(struct memory *memory, struct bytes key, struct bytes record)
 {
     struct memory_row **place = place_of(memory, key), *row = calloc(1, sizeof *row);
-    if (!row || buffer_append_bytes(&row->key, key) != JWKD_OK || buffer_append_bytes(&row->record, record) != JWKD_OK)
+    if (!row || buffer_append_bytes(&row->key, key) != JWKD_OK ||
+        buffer_append_bytes(&row->record, record) != JWKD_OK)
         abort();
     if (*place && bytes_equal(buffer_bytes(&(*place)->key), key)) row_remove(place);
     row->next = *place;
@@ -60,8 +62,10 @@ static void row_put(struct memory *memory, struct bytes key, struct bytes record
 static void apply(struct memory *memory, const struct engine_change *changes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (changes[i].record.size) row_put(memory, changes[i].key, changes[i].record);
-        else if (row_of(memory, changes[i].key)) row_remove(place_of(memory, changes[i].key));
+        if (changes[i].record.size)
+            row_put(memory, changes[i].key, changes[i].record);
+        else if (row_of(memory, changes[i].key))
+            row_remove(place_of(memory, changes[i].key));
     }
 }
 
@@ -73,7 +77,7 @@ static jwkd_status engine_get(void *engine, struct bytes key, struct buffer *out
     pthread_mutex_lock(&memory->lock);
     struct memory_row *row = row_of(memory, key);
     jwkd_status status = memory->lost ? JWKD_UNAVAILABLE
-        : row                         ? buffer_append_bytes(out, buffer_bytes(&row->record))
+                         : row        ? buffer_append_bytes(out, buffer_bytes(&row->record))
                                       : JWKD_NOT_FOUND;
     pthread_mutex_unlock(&memory->lock);
     return status;
@@ -84,12 +88,14 @@ static bool begins_with(struct bytes key, struct bytes prefix)
     return key.size >= prefix.size && bytes_equal(bytes_of(key.data, prefix.size), prefix);
 }
 
-static jwkd_status engine_list(void *engine, struct bytes prefix, struct bytes after, engine_visit *visit, void *context)
+static jwkd_status engine_list(
+    void *engine, struct bytes prefix, struct bytes after, engine_visit *visit, void *context)
 {
     struct memory *memory = engine;
     pthread_mutex_lock(&memory->lock);
     memory->waiting++;
-    while (memory->held) pthread_cond_wait(&memory->released, &memory->lock);
+    while (memory->held)
+        pthread_cond_wait(&memory->released, &memory->lock);
     memory->waiting--;
     jwkd_status status = memory->lost ? JWKD_UNAVAILABLE : JWKD_OK;
     for (struct memory_row *row = memory->rows; row && status == JWKD_OK; row = row->next) {
@@ -102,7 +108,8 @@ static jwkd_status engine_list(void *engine, struct bytes prefix, struct bytes a
 }
 
 /* What was told for this commit; forgotten then. */
-static enum memory_outcome take_outcome(struct memory *memory, const struct engine_change *changes, size_t count)
+static enum memory_outcome take_outcome(
+    struct memory *memory, const struct engine_change *changes, size_t count)
 {
     for (size_t i = 0; memory->outcome != MEMORY_DONE && i < count; i++) {
         if (!begins_with(changes[i].key, bytes_of_text(memory->prefix))) continue;
@@ -113,8 +120,8 @@ static enum memory_outcome take_outcome(struct memory *memory, const struct engi
     return MEMORY_DONE;
 }
 
-static jwkd_status engine_apply(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
-    bool urgent, jwkd_error *error)
+static jwkd_status engine_apply(void *engine, struct bytes guard, const struct engine_change *changes,
+    size_t count, bool urgent, jwkd_error *error)
 {
     (void)urgent;
     struct memory *memory = engine;
@@ -146,7 +153,10 @@ static jwkd_status engine_noted(void *engine, struct buffer *out)
     return memory->note.size ? buffer_append_bytes(out, buffer_bytes(&memory->note)) : JWKD_NOT_FOUND;
 }
 
-static void engine_close(void *engine) { (void)engine; } /* it outlives its stores, as a disk does */
+static void engine_close(void *engine)
+{
+    (void)engine;
+} /* it outlives its stores, as a disk does */
 
 static bool engine_went_back(const void *engine)
 {
@@ -154,8 +164,14 @@ static bool engine_went_back(const void *engine)
     return memory->went_back;
 }
 
-static const struct engine_ops OPS = {.version = ENGINE_VERSION, .get = engine_get, .list = engine_list,
-    .apply = engine_apply, .note = engine_note, .noted = engine_noted, .went_back = engine_went_back, .close = engine_close};
+static const struct engine_ops OPS = {.version = ENGINE_VERSION,
+    .get = engine_get,
+    .list = engine_list,
+    .apply = engine_apply,
+    .note = engine_note,
+    .noted = engine_noted,
+    .went_back = engine_went_back,
+    .close = engine_close};
 
 /* ---- */
 
@@ -177,7 +193,8 @@ struct memory *memory_new(void)
 
 void memory_free(struct memory *memory)
 {
-    while (memory->rows) row_remove(&memory->rows);
+    while (memory->rows)
+        row_remove(&memory->rows);
     buffer_clear(&memory->note);
     pthread_cond_destroy(&memory->released);
     pthread_mutex_destroy(&memory->lock);
@@ -191,9 +208,15 @@ struct store *memory_open(struct memory *memory)
     return store;
 }
 
-void memory_take_notes(struct memory *memory) { memory->takes_notes = true; }
+void memory_take_notes(struct memory *memory)
+{
+    memory->takes_notes = true;
+}
 
-void memory_go_back(struct memory *memory, bool went_back) { memory->went_back = went_back; }
+void memory_go_back(struct memory *memory, bool went_back)
+{
+    memory->went_back = went_back;
+}
 
 void memory_next(struct memory *memory, const char *prefix, enum memory_outcome outcome)
 {

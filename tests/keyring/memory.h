@@ -11,8 +11,8 @@ void memory_free(struct memory *memory);
 /* A store over it; one at a time, closed before the memory is freed. */
 struct store *memory_open(struct memory *memory);
 
-/* What becomes of the next commit that writes a row whose key begins with `prefix`, and of that one alone; all but the first are
- * answered with UNAVAILABLE. */
+/* What becomes of the next commit that writes a row whose key begins with `prefix`, and of that one alone;
+ * all but the first are answered with UNAVAILABLE. */
 enum memory_outcome {
     MEMORY_DONE,
     MEMORY_REFUSED,      /* nothing is written */
@@ -22,7 +22,8 @@ enum memory_outcome {
 void memory_next(struct memory *memory, const char *prefix, enum memory_outcome outcome);
 void memory_mend(struct memory *memory);
 
-/* From the next start on: urgent commits are durable before they are carried out, and outcomes are those of what follows. */
+/* From the next start on: urgent commits are durable before they are carried out, and outcomes are those of
+ * what follows. */
 void memory_take_notes(struct memory *memory);
 
 /* From the next opening on: whether the store says that it was put back from a backup. */

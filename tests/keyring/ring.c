@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-void pause_shortly(void) { nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL); }
+void pause_shortly(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+}
 
 static void on_trouble(void *context, jwkd_status status, const char *message)
 {
@@ -36,9 +39,13 @@ void ring_open(struct ring *ring)
 
 void ring_start(struct ring *ring)
 {
-    struct keyring_options options = {.store = ring->store, .signer = ring->signing.signer, .version = "test",
-        .registry = ring->registry, .machine_boot = ring->machine_boot,
-        .on_trouble = ring->silent ? NULL : on_trouble, .context = ring};
+    struct keyring_options options = {.store = ring->store,
+        .signer = ring->signing.signer,
+        .version = "test",
+        .registry = ring->registry,
+        .machine_boot = ring->machine_boot,
+        .on_trouble = ring->silent ? NULL : on_trouble,
+        .context = ring};
     jwkd_error error = {0};
     check(keyring_open(&options, &ring->keyring, &error), &error);
     check(keyring_start(ring->keyring, ring->publisher, &error), &error);
@@ -144,14 +151,16 @@ static void on_done(struct keyring_command *command, struct bytes reply, jwkd_st
 static void await_answer(struct answer *answer)
 {
     pthread_mutex_lock(&answer->lock);
-    while (!answer->done) pthread_cond_wait(&answer->came, &answer->lock);
+    while (!answer->done)
+        pthread_cond_wait(&answer->came, &answer->lock);
     pthread_mutex_unlock(&answer->lock);
 }
 
 /* What the RPC server does: prepares, then has it changed; a failure of either becomes an answer. */
 static void make_change(struct ring *ring, const Jwkd__V1__Request *request, struct answer *answer)
 {
-    struct keyring_command command = {.request = request, .principal = "uid:1000", .done = on_done, .context = answer};
+    struct keyring_command command = {
+        .request = request, .principal = "uid:1000", .done = on_done, .context = answer};
     jwkd_error error = {0};
     jwkd_status status = JWKD_OK;
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_IMPORT)
@@ -269,7 +278,8 @@ void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size
     Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_SIGN);
     item.claims = wire_bytes(bytes_of_text(CLAIMS));
-    for (size_t i = 0; i < count; i++) items[i] = &item;
+    for (size_t i = 0; i < count; i++)
+        items[i] = &item;
     sign.environment = wire_text(name);
     sign.n_items = count;
     sign.items = items;

@@ -1,4 +1,5 @@
-/* A keyring over a store in memory, and changes to it. Every function fails the test rather than returning an error. */
+/* A keyring over a store in memory, and changes to it. Every function fails the test rather than returning an
+ * error. */
 #ifndef TESTS_KEYRING_RING_H
 #define TESTS_KEYRING_RING_H
 
@@ -19,11 +20,11 @@ struct ring {
     struct registry *registry; /* NULL: nobody is counted */
     struct keyring *keyring;
     struct publisher *publisher; /* from the next start on; NULL: nothing is published */
-    const char *machine_boot; /* from the next start on */
-    bool silent;              /* from the next start on: nobody is told of trouble */
-    unsigned ids;            /* of requests, so far */
-    pthread_mutex_t lock;    /* guards what follows */
-    char trouble[256];       /* what was complained of last; "": nothing */
+    const char *machine_boot;    /* from the next start on */
+    bool silent;                 /* from the next start on: nobody is told of trouble */
+    unsigned ids;                /* of requests, so far */
+    pthread_mutex_t lock;        /* guards what follows */
+    char trouble[256];           /* what was complained of last; "": nothing */
 };
 
 /* The keyring is not started before ring_start(): rows can be put before. It keeps no keys ready. */
@@ -80,12 +81,12 @@ bool ring_is_primary(struct ring *ring, const char *name, const char *kid);
 void pause_shortly(void);
 
 /* Waits until the condition holds. */
-#define AWAIT(condition)                                                        \
-    do {                                                                        \
-        for (int left_ = PATIENCE_SEC * 200; !(condition); left_--) {           \
-            if (left_ == 0) fail_msg("waited in vain: %s", #condition);         \
-            pause_shortly();                                                    \
-        }                                                                       \
+#define AWAIT(condition)                                                \
+    do {                                                                \
+        for (int left_ = PATIENCE_SEC * 200; !(condition); left_--) {   \
+            if (left_ == 0) fail_msg("waited in vain: %s", #condition); \
+            pause_shortly();                                            \
+        }                                                               \
     } while (0)
 
 #endif

@@ -9,9 +9,12 @@ static _Thread_local bool impatient; /* this thread's waits end at once, as if t
 static struct timespec waits[LIMIT_BATCH];
 static size_t wait_count;
 
-int __real_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until)
+int __real_pthread_cond_timedwait(
+    pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(
+    pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(
+    pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until)
 {
     if (!impatient) return __real_pthread_cond_timedwait(condition, lock, until);
     assert_true(wait_count < LIMIT_BATCH);
@@ -51,7 +54,8 @@ static void ceiling__is_waited_for_once_in_a_batch(void **state)
     ring_sign_batch(ring, "shop", statuses, ITEMS);
     impatient = false;
     memory_hold(ring->memory, false);
-    for (size_t i = 0; i < ITEMS; i++) assert_int_equal(statuses[i], JWKD_UNAVAILABLE);
+    for (size_t i = 0; i < ITEMS; i++)
+        assert_int_equal(statuses[i], JWKD_UNAVAILABLE);
     assert_int_equal(wait_count, ITEMS);
     for (size_t i = 1; i < wait_count; i++) {
         assert_int_equal(waits[i].tv_sec, waits[0].tv_sec);
@@ -60,7 +64,8 @@ static void ceiling__is_waited_for_once_in_a_batch(void **state)
     AWAIT(ring_sign(ring, "shop") == JWKD_OK);
 }
 
-/* Of a deactivation that the database does not take nothing is to be found out: it is durable, and what comes later comes later. */
+/* Of a deactivation that the database does not take nothing is to be found out: it is durable, and what comes
+ * later comes later. */
 static void ceiling__waits_for_what_was_noted_before(void **state)
 {
     struct ring *ring = *state;

@@ -100,7 +100,8 @@ static void commit__of_unknown_outcome_wants_a_restart(void **state)
     assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
 }
 
-/* A deactivation is durable, and everybody knows of it; that the database does not take it at first is the operator's matter. */
+/* A deactivation is durable, and everybody knows of it; that the database does not take it at first is the
+ * operator's matter. */
 static void commit__noted_is_carried_out_when_it_can_be(void **state)
 {
     struct ring *ring = *state;
@@ -112,7 +113,8 @@ static void commit__noted_is_carried_out_when_it_can_be(void **state)
     memory_next(ring->memory, "answer/", MEMORY_REFUSED);
     assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
     assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
-    while (store_is_unsettled(ring->store) && time(NULL) < patience) pause_shortly();
+    while (store_is_unsettled(ring->store) && time(NULL) < patience)
+        pause_shortly();
     assert_false(store_is_unsettled(ring->store)); /* although nobody asked for anything */
     assert_true(ring_complained(ring, "the disk failed"));
     assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);

@@ -1,4 +1,5 @@
-/* A store that was put back from a backup begins another epoch, and takes every live key for one that has signed until now. */
+/* A store that was put back from a backup begins another epoch, and takes every live key for one that has
+ * signed until now. */
 #include "keyring/clocks.h"
 
 enum { LEEWAY = 30, LONGEST = 24 * 3600, MARGIN = 1 };
@@ -92,11 +93,18 @@ static void check_retirement(struct ring *ring, bool restart)
     expect_to_retire_late(ring, kid);
 }
 
-static void epoch__another_covers_what_keys_may_have_signed(void **state) { check_retirement(*state, false); }
+static void epoch__another_covers_what_keys_may_have_signed(void **state)
+{
+    check_retirement(*state, false);
+}
 
-static void epoch__another_covers_it_in_the_next_run_too(void **state) { check_retirement(*state, true); }
+static void epoch__another_covers_it_in_the_next_run_too(void **state)
+{
+    check_retirement(*state, true);
+}
 
-/* A change comes before the next start: with it the epoch becomes durable, and the store no longer looks as if it was put back. */
+/* A change comes before the next start: with it the epoch becomes durable, and the store no longer looks as
+ * if it was put back. */
 static void epoch__another_covers_it_where_it_could_not_be_written_at_once(void **state)
 {
     struct ring *ring = *state;

@@ -22,8 +22,10 @@ static void expiry__goes_on_until_nothing_old_is_left(void **state)
     struct ring ring;
     ring_open(&ring);
     int64_t now = clock_wall_sec();
-    for (unsigned i = 0; i < OLD; i++) put_answer(&ring, now - LIMIT_ANSWER_AGE_SEC - 1 - i, i);
-    for (unsigned i = 0; i < YOUNG; i++) put_answer(&ring, now, OLD + i);
+    for (unsigned i = 0; i < OLD; i++)
+        put_answer(&ring, now - LIMIT_ANSWER_AGE_SEC - 1 - i, i);
+    for (unsigned i = 0; i < YOUNG; i++)
+        put_answer(&ring, now, OLD + i);
     ring_start(&ring);
     AWAIT(memory_count(ring.memory, "answered/") == YOUNG);
     assert_int_equal(memory_count(ring.memory, "answer/"), YOUNG);

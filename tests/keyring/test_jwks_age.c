@@ -1,4 +1,5 @@
-/* Readers of the JWKS cannot confirm anything: they are waited for as long as they were told that they may keep it. */
+/* Readers of the JWKS cannot confirm anything: they are waited for as long as they were told that they may
+ * keep it. */
 #include "keyring/clocks.h"
 
 enum { LONG = 3600, SHORT = 60, COMMIT = 10 /* and so much more */ };
@@ -15,7 +16,10 @@ static int setup_counting(void **state)
     return ring_setup_counting(state);
 }
 
-static void set_age(struct ring *ring, uint32_t sec) { ring_set(ring, "shop", "jwks_max_age_sec", sec); }
+static void set_age(struct ring *ring, uint32_t sec)
+{
+    ring_set(ring, "shop", "jwks_max_age_sec", sec);
+}
 
 /* An environment with a primary key, whose JWKS somebody got under the long age. */
 static void prepare(struct ring *ring, char kid[LIMIT_KID + 1])
@@ -60,11 +64,20 @@ static void check_lowered(struct ring *ring, uint32_t to_sec, bool restart)
     assert_true(promoted(ring, kid));
 }
 
-static void jwks_age__that_was_lowered_still_counts(void **state) { check_lowered(*state, SHORT, false); }
+static void jwks_age__that_was_lowered_still_counts(void **state)
+{
+    check_lowered(*state, SHORT, false);
+}
 
-static void jwks_age__that_was_taken_away_still_counts(void **state) { check_lowered(*state, 0, false); }
+static void jwks_age__that_was_taken_away_still_counts(void **state)
+{
+    check_lowered(*state, 0, false);
+}
 
-static void jwks_age__that_was_lowered_still_counts_in_the_next_run(void **state) { check_lowered(*state, SHORT, true); }
+static void jwks_age__that_was_lowered_still_counts_in_the_next_run(void **state)
+{
+    check_lowered(*state, SHORT, true);
+}
 
 /* Whoever got a JWKS since has the key: lowering neither brings a promotion forward nor puts it off. */
 static void jwks_age__of_a_promotion_is_that_of_its_publication(void **state)
@@ -121,7 +134,8 @@ static void jwks_age__that_was_lowered_stands_in_receipts(void **state)
     assert_in_range(told_by_receipt(ring, kid), LONG / 2, LONG / 2 + COMMIT);
     clocks_pass(LONG);
     ring_restart(ring);
-    assert_in_range(told_by_receipt(ring, kid), LONG / 2, LONG / 2 + COMMIT); /* it speaks of the deactivation */
+    assert_in_range(
+        told_by_receipt(ring, kid), LONG / 2, LONG / 2 + COMMIT); /* it speaks of the deactivation */
 }
 
 static void jwks_age__of_a_receipt_is_that_of_the_deactivation(void **state)

@@ -13,7 +13,8 @@ static int setup(void **state)
     return ring_setup(state);
 }
 
-/* The row of an imported key that was deactivated just now: it may have signed elsewhere, so that it counts for a day. */
+/* The row of an imported key that was deactivated just now: it may have signed elsewhere, so that it counts
+ * for a day. */
 static void put_imported(struct ring *ring, unsigned number)
 {
     char name[64], kid[16], jwk[160];
@@ -22,7 +23,9 @@ static void put_imported(struct ring *ring, unsigned number)
     snprintf(kid, sizeof kid, "key-%u", number);
     snprintf(name, sizeof name, "key/%s/%s", SHOP_ID, kid);
     snprintf(jwk, sizeof jwk,
-        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"%s\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}", kid);
+        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"%s\",\"x\":\"11qYAYKxCrfVS_"
+        "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+        kid);
     key.kid = kid;
     key.state = JWKD__V1__KEY_STATE__DEACTIVATED;
     key.created_at = key.deactivated_at = clock_wall_sec();
@@ -46,9 +49,11 @@ static void limit__is_made_room_under_by_keys_that_are_past(void **state)
     ring_generate(ring, "shop", second);
     ring_deactivate(ring, "shop", first);
     ring_stop(ring);
-    for (unsigned i = 0; i < LIMIT_KEYS_PER_ENVIRONMENT - 2; i++) put_imported(ring, i);
+    for (unsigned i = 0; i < LIMIT_KEYS_PER_ENVIRONMENT - 2; i++)
+        put_imported(ring, i);
     ring_start(ring);
-    assert_int_equal(ring_try_generate(ring, "shop", false, NULL), JWKD_RESOURCE_EXHAUSTED); /* a token of the first may be valid yet */
+    assert_int_equal(ring_try_generate(ring, "shop", false, NULL),
+        JWKD_RESOURCE_EXHAUSTED); /* a token of the first may be valid yet */
     assert_int_equal(ring_key_state(ring, "shop", first), JWKD__V1__KEY_STATE__DEACTIVATED);
 
     clocks_pass(2 * HOUR);
@@ -69,7 +74,8 @@ static void limit__is_made_room_under_by_keys_that_are_past(void **state)
 int main(void)
 {
     const struct CMUnitTest cases[] = {
-        cmocka_unit_test_setup_teardown(limit__is_made_room_under_by_keys_that_are_past, setup, ring_teardown),
+        cmocka_unit_test_setup_teardown(
+            limit__is_made_room_under_by_keys_that_are_past, setup, ring_teardown),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }

@@ -30,7 +30,8 @@ static Jwkd__V1__Operation__Phase phase(struct ring *ring, uint8_t id[16])
     jwkd_error error = {0};
     reply_init(&reply, &request);
     jwkd_status status = keyring_get_operation(ring->keyring, &request, &reply, &error);
-    return status == JWKD_OK ? reply.message.operation->operation->phase : JWKD__V1__OPERATION__PHASE__PHASE_NONE;
+    return status == JWKD_OK ? reply.message.operation->operation->phase
+                             : JWKD__V1__OPERATION__PHASE__PHASE_NONE;
 }
 
 static void pass(struct ring *ring, int64_t sec)
@@ -44,7 +45,8 @@ static void operation__is_kept_while_it_waits_and_a_day_from_its_end(void **stat
     struct ring *ring = *state;
     uint8_t first[16], id[16];
     ring_create(ring, "shop");
-    ring_set(ring, "shop", "jwks_max_age_sec", LIMIT_JWKS_MAX_AGE_SEC); /* promotions wait as long as they can */
+    ring_set(
+        ring, "shop", "jwks_max_age_sec", LIMIT_JWKS_MAX_AGE_SEC); /* promotions wait as long as they can */
     generate(ring, first);
     generate(ring, id);
     pass(ring, DAY / 2);

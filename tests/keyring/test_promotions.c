@@ -8,7 +8,10 @@ struct follower {
     uint64_t environment_id, sequence;
 };
 
-static struct registry *registry_of(struct ring *ring) { return ring->registry; }
+static struct registry *registry_of(struct ring *ring)
+{
+    return ring->registry;
+}
 
 static int setup(void **state)
 {
@@ -71,12 +74,14 @@ static struct made make(struct ring *ring, const char *name, bool rotate, bool n
     struct made made = {.primary = false};
     Jwkd__V1__GenerateRequest generation = JWKD__V1__GENERATE_REQUEST__INIT;
     Jwkd__V1__RotateRequest rotation = JWKD__V1__ROTATE_REQUEST__INIT;
-    Jwkd__V1__Request request = ring_request(ring, made.id,
-        rotate ? JWKD__V1__REQUEST__OPERATION_ROTATE : JWKD__V1__REQUEST__OPERATION_GENERATE);
+    Jwkd__V1__Request request = ring_request(
+        ring, made.id, rotate ? JWKD__V1__REQUEST__OPERATION_ROTATE : JWKD__V1__REQUEST__OPERATION_GENERATE);
     generation.environment = rotation.environment = wire_text(name);
     generation.now = rotation.now = now;
-    if (rotate) request.rotate = &rotation;
-    else request.generate = &generation;
+    if (rotate)
+        request.rotate = &rotation;
+    else
+        request.generate = &generation;
     assert_int_equal(ring_collect(ring, &request), JWKD_OK);
     CLEANUP(arena_clear) struct arena arena;
     const Jwkd__V1__Reply *reply = ring_change(ring, &request, &arena);
@@ -115,7 +120,8 @@ static jwkd_status on_kid(
     Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
     Jwkd__V1__AbortRotationRequest abort_rotation = JWKD__V1__ABORT_ROTATION_REQUEST__INIT;
     Jwkd__V1__Request request = ring_request(ring, id, operation);
-    set.environment = deactivate.environment = retire.environment = abort_rotation.environment = wire_text(name);
+    set.environment = deactivate.environment = retire.environment = abort_rotation.environment =
+        wire_text(name);
     set.kid = deactivate.kid = retire.kid = wire_text(kid);
     if (operation == JWKD__V1__REQUEST__OPERATION_SET_PRIMARY) request.set_primary = &set;
     if (operation == JWKD__V1__REQUEST__OPERATION_DEACTIVATE) request.deactivate = &deactivate;
@@ -178,7 +184,8 @@ static void promotion__goes_on_after_a_restart(void **state)
     assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING);
     struct follower again = follow(ring, "shop");
     confirm(ring, &again, second.revision);
-    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING); /* the other one is missing */
+    assert_int_equal(
+        phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING); /* the other one is missing */
     assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_SET_PRIMARY, "shop", second.kid), JWKD_OK);
     assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__DONE);
 }
@@ -253,7 +260,8 @@ static void rotation__lets_the_old_key_retire(void **state)
     assert_int_equal(ring_key_state(ring, "shop", first.kid), JWKD__V1__KEY_STATE__ACTIVE);
     assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION, "shop", ""), JWKD_OK);
     assert_true(ring_is_primary(ring, "shop", first.kid));
-    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION, "shop", ""), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(
+        on_kid(ring, JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION, "shop", ""), JWKD_FAILED_PRECONDITION);
 }
 
 static void retirement__ends_at_once_where_nothing_was_signed(void **state)
@@ -282,7 +290,8 @@ static void retirement__never_ends_in_the_commit_that_begins_it(void **state)
 }
 
 /* What it waited for is named, and nothing else. */
-static void check_reason(struct ring *ring, uint32_t jwks_sec, bool followed, bool confirmed, const char *expected)
+static void check_reason(
+    struct ring *ring, uint32_t jwks_sec, bool followed, bool confirmed, const char *expected)
 {
     char name[32], reason[200];
     snprintf(name, sizeof name, "shop-%u", ring->ids);
@@ -361,7 +370,8 @@ static void lease__of_the_run_before_is_remembered(void **state)
     const uint32_t before_ms = registry_max_lease_ms(ring->registry);
     const struct registry_options shorter = {.max_lease_ms = 1000, .started_ns = clock_elapsed_ns()};
     ring_create(ring, "shop");
-    for (int restarts = 0; restarts < 2; restarts++) { /* the second start knows it from the first one's commits */
+    for (int restarts = 0; restarts < 2;
+         restarts++) { /* the second start knows it from the first one's commits */
         ring_stop(ring);
         registry_free(ring->registry);
         assert_int_equal(registry_new(&shorter, &ring->registry), JWKD_OK);

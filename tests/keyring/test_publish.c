@@ -5,8 +5,8 @@
 
 #include "keyring/internal.h"
 
-/* Each step by its letter, a capital one where everybody saw the change already; the writer's thread adds to them while a change
- * is made. */
+/* Each step by its letter, a capital one where everybody saw the change already; the writer's thread adds to
+ * them while a change is made. */
 static struct {
     struct ring *ring;
     char steps[16];
@@ -63,7 +63,8 @@ static void forget(void)
     seen.count = 0;
 }
 
-/* A heartbeat that is stamped after the change became visible never lacks it, and who hears of it finds it made. */
+/* A heartbeat that is stamped after the change became visible never lacks it, and who hears of it finds it
+ * made. */
 static void publish__lists_a_change_then_shows_it_then_sends_it(void **state)
 {
     forget();

@@ -22,8 +22,8 @@ static void repetition__of_a_change_gets_its_answer(void **state)
     assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
 }
 
-static Jwkd__V1__Request set_primary_request(struct ring *ring, uint8_t id[16], Jwkd__V1__SetPrimaryRequest *operation,
-    char *kid)
+static Jwkd__V1__Request set_primary_request(
+    struct ring *ring, uint8_t id[16], Jwkd__V1__SetPrimaryRequest *operation, char *kid)
 {
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_SET_PRIMARY);
     *operation = (Jwkd__V1__SetPrimaryRequest)JWKD__V1__SET_PRIMARY_REQUEST__INIT;
@@ -70,11 +70,13 @@ static void answer__that_cannot_be_kept_is_not_given(void **state)
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
 }
 
-/* A generation as a newer client asks for it: with a field that is not known here, and is not kept while it waits. */
+/* A generation as a newer client asks for it: with a field that is not known here, and is not kept while it
+ * waits. */
 static Jwkd__V1__Request newer_request(struct ring *ring, uint8_t id[16], Jwkd__V1__GenerateRequest *generate)
 {
     static uint8_t one = 1;
-    static ProtobufCMessageUnknownField field = {.tag = 500, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = 1, .data = &one};
+    static ProtobufCMessageUnknownField field = {
+        .tag = 500, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = 1, .data = &one};
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
     *generate = (Jwkd__V1__GenerateRequest)JWKD__V1__GENERATE_REQUEST__INIT;
     generate->environment = wire_text("shop");
@@ -142,7 +144,8 @@ static void repetition__of_an_import_gets_its_answer(void **state)
     ring_create(ring, "shop");
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
     Jwkd__V1__DeleteEnvironmentRequest delete = JWKD__V1__DELETE_ENVIRONMENT_REQUEST__INIT;
-    Jwkd__V1__Request deletion = ring_request(ring, other_id, JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT);
+    Jwkd__V1__Request deletion =
+        ring_request(ring, other_id, JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT);
     delete.name = wire_text("shop");
     delete.with_live_keys = true;
     deletion.delete_environment = &delete;

@@ -23,13 +23,15 @@ static void reserve__drops_keys_that_do_not_open(void **state)
     struct ring ring;
     char kid[LIMIT_KID + 1], names[2][128];
     ring_open(&ring);
-    for (size_t i = 0; i < 2; i++) put_damaged_key(&ring, names[i]);
+    for (size_t i = 0; i < 2; i++)
+        put_damaged_key(&ring, names[i]);
     ring_start(&ring);
     ring_create(&ring, "shop");
     assert_int_equal(memory_count(ring.memory, "reserve/"), 2);
     ring_generate(&ring, "shop", kid);
     assert_true(ring_complained(&ring, "CORRUPT: a key of the reserve does not open"));
-    for (size_t i = 0; i < 2; i++) assert_int_equal(memory_count(ring.memory, names[i]), 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(memory_count(ring.memory, names[i]), 0);
     assert_int_equal(ring_sign(&ring, "shop"), JWKD_OK);
     ring_close(&ring);
 }
@@ -46,8 +48,10 @@ static void on_key(void *context, struct ready_key *key)
     struct busy *busy = context;
     const struct key_type *type = key->type;
     reserve_put(busy->reserve, key);
-    if (type == busy->used_up) ready_key_free(reserve_take(busy->reserve, type));
-    else busy->others++;
+    if (type == busy->used_up)
+        ready_key_free(reserve_take(busy->reserve, type));
+    else
+        busy->others++;
 }
 
 static void on_trouble(void *context, jwkd_status status, const char *message)
@@ -62,15 +66,20 @@ static void check_turns(bool waited_for)
     struct busy busy = {0};
     const struct key_type *other;
     fixture_open(&signing, 0);
-    struct reserve_options options = {.signer = signing.signer, .wanted = waited_for ? 0 : 2, .deliver = on_key,
-        .on_trouble = on_trouble, .context = &busy};
+    struct reserve_options options = {.signer = signing.signer,
+        .wanted = waited_for ? 0 : 2,
+        .deliver = on_key,
+        .on_trouble = on_trouble,
+        .context = &busy};
     assert_int_equal(reserve_new(&options, &busy.reserve), JWKD_OK);
     assert_int_equal(alg_key_type(ALG_ES256, 0, &busy.used_up), JWKD_OK);
     assert_int_equal(alg_key_type(ALG_ES384, 0, &other), JWKD_OK);
     const struct key_type *const types[] = {busy.used_up, other};
     for (size_t i = 0; i < 2; i++) {
-        if (waited_for) reserve_demand(busy.reserve, types[i], 2);
-        else reserve_use(busy.reserve, types[i]);
+        if (waited_for)
+            reserve_demand(busy.reserve, types[i], 2);
+        else
+            reserve_use(busy.reserve, types[i]);
     }
     assert_int_equal(reserve_start(busy.reserve), JWKD_OK);
     AWAIT(busy.others == 2);

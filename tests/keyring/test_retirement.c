@@ -1,14 +1,14 @@
-/* A key that retires goes when its last token has expired by the wall clock, and has lived as long as it was given; whatever the
- * clocks were set to in between, and whoever was started again. */
+/* A key that retires goes when its last token has expired by the wall clock, and has lived as long as it was
+ * given; whatever the clocks were set to in between, and whoever was started again. */
 #include "keyring/clocks.h"
 
 #include "records.pb-c.h"
 
 enum {
-    LIFETIME = 900,    /* of the tokens signed here, in seconds */
+    LIFETIME = 900, /* of the tokens signed here, in seconds */
     LEEWAY = 30,
     CEILING = 3600 + 900, /* how far a key may sign from its promotion on, which is what the next run knows */
-    MARGIN = 1,        /* exp is a whole second */
+    MARGIN = 1,           /* exp is a whole second */
 };
 
 static int setup(void **state)
@@ -91,8 +91,8 @@ static void retirement__waits_for_a_wall_clock_that_was_set_back(void **state)
     expect_gone(ring, kid);
 }
 
-/* Tokens made after the wall clock was set back expire early by it, and live no shorter for that: the row has to say so before
- * they leave. */
+/* Tokens made after the wall clock was set back expire early by it, and live no shorter for that: the row has
+ * to say so before they leave. */
 static void retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set_back(void **state)
 {
     struct ring *ring = *state;
@@ -101,7 +101,8 @@ static void retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set
     clocks_pass(2 * CEILING);
     ring_generate(ring, "shop", kid);
     clocks_pass(CEILING - LEEWAY);
-    clocks_set_wall(LEEWAY - CEILING); /* as it was at the promotion: by the wall clock no higher ceiling is needed */
+    clocks_set_wall(
+        LEEWAY - CEILING); /* as it was at the promotion: by the wall clock no higher ceiling is needed */
     assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
     ring_restart(ring);
     clocks_set_wall(3 * CEILING);
@@ -114,7 +115,8 @@ static void retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set
     expect_gone(ring, kid);
 }
 
-/* It may have signed before it was imported, and nobody knows for how long: a day is granted, in this run and the next. */
+/* It may have signed before it was imported, and nobody knows for how long: a day is granted, in this run and
+ * the next. */
 static void check_imported(struct ring *ring, bool restart)
 {
     enum { ELSEWHERE = 24 * 3600 };
@@ -130,7 +132,10 @@ static void check_imported(struct ring *ring, bool restart)
     expect_gone(ring, kid);
 }
 
-static void retirement__of_an_imported_key_covers_its_earlier_use(void **state) { check_imported(*state, false); }
+static void retirement__of_an_imported_key_covers_its_earlier_use(void **state)
+{
+    check_imported(*state, false);
+}
 
 static void retirement__of_an_imported_key_covers_its_earlier_use_in_the_next_run(void **state)
 {

@@ -21,7 +21,8 @@ static void want_full_batch(struct wanted *wanted)
     wanted->sign = (Jwkd__V1__SignRequest)JWKD__V1__SIGN_REQUEST__INIT;
     wanted->request = (Jwkd__V1__Request)JWKD__V1__REQUEST__INIT;
     for (size_t i = 0; i < LIMIT_BATCH; i++) {
-        snprintf(wanted->claims[i], sizeof wanted->claims[i], "{\"sub\":\"user-%zu\",\"client_id\":\"test\"}", i);
+        snprintf(
+            wanted->claims[i], sizeof wanted->claims[i], "{\"sub\":\"user-%zu\",\"client_id\":\"test\"}", i);
         wanted->items[i] = (Jwkd__V1__SignItem)JWKD__V1__SIGN_ITEM__INIT;
         wanted->items[i].claims = wire_bytes(bytes_of_text(wanted->claims[i]));
         wanted->pointers[i] = &wanted->items[i];
@@ -87,8 +88,10 @@ static void *sign_share(void *signing)
 static void sign_by_threads(struct keyring_signing *signing)
 {
     pthread_t threads[4];
-    for (size_t i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, sign_share, signing), 0);
-    for (size_t i = 0; i < 4; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_share, signing), 0);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
 static void sign__by_several_threads_makes_each_token_once(void **state)
@@ -143,7 +146,8 @@ static void *sign_without_room(void *argument)
     Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
     Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
     item.claims = wire_bytes(bytes_of_text("{\"sub\":\"alice\",\"client_id\":\"test\"}"));
-    for (size_t i = 0; i < LIMIT_BATCH; i++) items[i] = &item;
+    for (size_t i = 0; i < LIMIT_BATCH; i++)
+        items[i] = &item;
     sign.environment = wire_text("shop");
     sign.n_items = LIMIT_BATCH;
     sign.items = items;
@@ -156,7 +160,8 @@ static void *sign_without_room(void *argument)
     return NULL;
 }
 
-/* The batch goes on with the key that it began with, and has it unsealed again. RSA makes it last longer than the deactivation. */
+/* The batch goes on with the key that it began with, and has it unsealed again. RSA makes it last longer than
+ * the deactivation. */
 static void sign__that_fails_leaves_no_deactivated_key_unsealed(void **state)
 {
     struct ring *ring = *state;

@@ -32,7 +32,8 @@ static void waiting__commits_nothing(void **state)
     Jwkd__V1__Request request = generation(ring, id, &generate);
     assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS);
     uint64_t before = ring_commits(ring);
-    for (int i = 0; i < 10; i++) assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS); /* the writer wakes */
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS); /* the writer wakes */
     assert_int_equal(ring_commits(ring), before);
     making_hold(false);
     assert_int_equal(ring_collect(ring, &request), JWKD_OK);

@@ -84,7 +84,8 @@ static void listen__drops_who_sends_too_much(void **state)
     nng_msg_free(message);
     assert_int_equal(lost, 0);
     assert_int_equal(nng_send(pair->req, more, sizeof more, 0), 0);
-    for (int i = 0; i < PATIENCE_MS && lost == 0; i++) usleep(1000);
+    for (int i = 0; i < PATIENCE_MS && lost == 0; i++)
+        usleep(1000);
     assert_int_equal(lost, 1);
 }
 
@@ -151,7 +152,8 @@ static void principal__of_a_lost_connection_is_not_guessed(void **state)
     assert_int_equal(nng_dial(pair->req, pair->url, NULL, 0), 0);
     nng_msg *message = ask(pair, "?", 1);
     assert_int_equal(nng_pipe_close(nng_msg_get_pipe(message)), 0);
-    for (int i = 0; i < PATIENCE_MS && net_principal(nng_msg_get_pipe(message), principal, NULL) == JWKD_OK; i++)
+    for (int i = 0; i < PATIENCE_MS && net_principal(nng_msg_get_pipe(message), principal, NULL) == JWKD_OK;
+         i++)
         usleep(1000); /* until it is gone */
     assert_int_equal(net_principal(nng_msg_get_pipe(message), principal, NULL), JWKD_UNAVAILABLE);
     nng_msg_free(message);

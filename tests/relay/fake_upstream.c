@@ -52,7 +52,8 @@ static void answer_hello(struct fake *fake, const Jwkd__V1__Request *request)
     send_reply(fake, &reply, wire_view(request->request_id));
 }
 
-static void answer_jwks(struct fake *fake, const Jwkd__V1__State *unless, Jwkd__V1__Reply *reply, struct bytes id)
+static void answer_jwks(
+    struct fake *fake, const Jwkd__V1__State *unless, Jwkd__V1__Reply *reply, struct bytes id)
 {
     Jwkd__V1__State state = state_of(fake);
     Jwkd__V1__JwksReply jwks = JWKD__V1__JWKS_REPLY__INIT;
@@ -81,8 +82,8 @@ struct told {
     Jwkd__V1__VerifyReply verified;
 };
 
-static void tell_state(
-    Jwkd__V1__Request__OperationCase operation, Jwkd__V1__State *state, struct told *told, Jwkd__V1__Reply *reply)
+static void tell_state(Jwkd__V1__Request__OperationCase operation, Jwkd__V1__State *state, struct told *told,
+    Jwkd__V1__Reply *reply)
 {
     if (operation == JWKD__V1__REQUEST__OPERATION_LIST_ENVIRONMENTS) {
         told->environments = (Jwkd__V1__ListEnvironmentsReply)JWKD__V1__LIST_ENVIRONMENTS_REPLY__INIT;
@@ -197,8 +198,12 @@ static void count_connection(nng_pipe pipe, nng_pipe_ev event, void *fake)
 
 void fake_start(struct fake *fake)
 {
-    *fake = (struct fake){.directory = "/tmp/jwkd-fake-XXXXXX", .boot_id = {1}, .epoch = {2}, .instance_id = {3},
-        .revision = 5, .service_revision = 10};
+    *fake = (struct fake){.directory = "/tmp/jwkd-fake-XXXXXX",
+        .boot_id = {1},
+        .epoch = {2},
+        .instance_id = {3},
+        .revision = 5,
+        .service_revision = 10};
     assert_non_null(mkdtemp(fake->directory));
     snprintf(fake->url, sizeof fake->url, "ipc://%s/rpc.sock", fake->directory);
     snprintf(fake->events_url, sizeof fake->events_url, "ipc://%s/events.sock", fake->directory);

@@ -74,8 +74,8 @@ static void say(struct scene *scene, const char *topic, const ProtobufCMessage *
     hold_hear(scene->hold, buffer_bytes(&packed));
 }
 
-static void say_change(struct scene *scene, const char *environment, uint64_t id, uint64_t revision,
-    Jwkd__V1__Change__Kind kind)
+static void say_change(
+    struct scene *scene, const char *environment, uint64_t id, uint64_t revision, Jwkd__V1__Change__Kind kind)
 {
     CLEANUP(free_at) char *padding = calloc(1, scene->padding + 1);
     assert_non_null(padding);
@@ -125,7 +125,8 @@ static void beat(struct scene *scene, uint64_t revision)
 
 /* ---- what is asked */
 
-static bool changes_at(struct scene *scene, const Jwkd__V1__State *since, uint64_t now_ns, struct hold_page *page)
+static bool changes_at(
+    struct scene *scene, const Jwkd__V1__State *since, uint64_t now_ns, struct hold_page *page)
 {
     Jwkd__V1__GetChangesRequest get = JWKD__V1__GET_CHANGES_REQUEST__INIT;
     Jwkd__V1__State copy = *since;
@@ -300,7 +301,8 @@ static void changes__are_the_services_matter_without_a_young_heartbeat(void **st
     assert_false(changes_at(scene, &since, NOW + NS_PER_MS, &page)); /* none yet */
     beat(scene, 0);
     assert_false(changes_at(scene, &since, NOW + NS_PER_SEC + 10, &page));
-    assert_false(changes_at(scene, &since, NOW - NS_PER_MS, &page)); /* from the future: the clock is not what it was */
+    assert_false(changes_at(
+        scene, &since, NOW - NS_PER_MS, &page)); /* from the future: the clock is not what it was */
     assert_int_equal(changes_since(scene, 4), 1);
     hold_disconnect(scene->hold);
     assert_int_equal(changes_since(scene, 4), -1);

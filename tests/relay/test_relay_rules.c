@@ -17,7 +17,8 @@ static void rule__is_there_for_every_operation(void **state)
     unsigned operations = 0;
     for (unsigned i = 0; i < type->n_fields; i++) {
         if (!(type->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF)) continue;
-        if (rule_of_case(type->fields[i].id) == RULE_UNKNOWN) fail_msg("no rule for %s", type->fields[i].name);
+        if (rule_of_case(type->fields[i].id) == RULE_UNKNOWN)
+            fail_msg("no rule for %s", type->fields[i].name);
         operations++;
     }
     assert_true(operations >= 25);

@@ -24,7 +24,8 @@ struct scene {
 
 /* ---- asking */
 
-static Jwkd__V1__Request new_request(struct scene *scene, Jwkd__V1__Request__OperationCase operation, void *body)
+static Jwkd__V1__Request new_request(
+    struct scene *scene, Jwkd__V1__Request__OperationCase operation, void *body)
 {
     Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
     scene->asked++;
@@ -94,8 +95,9 @@ static uint64_t hear_beat(struct scene *scene)
     return stamp_ns;
 }
 
-/* Until the relay has found the service, and hears its events; nothing that was published is on its way any more then. That matters where something is
- * closed next: nng 1.5.2 may never be done with a connection that is closed while a message comes in. */
+/* Until the relay has found the service, and hears its events; nothing that was published is on its way any
+ * more then. That matters where something is closed next: nng 1.5.2 may never be done with a connection that
+ * is closed while a message comes in. */
 static void await_upstream(struct scene *scene)
 {
     time_t until = time(NULL) + PATIENCE_SEC;
@@ -406,7 +408,8 @@ static void changes__are_the_services_where_the_caller_was_told_of_more(void **s
         fake_change(&scene->fake, true);
         await_published(scene, &heard);
         held_unref(get_changes(scene, scene->fake.revision - 1));
-        assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), i); /* answered here so far */
+        assert_int_equal(
+            fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), i); /* answered here so far */
         fake_change(&scene->fake, false);
         held_unref(ask(scene, questions[i].operation, questions[i].body));
         held_unref(get_changes(scene, scene->fake.revision - 1));
@@ -429,8 +432,9 @@ static void operation__that_changes_something_is_denied(void **state)
     const struct {
         Jwkd__V1__Request__OperationCase operation;
         void *body;
-    } cases[] = {{JWKD__V1__REQUEST__OPERATION_GENERATE, &generate}, {JWKD__V1__REQUEST__OPERATION_SIGN, &sign},
-        {JWKD__V1__REQUEST__OPERATION_DEACTIVATE, &deactivate}, {JWKD__V1__REQUEST__OPERATION_IMPORT, &import}};
+    } cases[] = {{JWKD__V1__REQUEST__OPERATION_GENERATE, &generate},
+        {JWKD__V1__REQUEST__OPERATION_SIGN, &sign}, {JWKD__V1__REQUEST__OPERATION_DEACTIVATE, &deactivate},
+        {JWKD__V1__REQUEST__OPERATION_IMPORT, &import}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         CLEANUP(held_unref_at) struct held *held = ask(scene, cases[i].operation, cases[i].body);
         assert_int_equal(held->reply->status, JWKD__V1__STATUS__DENIED);
@@ -453,9 +457,11 @@ static void field__that_is_not_known_is_not_passed_on(void **state)
     assert_int_equal(held->reply->status, JWKD__V1__STATUS__OK);
     assert_int_equal(fake_last(&scene->fake)->operation_case, JWKD__V1__REQUEST__OPERATION_STATUS);
     assert_int_equal(fake_last(&scene->fake)->base.n_unknown_fields, 0);
-    assert_memory_not_equal(fake_last(&scene->fake)->request_id.data, scene->id, 16); /* each has an id of its own */
+    assert_memory_not_equal(
+        fake_last(&scene->fake)->request_id.data, scene->id, 16); /* each has an id of its own */
 
-    static const uint8_t INSIDE[] = {0x82, 0x01, sizeof UNKNOWN, 0xfa, 0x06, 0x00}; /* the same in a hello, field 16 */
+    static const uint8_t INSIDE[] = {
+        0x82, 0x01, sizeof UNKNOWN, 0xfa, 0x06, 0x00}; /* the same in a hello, field 16 */
     packed.size = 0;
     request.operation_case = JWKD__V1__REQUEST__OPERATION__NOT_SET;
     assert_int_equal(wire_pack(&request.base, &packed), JWKD_OK);
@@ -613,11 +619,15 @@ static void relay__does_not_begin_what_cannot_work(void **state)
     struct scene *scene = *state;
     char other[64];
     snprintf(other, sizeof other, "ipc://%s/other.sock", scene->directory);
-    const char *const taken[] = {scene->url}, *const own[] = {scene->fake.url}, *const events_urls[] = {other};
+    const char *const taken[] = {scene->url}, *const own[] = {scene->fake.url},
+                      *const events_urls[] = {other};
     struct relay *relay = NULL;
     jwkd_error error = {0};
-    struct relay_options options = {
-        .upstream = scene->fake.url, .urls = taken, .url_count = 1, .events_urls = events_urls, .events_url_count = 1,
+    struct relay_options options = {.upstream = scene->fake.url,
+        .urls = taken,
+        .url_count = 1,
+        .events_urls = events_urls,
+        .events_url_count = 1,
         .patience_ms = PATIENCE_SEC * 1000};
     unsigned connections = scene->fake.connections;
     assert_int_equal(relay_start(&options, &relay, &error), JWKD_UNAVAILABLE);

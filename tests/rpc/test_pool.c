@@ -16,10 +16,12 @@ struct together {
 
 static bool work_together(struct pool_shared *shared)
 {
-    struct together *together = (struct together *)(void *)((char *)shared - offsetof(struct together, shared));
+    struct together *together =
+        (struct together *)(void *)((char *)shared - offsetof(struct together, shared));
     unsigned inside = ++together->inside;
     if (inside > together->most_inside) together->most_inside = inside;
-    do pause_shortly();
+    do
+        pause_shortly();
     while (!together->let_go && !together->short_pieces);
     together->inside--;
     return !together->let_go;
@@ -27,7 +29,8 @@ static bool work_together(struct pool_shared *shared)
 
 static void end_together(struct pool_shared *shared)
 {
-    struct together *together = (struct together *)(void *)((char *)shared - offsetof(struct together, shared));
+    struct together *together =
+        (struct together *)(void *)((char *)shared - offsetof(struct together, shared));
     together->inside_at_end = together->inside;
     together->ended++;
 }
@@ -35,7 +38,8 @@ static void end_together(struct pool_shared *shared)
 static void share(struct pool_job *job)
 {
     struct together *together = (struct together *)(void *)job;
-    together->shared = (struct pool_shared){.work = work_together, .end = end_together, .most = together->most};
+    together->shared =
+        (struct pool_shared){.work = work_together, .end = end_together, .most = together->most};
     pool_share(together->pool, &together->shared);
 }
 
@@ -58,7 +62,8 @@ static void work_alone(struct pool_job *job)
     struct alone *alone = (struct alone *)(void *)job;
     alone->others_then = alone->others->inside;
     alone->began++;
-    while (!alone->let_go) pause_shortly();
+    while (!alone->let_go)
+        pause_shortly();
     alone->ended++;
 }
 
@@ -125,9 +130,11 @@ static void shared__is_worked_on_by_no_more_than_it_can_keep_busy(void **state)
     begin_together(&together, pool, 2);
     AWAIT(together.inside == 2);
     for (int i = 0; i < 20; i++) { /* the others look for something to do behind each job */
-        for (size_t k = 0; k < 2; k++) begin_alone(&jobs[k], pool, &together);
+        for (size_t k = 0; k < 2; k++)
+            begin_alone(&jobs[k], pool, &together);
         AWAIT(jobs[0].began && jobs[1].began);
-        for (size_t k = 0; k < 2; k++) jobs[k].let_go = true;
+        for (size_t k = 0; k < 2; k++)
+            jobs[k].let_go = true;
         AWAIT(jobs[0].ended && jobs[1].ended && together.inside == 2);
     }
     together.let_go = true;

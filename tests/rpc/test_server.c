@@ -24,12 +24,15 @@ static void count_reply(struct answers *answers, nng_msg *message)
 {
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *unpacked;
-    jwkd_status status = wire_unpack(&jwkd__v1__reply__descriptor, bytes_of(nng_msg_body(message), nng_msg_len(message)),
-        &arena, &unpacked);
+    jwkd_status status = wire_unpack(&jwkd__v1__reply__descriptor,
+        bytes_of(nng_msg_body(message), nng_msg_len(message)), &arena, &unpacked);
     if (status == JWKD_OK) status = (jwkd_status)((const Jwkd__V1__Reply *)unpacked)->status;
-    if (status == JWKD_OK) answers->ok++;
-    else if (status == JWKD_BUSY) answers->busy++;
-    else answers->other++;
+    if (status == JWKD_OK)
+        answers->ok++;
+    else if (status == JWKD_BUSY)
+        answers->busy++;
+    else
+        answers->other++;
 }
 
 static void on_aio(void *argument)
@@ -80,8 +83,12 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
     char url[96];
     snprintf(url, sizeof url, "ipc://%s/rpc.sock", ring->signing.folder);
     const char *const urls[] = {url};
-    struct rpc_options options = {.keyring = ring->keyring, .version = "test", .urls = urls, .url_count = 1,
-        .workers = WORKERS, .queue = QUEUE};
+    struct rpc_options options = {.keyring = ring->keyring,
+        .version = "test",
+        .urls = urls,
+        .url_count = 1,
+        .workers = WORKERS,
+        .queue = QUEUE};
     struct rpc_server *server;
     jwkd_error error = {0};
     nng_socket socket;
@@ -95,9 +102,11 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
 
     memory_hold(ring->memory, true);
     size_t count = 0;
-    while (count < WORKERS) ask(&askers[count++], socket, &answers, buffer_bytes(&packed));
+    while (count < WORKERS)
+        ask(&askers[count++], socket, &answers, buffer_bytes(&packed));
     AWAIT(memory_waiting(ring->memory) == WORKERS);
-    while (count < ASKERS) ask(&askers[count++], socket, &answers, buffer_bytes(&packed));
+    while (count < ASKERS)
+        ask(&askers[count++], socket, &answers, buffer_bytes(&packed));
     AWAIT(answers.busy == TOO_MANY);
     assert_int_equal(answers.ok, 0);
     memory_hold(ring->memory, false);
@@ -105,7 +114,8 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
     assert_int_equal(answers.busy, TOO_MANY);
     assert_int_equal(answers.other, 0);
 
-    for (size_t i = 0; i < ASKERS; i++) nng_aio_free(askers[i].aio);
+    for (size_t i = 0; i < ASKERS; i++)
+        nng_aio_free(askers[i].aio);
     nng_close(socket);
     keyring_stop(ring->keyring);
     rpc_stop(server);

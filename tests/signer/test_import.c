@@ -71,7 +71,8 @@ static void import__reads_rfc8037_a1_and_signs_as_printed_in_a4(void **state)
 static void import__reads_rfc7517_a2_and_refuses_its_key_for_encryption(void **state)
 {
     (void)state;
-    CLEANUP(pair_clear) struct pair rsa = fixture_import(&fixture, "rfc7517-a2-rsa.jwk", ALG_NONE, "rsa"), ec = {0};
+    CLEANUP(pair_clear)
+    struct pair rsa = fixture_import(&fixture, "rfc7517-a2-rsa.jwk", ALG_NONE, "rsa"), ec = {0};
     CLEANUP(buffer_clear) struct buffer text = fixture_read("rfc7517-a2-ec.jwk");
     jwkd_error error = {0};
     assert_int_equal(jwk_alg(rsa.public), ALG_RS256);

@@ -184,7 +184,8 @@ static void *sign_by_turns(void *argument)
     struct signer_key key = pair_key(queue->pair);
     for (int i = 0; i < 20; i++) {
         CLEANUP(buffer_clear) struct buffer signature = {0};
-        if (i == 1) { /* OpenSSL's generator of random numbers has to have what it needs for this thread; signing alone need not ask it */
+        if (i == 1) { /* OpenSSL's generator of random numbers has to have what it needs for this thread;
+                         signing alone need not ask it */
             uint8_t byte;
             if (RAND_priv_bytes(&byte, sizeof byte) != 1) queue->wrong++;
             pthread_barrier_wait(&queue->warm);

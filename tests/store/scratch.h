@@ -28,7 +28,8 @@ bool scratch_is_zero(const struct scratch *scratch, const char *name);
 
 /* One row, with any revision. */
 jwkd_status scratch_put(struct scratch *scratch, const char *key, const char *value, bool urgent);
-/* Puts the row in another process, first as "old" and then as `value`, which dies when that is noted and not in the database yet. */
+/* Puts the row in another process, first as "old" and then as `value`, which dies when that is noted and not
+ * in the database yet. */
 void scratch_note(struct scratch *scratch, const char *key, const char *value);
 /* Fails the test unless the row is as said (NULL: absent). */
 void scratch_expect(struct scratch *scratch, const char *key, const char *value);

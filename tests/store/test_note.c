@@ -30,7 +30,8 @@ static void note__reads_as_it_was_made(void **state)
     const struct note note = {.revision = 7,
         .guard = bytes_of_text("guard"),
         .count = 3,
-        .changes = {{bytes_of_text("a"), bytes_of_text("record")}, {bytes_of_text("gone"), {0}}, {bytes_of_text(""), bytes_of_text("x")}}};
+        .changes = {{bytes_of_text("a"), bytes_of_text("record")}, {bytes_of_text("gone"), {0}},
+            {bytes_of_text(""), bytes_of_text("x")}}};
     struct note read;
     make(&note, &made);
     assert_int_equal(buffer_append_text(&made, "of a longer one before"), JWKD_OK);
@@ -49,7 +50,10 @@ static void note__that_was_not_written_whole_is_none(void **state)
     (void)state;
     CLEANUP(buffer_clear) struct buffer made = {0};
     CLEANUP(buffer_clear) struct buffer zeros = {0};
-    const struct note note = {.revision = 7, .guard = bytes_of_text("guard"), .count = 1, .changes = {{bytes_of_text("a"), bytes_of_text("b")}}};
+    const struct note note = {.revision = 7,
+        .guard = bytes_of_text("guard"),
+        .count = 1,
+        .changes = {{bytes_of_text("a"), bytes_of_text("b")}}};
     struct note read;
     make(&note, &made);
     for (size_t i = 0; i < made.size; i++) {
@@ -151,13 +155,15 @@ static void note__is_seen_by_everything_that_follows(void **state)
     uint64_t revision = 0;
     bool listed = false;
     assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "old", true), JWKD_OK); /* what was found may not be durable: not noted */
+    assert_int_equal(
+        scratch_put(scratch, "row", "old", true), JWKD_OK); /* what was found may not be durable: not noted */
     assert_false(store_is_unsettled(scratch->store));
     assert_int_equal(store_commit(scratch->store, &write, 1, true, &revision, NULL), JWKD_OK);
     assert_int_equal(revision, 2);
     assert_true(store_is_unsettled(scratch->store));
     assert_false(scratch_is_zero(scratch, NOTE_FILE));
-    assert_int_equal(store_list(scratch->store, bytes_of_text("r"), (struct bytes){0}, list_one, &listed), JWKD_OK);
+    assert_int_equal(
+        store_list(scratch->store, bytes_of_text("r"), (struct bytes){0}, list_one, &listed), JWKD_OK);
     assert_true(listed);
     assert_false(store_is_unsettled(scratch->store));
     assert_true(scratch_is_zero(scratch, NOTE_FILE));
@@ -189,7 +195,8 @@ static void note__of_another_state_says_nothing(void **state)
     scratch_expect(scratch, "row", "newer");
 }
 
-/* That a database was put back has to show until another epoch is in it: bringing a note there is no such commit. */
+/* That a database was put back has to show until another epoch is in it: bringing a note there is no such
+ * commit. */
 static void note__does_not_hide_that_a_database_was_put_back(void **state)
 {
     struct scratch *scratch = *state;
@@ -200,7 +207,8 @@ static void note__does_not_hide_that_a_database_was_put_back(void **state)
     scratch_copy_file(scratch_path(scratch, "data.mdb"), database);
     scratch_copy_file(scratch_path(scratch, NOTE_FILE), note);
     assert_int_equal(scratch_open(scratch), JWKD_OK);
-    for (int i = 0; i < 3; i++) assert_int_equal(scratch_put(scratch, "row", "newer", false), JWKD_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(scratch_put(scratch, "row", "newer", false), JWKD_OK);
     scratch_close(scratch);
     scratch_copy_file(database, scratch_path(scratch, "data.mdb"));
     scratch_copy_file(note, scratch_path(scratch, NOTE_FILE));
@@ -233,7 +241,8 @@ static void note__file_has_one_size(void **state)
         assert_int_equal(stat(scratch_path(scratch, NOTE_FILE), &file), 0);
         assert_int_equal(file.st_size, ENGINE_NOTE_SIZE);
         assert_int_equal(file.st_mode & 0777, 0600);
-        assert_int_equal(truncate(scratch_path(scratch, NOTE_FILE), 5000), 0); /* as after a crash while it was made */
+        assert_int_equal(
+            truncate(scratch_path(scratch, NOTE_FILE), 5000), 0); /* as after a crash while it was made */
     }
 }
 
@@ -249,7 +258,8 @@ static void note__without_room_goes_to_the_database(void **state)
     scratch_expect(scratch, "row", large);
     scratch->options.map_size = 1024 * 1024;
     assert_int_equal(scratch_open(scratch), JWKD_OK);
-    for (int i = 0; i < 2; i++) assert_int_equal(scratch_put(scratch, "row", "new", true), JWKD_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(scratch_put(scratch, "row", "new", true), JWKD_OK);
     assert_false(store_is_unsettled(scratch->store)); /* the database might not take it */
 }
 
@@ -282,7 +292,8 @@ int main(void)
         CASE(note__that_cannot_be_read_may_be_one),
     };
 #undef CASE
-    if (authenticator_new((const uint8_t *)"0123456789abcdef0123456789abcdef", &authenticator) != JWKD_OK) return 1;
+    if (authenticator_new((const uint8_t *)"0123456789abcdef0123456789abcdef", &authenticator) != JWKD_OK)
+        return 1;
     int failed = cmocka_run_group_tests(cases, NULL, NULL);
     authenticator_free(authenticator);
     return failed;

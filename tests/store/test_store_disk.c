@@ -56,8 +56,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A change that is tried again at most once a second needs some patience; the test's own time limit ends it.
- */
+/* A change that is tried again at most once a second needs some patience; the test's own time limit
+ * ends it. */
 static void commit_until_done(struct scratch *scratch, const char *key, const char *value)
 {
     while (scratch_put(scratch, key, value, false) != JWKD_OK) {

@@ -1,4 +1,5 @@
-/* A disk that fails: that writes the last page of a commit and says that it did not, or that does not take a note. */
+/* A disk that fails: that writes the last page of a commit and says that it did not, or that does not take a
+ * note. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -13,8 +14,9 @@
 
 #include <cmocka.h> /* last: it has a macro named fail */
 
-/* LMDB ends a commit by writing its meta page, the only write that is smaller than a page but for the witness; when that fails it tries
- * to put the old one back. What the first of the writes to fail writes is written all the same, when there are two. */
+/* LMDB ends a commit by writing its meta page, the only write that is smaller than a page but for the
+ * witness; when that fails it tries to put the old one back. What the first of the writes to fail writes is
+ * written all the same, when there are two. */
 static atomic_int meta_writes_to_fail;
 /* A note is a whole page at the start of a file, where LMDB has its meta pages. */
 static atomic_int notes;
@@ -107,7 +109,8 @@ static void note__stays_until_the_database_takes_it(void **state)
     assert_int_equal(scratch_put(scratch, "row", "newer", true), JWKD_UNAVAILABLE);
     assert_true(store_is_unsettled(scratch->store));
     meta_writes_to_fail = 0;
-    while (store_settle(scratch->store, NULL) != JWKD_OK) usleep(20 * 1000); /* it is tried once a second */
+    while (store_settle(scratch->store, NULL) != JWKD_OK)
+        usleep(20 * 1000); /* it is tried once a second */
     scratch_expect(scratch, "row", "new");
     assert_int_equal(scratch_put(scratch, "row", "newer", true), JWKD_OK);
     assert_int_equal(scratch_open(scratch), JWKD_OK);

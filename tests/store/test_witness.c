@@ -101,7 +101,8 @@ static void witness__what_was_written_over_it_shows_by_its_times(void **state)
 static void witness__one_that_is_missing_or_unreadable_vouches_for_nothing(void **state)
 {
     struct scratch *scratch = *state;
-    static const char *const TEXTS[] = {"", "revision=1\n", "revision=00000000000000000001\nfile=99999999999999999999\nat=0\n"};
+    static const char *const TEXTS[] = {
+        "", "revision=1\n", "revision=00000000000000000001\nfile=99999999999999999999\nat=0\n"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         FILE *file = fopen(scratch_path(scratch, WITNESS_FILE), "w");
         assert_non_null(file);
@@ -123,11 +124,14 @@ static void witness__parses_what_it_writes_and_nothing_else(void **state)
 #define LINES(revision, file, at) "revision=" revision "\nfile=" file "\nat=" at "\n"
 #define ONE "00000000000000000001"
     struct witness witness;
-    assert_int_equal(
-        witness_parse(bytes_of_text(LINES("18446744073709551615", "00000000000000000002", "09223372036854775807")), &witness), JWKD_OK);
+    assert_int_equal(witness_parse(bytes_of_text(LINES("18446744073709551615", "00000000000000000002",
+                                       "09223372036854775807")),
+                         &witness),
+        JWKD_OK);
     assert_true(witness.revision == UINT64_MAX && witness.inode == 2 && witness.at == INT64_MAX);
-    static const char *const WRONG[] = {"", LINES("18446744073709551616", ONE, ONE), LINES(ONE, ONE, "09223372036854775808"),
-        LINES("1", ONE, ONE), LINES(ONE, "0000000000000000000x", ONE), LINES(ONE, ONE, ONE) "\n", "x" LINES(ONE, ONE, ONE)};
+    static const char *const WRONG[] = {"", LINES("18446744073709551616", ONE, ONE),
+        LINES(ONE, ONE, "09223372036854775808"), LINES("1", ONE, ONE),
+        LINES(ONE, "0000000000000000000x", ONE), LINES(ONE, ONE, ONE) "\n", "x" LINES(ONE, ONE, ONE)};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++)
         assert_int_equal(witness_parse(bytes_of_text(WRONG[i]), &witness), JWKD_MALFORMED);
     struct bytes whole = bytes_of_text(LINES(ONE, ONE, ONE));

@@ -87,11 +87,14 @@ static void topic__is_split_where_it_was_joined(void **state)
     buffer_clear(&message);
 }
 
-/* A request as a later version could write it: with fields at every depth that are not known here, if `unknown`. */
+/* A request as a later version could write it: with fields at every depth that are not known here, if
+ * `unknown`. */
 static void pack_sign(bool unknown, struct buffer *out)
 {
-    ProtobufCMessageUnknownField later = {
-        .tag = 900, .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, .len = 6, .data = (uint8_t[]){5, 'l', 'a', 't', 'e', 'r'}};
+    ProtobufCMessageUnknownField later = {.tag = 900,
+        .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
+        .len = 6,
+        .data = (uint8_t[]){5, 'l', 'a', 't', 'e', 'r'}};
     Jwkd__V1__SignItem items[2] = {JWKD__V1__SIGN_ITEM__INIT, JWKD__V1__SIGN_ITEM__INIT};
     Jwkd__V1__SignItem *pointers[2] = {&items[0], &items[1]};
     Jwkd__V1__SignRequest sign = JWKD__V1__SIGN_REQUEST__INIT;
