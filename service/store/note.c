@@ -61,9 +61,9 @@ static jwkd_status put_value(const struct note *note, struct buffer *out)
 jwkd_status note_make(struct authenticator *authenticator, const struct note *note, struct buffer *out)
 {
     CLEANUP(buffer_clear) struct buffer value = {0};
+    if (note->count > NOTE_CHANGES) return JWKD_RESOURCE_EXHAUSTED;
     size_t size = value_size(note);
-    if (note->count > NOTE_CHANGES || SIZE_BYTES + RECORD_HEAD_SIZE + size > ENGINE_NOTE_SIZE)
-        return JWKD_RESOURCE_EXHAUSTED;
+    if (SIZE_BYTES + RECORD_HEAD_SIZE + size > ENGINE_NOTE_SIZE) return JWKD_RESOURCE_EXHAUSTED;
     TRY(buffer_reserve(&value, size));
     TRY(put_value(note, &value));
     uint8_t head[SIZE_BYTES];
