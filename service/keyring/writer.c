@@ -17,6 +17,7 @@ enum {
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
     RETRY_EVERY_SEC = 2,    /* what was due and could not be done */
+    SETTLE_AFTER_MS = 2,
     LARGEST_STEP_MS = 5000, /* of the wall clock, between two looks */
     SHOWN_ONCE = 64,        /* answers kept in memory until they are collected */
 };
@@ -492,17 +493,24 @@ static bool wait_for_work(struct keyring *keyring, uint64_t until_ns, struct wor
     return more;
 }
 
-/* What a deactivation has left to be done is done when everybody has heard of it, and before they confirm it:
- * until then the processors are theirs. Whoever needs it done sooner does it. */
+/* How long a hundred subscribers take to hear of a change. The next deactivation would wait for what is put
+ * off: it is not put off for longer, however many there are. */
+static uint64_t settle_after_ns(const struct keyring *keyring)
+{
+    uint32_t spread_ms = keyring->options.registry ? registry_spread_ms(keyring->options.registry) : 0;
+    return (spread_ms < SETTLE_AFTER_MS ? spread_ms : SETTLE_AFTER_MS) * NS_PER_MS;
+}
+
+/* What a deactivation has left to be done is done when it has been told: until then the processors are those of
+ * who hears of it. Whoever needs it done sooner does it. */
 static void settle_store(struct keyring *keyring)
 {
     jwkd_error error = {0};
     uint64_t now_ns = clock_elapsed_ns();
-    uint32_t spread_ms = keyring->options.registry ? registry_spread_ms(keyring->options.registry) : 0;
     if (!store_is_unsettled(keyring->options.store))
         keyring->settle_ns = 0;
     else if (!keyring->settle_ns)
-        keyring->settle_ns = now_ns + spread_ms * NS_PER_MS / 4;
+        keyring->settle_ns = now_ns + settle_after_ns(keyring);
     if (!keyring->settle_ns || now_ns < keyring->settle_ns) return;
     jwkd_status status = store_settle(keyring->options.store, &error);
     keyring->settle_ns = status == JWKD_OK ? 0 : now_ns + RETRY_EVERY_SEC * NS_PER_SEC;
