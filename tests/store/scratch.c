@@ -12,10 +12,11 @@
 
 #include <cmocka.h> /* last: it has a macro named fail */
 
-void scratch_init(struct scratch *scratch)
+struct scratch *scratch_new(void)
 {
     const char *parent = getenv("TMPDIR");
-    *scratch = (struct scratch){0};
+    struct scratch *scratch = calloc(1, sizeof *scratch);
+    assert_non_null(scratch);
     assert_true(asprintf(&scratch->directory, "%s/jwkd-store-XXXXXX", parent ? parent : "/tmp") > 0);
     assert_non_null(mkdtemp(scratch->directory));
     scratch->options = (struct store_lmdb_options){
@@ -24,6 +25,7 @@ void scratch_init(struct scratch *scratch)
         .mac_key = "the MAC key that the tests use..",
         .key_id = bytes_of("key one.", 8),
     };
+    return scratch;
 }
 
 static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *walk)
@@ -34,12 +36,24 @@ static int remove_one(const char *path, const struct stat *stat, int type, struc
     return remove(path);
 }
 
-void scratch_clear(struct scratch *scratch)
+void scratch_free(struct scratch *scratch)
 {
     scratch_close(scratch);
     nftw(scratch->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(scratch->directory);
-    scratch->directory = NULL;
+    free(scratch);
+}
+
+int scratch_setup(void **state)
+{
+    *state = scratch_new();
+    return 0;
+}
+
+int scratch_teardown(void **state)
+{
+    scratch_free(*state);
+    return 0;
 }
 
 jwkd_status scratch_open(struct scratch *scratch)
@@ -53,6 +67,12 @@ jwkd_status scratch_open(struct scratch *scratch)
         assert_true(scratch->error.message[0] != '\0');
     }
     return status;
+}
+
+void scratch_begin(struct scratch *scratch, const char *value)
+{
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
+    assert_int_equal(scratch_put(scratch, "row", value, false), JWKD_OK);
 }
 
 void scratch_close(struct scratch *scratch)

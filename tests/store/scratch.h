@@ -5,18 +5,24 @@
 #include "store/lmdb.h"
 
 struct scratch {
-    char *directory; /* removed, with all that it holds, by scratch_clear */
+    char *directory;
     struct store_lmdb_options options;
     struct store *store; /* NULL: not open */
     jwkd_error error;    /* of the last call */
 };
 
 /* The store is not opened. Fails the test when it cannot. */
-void scratch_init(struct scratch *scratch);
-void scratch_clear(struct scratch *scratch);
+struct scratch *scratch_new(void);
+/* Closes the store and removes the directory with all that it holds. */
+void scratch_free(struct scratch *scratch);
+/* The same around a test of cmocka, whose state it is. */
+int scratch_setup(void **state);
+int scratch_teardown(void **state);
 
 /* Opens the store and keeps it; an open one is closed before. */
 jwkd_status scratch_open(struct scratch *scratch);
+/* Opens it and puts the row "row" with this value. Fails the test when it cannot. */
+void scratch_begin(struct scratch *scratch, const char *value);
 void scratch_close(struct scratch *scratch);
 
 /* The path of a file in the directory; static storage, until the next call. */

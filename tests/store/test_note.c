@@ -99,22 +99,6 @@ static void note__has_limits(void **state)
 
 /* ---- in a directory */
 
-static int setup(void **state)
-{
-    struct scratch *scratch = malloc(sizeof *scratch);
-    assert_non_null(scratch);
-    scratch_init(scratch);
-    *state = scratch;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 static uint64_t revision_of(struct scratch *scratch, const char *key)
 {
     CLEANUP(buffer_clear) struct buffer found = {0};
@@ -187,8 +171,7 @@ static void note__of_another_state_says_nothing(void **state)
     snprintf(kept, sizeof kept, "%s", scratch_path(scratch, "kept"));
     scratch_note(scratch, "row", "new");
     scratch_copy_file(scratch_path(scratch, NOTE_FILE), kept);
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "newer", false), JWKD_OK);
+    scratch_begin(scratch, "newer");
     scratch_close(scratch);
     scratch_copy_file(kept, scratch_path(scratch, NOTE_FILE));
     assert_int_equal(scratch_open(scratch), JWKD_OK);
@@ -251,8 +234,7 @@ static void note__without_room_goes_to_the_database(void **state)
     struct scratch *scratch = *state;
     static char large[ENGINE_NOTE_SIZE];
     memset(large, 'x', sizeof large - 1);
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "old", false), JWKD_OK);
+    scratch_begin(scratch, "old");
     assert_int_equal(scratch_put(scratch, "row", large, true), JWKD_OK);
     assert_false(store_is_unsettled(scratch->store)); /* too large */
     scratch_expect(scratch, "row", large);
@@ -277,7 +259,7 @@ static void note__that_cannot_be_read_may_be_one(void **state)
 
 int main(void)
 {
-#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(note__reads_as_it_was_made),
         cmocka_unit_test(note__that_was_not_written_whole_is_none),

@@ -11,16 +11,12 @@
 
 static void *lmdb_place(void)
 {
-    struct scratch *scratch = malloc(sizeof *scratch);
-    assert_non_null(scratch);
-    scratch_init(scratch);
-    return scratch;
+    return scratch_new();
 }
 
 static void lmdb_remove(void *place)
 {
-    scratch_clear(place);
-    free(place);
+    scratch_free(place);
 }
 
 static struct store *lmdb_open(void *place)

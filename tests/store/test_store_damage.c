@@ -19,7 +19,7 @@
 
 enum { ROWS = 300, PAGE = 4096 };
 
-static struct scratch scratch;
+static struct scratch *scratch;
 static char *whole; /* a copy of the database as it should be */
 static off_t whole_size;
 
@@ -51,15 +51,15 @@ static void commit_rows(struct scratch *place, size_t from, size_t count)
 static int setup(void **state)
 {
     (void)state;
-    scratch_init(&scratch);
-    assert_int_equal(scratch_open(&scratch), JWKD_OK);
-    commit_rows(&scratch, 0, ROWS);
+    scratch = scratch_new();
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
+    commit_rows(scratch, 0, ROWS);
     /* Some written again, so that there are free pages. */
-    commit_rows(&scratch, 0, ROWS / 10);
-    scratch_close(&scratch);
-    whole = strdup(scratch_path(&scratch, "whole"));
+    commit_rows(scratch, 0, ROWS / 10);
+    scratch_close(scratch);
+    whole = strdup(scratch_path(scratch, "whole"));
     assert_non_null(whole);
-    scratch_copy_file(scratch_path(&scratch, "data.mdb"), whole);
+    scratch_copy_file(scratch_path(scratch, "data.mdb"), whole);
     struct stat file;
     assert_int_equal(stat(whole, &file), 0);
     whole_size = file.st_size;
@@ -70,13 +70,13 @@ static int teardown(void **state)
 {
     (void)state;
     free(whole);
-    scratch_clear(&scratch);
+    scratch_free(scratch);
     return 0;
 }
 
 static void mend(void)
 {
-    scratch_copy_file(whole, scratch_path(&scratch, "data.mdb"));
+    scratch_copy_file(whole, scratch_path(scratch, "data.mdb"));
 }
 
 static void expect_rows(size_t count)
@@ -85,7 +85,7 @@ static void expect_rows(size_t count)
         char key[24];
         name_row(i, key);
         CLEANUP(buffer_clear) struct buffer found = {0};
-        assert_int_equal(store_get(scratch.store, bytes_of_text(key), &found, NULL), JWKD_OK);
+        assert_int_equal(store_get(scratch->store, bytes_of_text(key), &found, NULL), JWKD_OK);
         assert_true(bytes_equal(buffer_bytes(&found), row_value(i)));
     }
 }
@@ -94,15 +94,15 @@ static void expect_rows(size_t count)
  * commits. */
 static bool right_or_refused(void)
 {
-    jwkd_status status = scratch_open(&scratch);
+    jwkd_status status = scratch_open(scratch);
     if (status != JWKD_OK) {
         assert_true(status == JWKD_CORRUPT || status == JWKD_FAILED_PRECONDITION || status == JWKD_DENIED);
         return false;
     }
     expect_rows(ROWS);
-    commit_rows(&scratch, ROWS, 3);
+    commit_rows(scratch, ROWS, 3);
     expect_rows(ROWS + 3);
-    scratch_close(&scratch);
+    scratch_close(scratch);
     return true;
 }
 
@@ -119,11 +119,11 @@ static void damage__a_truncated_file_is_refused(void **state)
     unsigned opened = 0;
     for (off_t size = 1; size < whole_size; size = size < PAGE ? size * 4 : size + 3 * PAGE + 1) {
         mend();
-        assert_int_equal(truncate(scratch_path(&scratch, "data.mdb"), size), 0);
+        assert_int_equal(truncate(scratch_path(scratch, "data.mdb"), size), 0);
         opened += right_or_refused();
     }
     mend();
-    assert_int_equal(truncate(scratch_path(&scratch, "data.mdb"), whole_size / 2), 0);
+    assert_int_equal(truncate(scratch_path(scratch, "data.mdb"), whole_size / 2), 0);
     assert_false(right_or_refused());
     assert_true(opened <= 1); /* at most a free page was cut off */
 }
@@ -136,7 +136,7 @@ static void scribble(off_t offset, enum pattern pattern, size_t size, unsigned *
     for (size_t i = 0; i < size; i++) {
         bytes[i] = pattern == ZEROS ? 0 : pattern == ONES ? 0xff : (uint8_t)rand_r(seed);
     }
-    int fd = open(scratch_path(&scratch, "data.mdb"), O_WRONLY | O_CLOEXEC);
+    int fd = open(scratch_path(scratch, "data.mdb"), O_WRONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(pwrite(fd, bytes, size, offset), size);
     close(fd);
@@ -181,7 +181,7 @@ static void damage__scribbled_meta_pages_lose_no_commit(void **state)
 
 static jwkd_status check_pages(void)
 {
-    CLEANUP(fd_close_at) int fd = open(scratch_path(&scratch, "data.mdb"), O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd_close_at) int fd = open(scratch_path(scratch, "data.mdb"), O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     return lmdb_pages_check(fd);
 }
@@ -198,7 +198,7 @@ static void *list_slowly(void *context)
 {
     struct bytes all = {0};
     while (!*(atomic_bool *)context) {
-        if (store_list(scratch.store, all, all, linger, context) != JWKD_OK) abort();
+        if (store_list(scratch->store, all, all, linger, context) != JWKD_OK) abort();
     }
     return NULL;
 }
@@ -210,7 +210,7 @@ static void damage__a_busy_store_is_in_order(void **state)
     static uint8_t value[20000];
     unsigned seed = 99;
     mend();
-    assert_int_equal(scratch_open(&scratch), JWKD_OK);
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
     atomic_bool stop = false;
     pthread_t lister;
     assert_int_equal(pthread_create(&lister, NULL, list_slowly, &stop), 0);
@@ -226,13 +226,13 @@ static void damage__a_busy_store_is_in_order(void **state)
                 .erase = rand_r(&seed) % 3 == 0,
                 .expected = STORE_ANY};
         }
-        assert_int_equal(store_commit(scratch.store, writes, WRITES, false, NULL, NULL), JWKD_OK);
+        assert_int_equal(store_commit(scratch->store, writes, WRITES, false, NULL, NULL), JWKD_OK);
         assert_int_equal(check_pages(), JWKD_OK);
     }
     stop = true;
     pthread_join(lister, NULL);
-    assert_int_equal(scratch_open(&scratch), JWKD_OK);
-    scratch_close(&scratch);
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
+    scratch_close(scratch);
 }
 
 static size_t word_at(const uint8_t *image, size_t offset)
@@ -249,7 +249,7 @@ static void damage__a_page_that_is_used_and_free_shows(void **state)
     enum { FREE_ROOT = 80, ROWS_ROOT = 128, TRANSACTION = 144, PAGE_HEAD = 16, NODE_HEAD = 8 };
     mend();
     assert_int_equal(check_pages(), JWKD_OK);
-    int fd = open(scratch_path(&scratch, "data.mdb"), O_RDWR | O_CLOEXEC);
+    int fd = open(scratch_path(scratch, "data.mdb"), O_RDWR | O_CLOEXEC);
     CLEANUP(free_at) uint8_t *image = malloc((size_t)whole_size);
     assert_true(fd >= 0 && image);
     assert_int_equal(pread(fd, image, (size_t)whole_size, 0), whole_size);
@@ -264,7 +264,7 @@ static void damage__a_page_that_is_used_and_free_shows(void **state)
     assert_int_equal(pwrite(fd, list, sizeof list, at), sizeof list);
     close(fd);
     assert_int_equal(check_pages(), JWKD_CORRUPT);
-    assert_int_equal(scratch_open(&scratch), JWKD_CORRUPT);
+    assert_int_equal(scratch_open(scratch), JWKD_CORRUPT);
 }
 
 /* ---- a database in which LMDB itself finds nothing wrong ---- */
@@ -275,7 +275,7 @@ static struct lmdb *open_engine(void)
     struct directory directory;
     struct lmdb *lmdb = NULL;
     mend();
-    assert_int_equal(directory_open(scratch.directory, false, &directory, NULL), JWKD_OK);
+    assert_int_equal(directory_open(scratch->directory, false, &directory, NULL), JWKD_OK);
     assert_int_equal(directory_lock(&directory, NULL), JWKD_OK);
     assert_int_equal(lmdb_new(&directory, 0, 0, &lmdb), JWKD_OK);
     assert_int_equal(lmdb_open(lmdb, 0, NULL), JWKD_OK);
@@ -299,8 +299,8 @@ static void change_behind_the_store(struct lmdb *lmdb, struct bytes key, struct 
 
 static void expect_corrupt(void)
 {
-    assert_int_equal(scratch_open(&scratch), JWKD_CORRUPT);
-    assert_non_null(strstr(scratch.error.message, "restore"));
+    assert_int_equal(scratch_open(scratch), JWKD_CORRUPT);
+    assert_non_null(strstr(scratch->error.message, "restore"));
 }
 
 static void damage__a_vanished_row_shows(void **state)
@@ -334,12 +334,12 @@ static void damage__a_row_that_went_back_shows(void **state)
     struct lmdb *lmdb = open_engine();
     get_record(lmdb, bytes_of_text(key), &record);
     lmdb_close(lmdb);
-    assert_int_equal(scratch_open(&scratch), JWKD_OK);
-    assert_int_equal(scratch_put(&scratch, key, "later", false), JWKD_OK);
-    scratch_close(&scratch);
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
+    assert_int_equal(scratch_put(scratch, key, "later", false), JWKD_OK);
+    scratch_close(scratch);
 
     struct directory directory;
-    assert_int_equal(directory_open(scratch.directory, false, &directory, NULL), JWKD_OK);
+    assert_int_equal(directory_open(scratch->directory, false, &directory, NULL), JWKD_OK);
     assert_int_equal(directory_lock(&directory, NULL), JWKD_OK);
     assert_int_equal(lmdb_new(&directory, 0, 0, &lmdb), JWKD_OK);
     assert_int_equal(lmdb_open(lmdb, 0, NULL), JWKD_OK);
@@ -351,8 +351,8 @@ static void damage__a_lost_identity_shows(void **state)
 {
     (void)state;
     change_behind_the_store(open_engine(), ENGINE_IDENTITY_KEY, (struct bytes){0});
-    assert_int_equal(scratch_open(&scratch), JWKD_FAILED_PRECONDITION);
-    assert_non_null(strstr(scratch.error.message, "emptied"));
+    assert_int_equal(scratch_open(scratch), JWKD_FAILED_PRECONDITION);
+    assert_non_null(strstr(scratch->error.message, "emptied"));
 }
 
 static void damage__a_broken_guard_refuses_the_change(void **state)
@@ -373,7 +373,7 @@ static void damage__a_row_gone_bad_while_running_is_corrupt(void **state)
 {
     (void)state;
     mend();
-    assert_int_equal(scratch_open(&scratch), JWKD_OK);
+    assert_int_equal(scratch_open(scratch), JWKD_OK);
     char key[24];
     name_row(50, key); /* a large one */
     struct bytes value = row_value(50);
@@ -390,10 +390,10 @@ static void damage__a_row_gone_bad_while_running_is_corrupt(void **state)
         next = memmem(next + 1, (size_t)(image + whole_size - next - 1), value.data, value.size);
     }
     CLEANUP(buffer_clear) struct buffer found = {0};
-    assert_int_equal(store_get(scratch.store, bytes_of_text(key), &found, NULL), JWKD_CORRUPT);
+    assert_int_equal(store_get(scratch->store, bytes_of_text(key), &found, NULL), JWKD_CORRUPT);
     assert_int_equal(found.size, 0);
-    assert_int_equal(scratch_put(&scratch, key, "new", false), JWKD_CORRUPT);
-    scratch_close(&scratch);
+    assert_int_equal(scratch_put(scratch, key, "new", false), JWKD_CORRUPT);
+    scratch_close(scratch);
 }
 
 int main(void)

@@ -37,23 +37,12 @@ static void skip_without_mounts(void)
     skip();
 }
 
-static int setup(void **state)
-{
-    struct scratch *scratch = malloc(sizeof *scratch);
-    assert_non_null(scratch);
-    scratch_init(scratch);
-    *state = scratch;
-    return 0;
-}
-
 static int teardown(void **state)
 {
     struct scratch *scratch = *state;
     scratch_close(scratch);
     umount2(scratch->directory, MNT_DETACH);
-    scratch_clear(scratch);
-    free(scratch);
-    return 0;
+    return scratch_teardown(state);
 }
 
 /* A change that is tried again at most once a second needs some patience; the test's own time limit
@@ -96,8 +85,7 @@ static void disk__a_read_only_one_serves_and_heals(void **state)
     skip_without_mounts();
     struct scratch *scratch = *state;
     assert_int_equal(mount(scratch->directory, scratch->directory, NULL, MS_BIND, NULL), 0);
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
+    scratch_begin(scratch, "value");
     scratch_close(scratch);
     make_read_only(scratch, true);
 
@@ -158,8 +146,7 @@ static void disk__files_of_another_user_are_only_read(void **state)
         print_message("skipped: only root can become another user\n");
         skip();
     }
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
+    scratch_begin(scratch, "value");
     scratch_close(scratch);
     assert_int_equal(chmod(scratch->directory, 0755), 0);
     assert_int_equal(chmod(scratch_path(scratch, "data.mdb"), 0644), 0);
@@ -178,12 +165,6 @@ static void disk__files_of_another_user_are_only_read(void **state)
 
 enum { BALLAST = 256 * 1024 };
 
-static void mount_small(struct scratch *scratch)
-{
-    assert_int_equal(mount("none", scratch->directory, "tmpfs", 0, "size=2m"), 0);
-    scratch->options.ballast_size = BALLAST;
-}
-
 /* Takes all the room that is left. */
 static void fill(struct scratch *scratch)
 {
@@ -194,6 +175,23 @@ static void fill(struct scratch *scratch)
     }
     assert_int_equal(errno, ENOSPC);
     close(fd);
+}
+
+/* With a store that holds one row. */
+static struct scratch *on_a_small_disk(void **state)
+{
+    struct scratch *scratch = *state;
+    assert_int_equal(mount("none", scratch->directory, "tmpfs", 0, "size=2m"), 0);
+    scratch->options.ballast_size = BALLAST;
+    scratch_begin(scratch, "value");
+    return scratch;
+}
+
+static struct scratch *on_a_full_disk(void **state)
+{
+    struct scratch *scratch = on_a_small_disk(state);
+    fill(scratch);
+    return scratch;
 }
 
 static void empty(struct scratch *scratch)
@@ -228,11 +226,7 @@ static void expect_full(struct scratch *scratch, bool urgent)
 static void disk__a_full_one_keeps_serving_and_heals(void **state)
 {
     skip_without_mounts();
-    struct scratch *scratch = *state;
-    mount_small(scratch);
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
-    fill(scratch);
+    struct scratch *scratch = on_a_full_disk(state);
     expect_full(scratch, false);
     expect_full(scratch, false);
     assert_true(ballast_blocks(scratch) > 0);
@@ -247,11 +241,7 @@ static void disk__a_full_one_keeps_serving_and_heals(void **state)
 static void disk__an_urgent_change_has_room_kept_back(void **state)
 {
     skip_without_mounts();
-    struct scratch *scratch = *state;
-    mount_small(scratch);
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
-    fill(scratch);
+    struct scratch *scratch = on_a_full_disk(state);
     expect_full(scratch, false);
     assert_int_equal(scratch_put(scratch, "urgent", large_value(), true), JWKD_OK);
     assert_int_equal(store_condition(scratch->store), STORE_READ_WRITE);
@@ -275,11 +265,7 @@ static void disk__an_urgent_change_has_room_kept_back(void **state)
 static void disk__full_behind_a_note_has_room_kept_back(void **state)
 {
     skip_without_mounts();
-    struct scratch *scratch = *state;
-    mount_small(scratch);
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
-    fill(scratch);
+    struct scratch *scratch = on_a_full_disk(state);
     assert_int_equal(scratch_put(scratch, "urgent", large_value(), true), JWKD_OK);
     assert_true(store_is_unsettled(scratch->store));
     assert_int_equal(ballast_blocks(scratch), BALLAST / 512);
@@ -311,10 +297,7 @@ static void disk__a_read_only_one_with_a_note_is_refused(void **state)
 static void disk__a_start_on_a_full_one_serves_and_heals(void **state)
 {
     skip_without_mounts();
-    struct scratch *scratch = *state;
-    mount_small(scratch);
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
+    struct scratch *scratch = on_a_small_disk(state);
     scratch_close(scratch);
     assert_int_equal(unlink(scratch_path(scratch, "lock.mdb")), 0);
     assert_int_equal(unlink(scratch_path(scratch, "jwkd.ballast")), 0);
@@ -332,8 +315,7 @@ static void disk__a_full_map_is_a_full_disk(void **state)
 {
     struct scratch *scratch = *state;
     scratch->options.map_size = 256 * 1024;
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
+    scratch_begin(scratch, "value");
     char key[24];
     jwkd_status status = JWKD_OK;
     for (int i = 0; status == JWKD_OK && i < 100; i++) {
@@ -348,7 +330,7 @@ static void disk__a_full_map_is_a_full_disk(void **state)
 
 int main(void)
 {
-#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, scratch_setup, teardown)
     const struct CMUnitTest cases[] = {
         CASE(disk__a_read_only_one_serves_and_heals),
         CASE(disk__a_read_only_one_without_a_store_is_refused),

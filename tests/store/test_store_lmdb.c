@@ -15,27 +15,10 @@
 
 #include <cmocka.h> /* last: it has a macro named fail */
 
-static int setup(void **state)
-{
-    struct scratch *scratch = malloc(sizeof *scratch);
-    assert_non_null(scratch);
-    scratch_init(scratch);
-    *state = scratch;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    scratch_clear(*state);
-    free(*state);
-    return 0;
-}
-
 /* Opens, puts one row and closes. */
 static void make_store(struct scratch *scratch)
 {
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
+    scratch_begin(scratch, "value");
     scratch_close(scratch);
 }
 
@@ -121,8 +104,7 @@ static void lmdb__checks_without_changing_anything(void **state)
 static void lmdb__checks_beside_a_running_process(void **state)
 {
     struct scratch *scratch = *state;
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
+    scratch_begin(scratch, "value");
     uint64_t rows = 0;
     assert_int_equal(store_lmdb_check(&scratch->options, &rows, NULL), JWKD_OK);
     assert_int_equal(rows, 1);
@@ -202,14 +184,13 @@ static void lmdb__an_emptied_database_is_refused(void **state)
 
 static void lmdb__another_stores_database_is_refused(void **state)
 {
-    struct scratch *scratch = *state, other;
+    struct scratch *scratch = *state, *other = scratch_new();
     make_store(scratch);
-    scratch_init(&other);
-    make_store(&other);
-    CLEANUP(free_at) char *theirs = strdup(scratch_path(&other, "data.mdb"));
+    make_store(other);
+    CLEANUP(free_at) char *theirs = strdup(scratch_path(other, "data.mdb"));
     scratch_copy_file(theirs, scratch_path(scratch, "data.mdb"));
     expect_refused(scratch, JWKD_FAILED_PRECONDITION, "belongs to another store");
-    scratch_clear(&other);
+    scratch_free(other);
 }
 
 static void lmdb__a_database_without_its_marker_is_refused(void **state)
@@ -373,7 +354,7 @@ static void lmdb__a_killed_writer_loses_nothing_acknowledged(void **state)
 
 int main(void)
 {
-#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
     const struct CMUnitTest cases[] = {
         CASE(lmdb__makes_its_directory_for_itself_only),
         CASE(lmdb__does_not_make_what_it_was_not_told_to),

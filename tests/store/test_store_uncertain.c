@@ -47,24 +47,17 @@ __attribute__((visibility("default"))) ssize_t pwrite(int fd, const void *data, 
 
 static int setup(void **state)
 {
-    struct scratch *scratch = malloc(sizeof *scratch);
-    assert_non_null(scratch);
-    scratch_init(scratch);
-    assert_int_equal(scratch_open(scratch), JWKD_OK);
-    assert_int_equal(scratch_put(scratch, "row", "old", false), JWKD_OK);
+    scratch_setup(state);
+    scratch_begin(*state, "old");
     notes = 0;
-    *state = scratch;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct scratch *scratch = *state;
     meta_writes_to_fail = 0;
     notes_fail = syncs_fail = false;
-    scratch_clear(scratch);
-    free(scratch);
-    return 0;
+    return scratch_teardown(state);
 }
 
 static void commit__that_may_have_happened_can_be_looked_up(void **state)

@@ -14,23 +14,11 @@
 /* Opens the store and changes it, so that it has a witness. */
 static int setup(void **state)
 {
-    struct scratch *scratch = malloc(sizeof *scratch);
-    assert_non_null(scratch);
-    scratch_init(scratch);
-    scratch->options.create = true;
+    struct scratch *scratch = scratch_new();
     assert_int_equal(scratch_open(scratch), JWKD_OK);
     assert_true(store_went_back(scratch->store)); /* nothing vouches for a new one either */
     assert_int_equal(scratch_put(scratch, "row", "first", false), JWKD_OK);
     *state = scratch;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct scratch *scratch = *state;
-    scratch_close(scratch);
-    scratch_clear(scratch);
-    free(scratch);
     return 0;
 }
 
@@ -139,7 +127,7 @@ static void witness__parses_what_it_writes_and_nothing_else(void **state)
         assert_int_equal(witness_parse(bytes_of(whole.data, size), &witness), JWKD_MALFORMED);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, scratch_teardown)
 
 int main(void)
 {
