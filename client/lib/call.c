@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "lib/call_internal.h"
 
 enum {
@@ -456,11 +457,7 @@ void client_leave(jwkd_client *client)
 
 jwkd_status client_pause(jwkd_client *client, uint64_t ms, jwkd_error *error)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    uint64_t ns = (uint64_t)at.tv_nsec + ms * NS_PER_MS;
-    at.tv_sec += (time_t)(ns / NS_PER_SEC);
-    at.tv_nsec = (long)(ns % NS_PER_SEC);
+    const struct timespec at = wait_end(ms * NS_PER_MS);
     pthread_mutex_lock(&client->lock);
     int result = 0;
     while (!client->closing && result == 0)

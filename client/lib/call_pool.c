@@ -1,8 +1,11 @@
 /* The calls of a client: kept when they have ended, since a context and its aios cost more than a request. */
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "base/wait.h"
 #include "lib/call_internal.h"
+
+enum { LOOK_AGAIN_MS = 10 };
 
 static jwkd_status call_new(jwkd_client *client, enum call_way way, struct call **out)
 {
@@ -96,11 +99,7 @@ void call_end_all(jwkd_client *client)
         for (struct call *call = client->active; call; call = call->next)
             call_abort(call, NNG_ECANCELED);
         /* A call between two steps has nothing to abort: look again soon. */
-        struct timespec at;
-        clock_gettime(CLOCK_REALTIME, &at);
-        at.tv_nsec += 10 * 1000 * 1000;
-        at.tv_sec += at.tv_nsec / 1000000000;
-        at.tv_nsec %= 1000000000;
+        const struct timespec at = wait_end(LOOK_AGAIN_MS * NS_PER_MS);
         pthread_cond_timedwait(&client->calls_ended, &client->lock, &at);
     }
     pthread_mutex_unlock(&client->lock);

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/wait.h"
 #include "lib/call.h"
 #include "lib/coalesce.h"
 #include "lib/follow.h"
@@ -203,12 +203,8 @@ static jwkd_status client_new(
     client->timeout_ms = options->timeout_ms ? options->timeout_ms : (uint32_t)DEFAULT_TIMEOUT_MS;
     client->background = options->background;
     pthread_mutex_init(&client->lock, NULL);
-    pthread_cond_init(&client->calls_ended, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&client->to_tick, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_init(&client->calls_ended);
+    wait_init(&client->to_tick);
     *out = client;
     return JWKD_OK;
 }

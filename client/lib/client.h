@@ -37,8 +37,8 @@ struct jwkd_client {
 
     pthread_mutex_t lock; /* guards all below; held across no call into nng but aborting */
     pthread_cond_t calls_ended;
-    pthread_cond_t to_tick; /* by CLOCK_MONOTONIC */
-    pthread_t ticker;       /* looks after those who wait in lanes */
+    pthread_cond_t to_tick;
+    pthread_t ticker; /* looks after those who wait in lanes */
     bool has_ticker, ticking, tick_at_once;
     bool closing;
     struct session session;

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "lib/call.h"
 
 enum {
@@ -441,11 +442,7 @@ static void tick(jwkd_client *client)
 
 static void sleep_for_a_tick(jwkd_client *client)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TICK_MS * (long)NS_PER_MS;
-    until.tv_sec += until.tv_nsec / (long)NS_PER_SEC;
-    until.tv_nsec %= (long)NS_PER_SEC;
+    const struct timespec until = wait_end(TICK_MS * NS_PER_MS);
     while (!client->tick_at_once && pthread_cond_timedwait(&client->to_tick, &client->lock, &until) == 0)
         continue;
 }

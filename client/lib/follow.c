@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "lib/answer.h"
 #include "lib/shut.h"
 
@@ -217,12 +218,8 @@ static jwkd_status follow_new(jwkd_client *client, struct follow **out, jwkd_err
     follow->client = client;
     follow->last_notice = &follow->first_notice;
     pthread_mutex_init(&follow->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&follow->changed, &attributes);
-    pthread_cond_init(&follow->noticed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_init(&follow->changed);
+    wait_init(&follow->noticed);
     if (alarm_open(&follow->alarm) != JWKD_OK) {
         fail(error, JWKD_NO_MEMORY, "no timer to follow events: %s", strerror(errno));
         follow_delete(follow);
@@ -278,11 +275,7 @@ void follow_wait(struct follow *follow, uint64_t until_ns)
 {
     uint64_t now_ns = clock_elapsed_ns();
     if (until_ns <= now_ns) return;
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    uint64_t ns = (uint64_t)at.tv_nsec + (until_ns - now_ns);
-    at.tv_sec += (time_t)(ns / NS_PER_SEC);
-    at.tv_nsec = (long)(ns % NS_PER_SEC);
+    const struct timespec at = wait_end(until_ns - now_ns);
     pthread_cond_timedwait(&follow->changed, &follow->lock, &at);
 }
 

@@ -5,7 +5,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
+#include "base/wait.h"
 
 enum { LONGEST_MS = 3000, LONGEST_BEHIND_MS = 100 };
 
@@ -45,28 +47,16 @@ static void *close_it(void *argument)
 static struct shutting *shutting_new(nng_socket socket)
 {
     struct shutting *shutting = calloc(1, sizeof *shutting);
-    pthread_condattr_t attributes;
     if (!shutting) return NULL;
     shutting->socket = socket;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&shutting->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_init(&shutting->changed);
     pthread_mutex_init(&shutting->lock, NULL);
     return shutting;
 }
 
 static bool await_closed(struct shutting *shutting)
 {
-    struct timespec until;
-    long wait_ms = stuck ? LONGEST_BEHIND_MS : LONGEST_MS;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    const struct timespec until = wait_end((stuck ? LONGEST_BEHIND_MS : LONGEST_MS) * NS_PER_MS);
     pthread_mutex_lock(&shutting->lock);
     while (!shutting->closed &&
            pthread_cond_timedwait(&shutting->changed, &shutting->lock, &until) != ETIMEDOUT) {

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/wait.h"
 #include "net/listen.h"
 #include "wire/wire.h"
 
@@ -123,11 +124,7 @@ static jwkd_status pack_heartbeat(struct publisher *publisher, struct buffer *ou
 /* Waits for the next beat; false when stopping. */
 static bool wait_for_beat(struct publisher *publisher)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    uint64_t ns = (uint64_t)at.tv_nsec + publisher->heartbeat_ms * NS_PER_MS;
-    at.tv_sec += (time_t)(ns / NS_PER_SEC);
-    at.tv_nsec = (long)(ns % NS_PER_SEC);
+    const struct timespec at = wait_end(publisher->heartbeat_ms * NS_PER_MS);
     pthread_mutex_lock(&publisher->lock);
     int result = 0;
     while (!publisher->stop && result != ETIMEDOUT)
@@ -170,11 +167,7 @@ jwkd_status publisher_start(
     memcpy(publisher->epoch, options->epoch, sizeof publisher->epoch);
     publisher->heartbeat_ms = options->heartbeat_ms ? options->heartbeat_ms : (uint32_t)DEFAULT_HEARTBEAT_MS;
     publisher->service_revision = publisher->covers_from = options->service_revision;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&publisher->stopping, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_init(&publisher->stopping);
     pthread_mutex_init(&publisher->lock, NULL);
     jwkd_status status = publisher_open(publisher, options, error);
     if (status == JWKD_OK && pthread_create(&publisher->heartbeat, NULL, beat, publisher) != 0)

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/wait.h"
 #include "keyring/batch.h"
 
 enum { LONGEST_WAIT_SEC = 5 };
@@ -42,10 +44,7 @@ static bool await(struct keyring *keyring, struct key_usage *usage, struct reach
     struct timespec *until = &patience->until;
     int result = 0;
     pthread_mutex_lock(&keyring->queue_lock);
-    if (until->tv_sec == 0) {
-        clock_gettime(CLOCK_MONOTONIC, until);
-        until->tv_sec += LONGEST_WAIT_SEC;
-    }
+    if (until->tv_sec == 0) *until = wait_end(LONGEST_WAIT_SEC * NS_PER_SEC);
     while (!reach_within(reach, reach_read(&usage->ceiling)) && usage->refused == refused_before &&
            !keyring->stopping && result != ETIMEDOUT)
         result = pthread_cond_timedwait(&keyring->ceilings_moved, &keyring->queue_lock, until);

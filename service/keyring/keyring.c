@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 
 struct snapshot *keyring_snapshot(struct keyring *keyring)
 {
@@ -50,12 +51,8 @@ jwkd_status keyring_open(const struct keyring_options *options, struct keyring *
     keyring->queue_tail = &keyring->queue_head;
     pthread_mutex_init(&keyring->snapshot_lock, NULL);
     pthread_mutex_init(&keyring->queue_lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&keyring->queue_filled, &attributes);
-    pthread_cond_init(&keyring->ceilings_moved, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_init(&keyring->queue_filled);
+    wait_init(&keyring->ceilings_moved);
     jwkd_status status = writer_open(keyring);
     if (status == JWKD_OK) status = keyring_load(keyring, error);
     if (status != JWKD_OK) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "keyring/agenda.h"
 #include "keyring/ceiling.h"
 #include "keyring/changes.h"
@@ -16,7 +17,7 @@ enum {
     DEFAULT_QUEUE = 32,
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
-    RETRY_EVERY_SEC = 2,    /* what was due and could not be done */
+    RETRY_EVERY_SEC = 2, /* what was due and could not be done */
     SETTLE_AFTER_MS = 2,
     LARGEST_STEP_MS = 5000, /* of the wall clock, between two looks */
     SHOWN_ONCE = 64,        /* answers kept in memory until they are collected */
@@ -467,12 +468,8 @@ struct work {
 /* Until an instant of the running-time clock at the latest. False: it is over. */
 static bool wait_for_work(struct keyring *keyring, uint64_t until_ns, struct work *out)
 {
-    struct timespec until;
-    uint64_t now_ns = clock_elapsed_ns(), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    left_ns += (uint64_t)until.tv_nsec;
-    until.tv_sec += (time_t)(left_ns / NS_PER_SEC);
-    until.tv_nsec = (long)(left_ns % NS_PER_SEC);
+    const uint64_t now_ns = clock_elapsed_ns();
+    const struct timespec until = wait_end(until_ns > now_ns ? until_ns - now_ns : 0);
     pthread_mutex_lock(&keyring->queue_lock);
     int result = 0;
     while (!keyring->queue_head && !keyring->made && !keyring->wishes && !keyring->poked &&
@@ -501,8 +498,8 @@ static uint64_t settle_after_ns(const struct keyring *keyring)
     return (spread_ms < SETTLE_AFTER_MS ? spread_ms : SETTLE_AFTER_MS) * NS_PER_MS;
 }
 
-/* What a deactivation has left to be done is done when it has been told: until then the processors are those of
- * who hears of it. Whoever needs it done sooner does it. */
+/* What a deactivation has left to be done is done when it has been told: until then the processors are those
+ * of who hears of it. Whoever needs it done sooner does it. */
 static void settle_store(struct keyring *keyring)
 {
     jwkd_error error = {0};

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 
 enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
@@ -320,11 +321,7 @@ static void look(struct upstream *upstream, bool connected_now, bool anew)
 
 static void wait_a_while(struct upstream *upstream)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += LOOK_AGAIN_MS * (long)NS_PER_MS;
-    at.tv_sec += at.tv_nsec / (long)NS_PER_SEC;
-    at.tv_nsec %= (long)NS_PER_SEC;
+    const struct timespec at = wait_end(LOOK_AGAIN_MS * NS_PER_MS);
     pthread_cond_timedwait(&upstream->changed, &upstream->lock, &at);
 }
 
@@ -404,11 +401,7 @@ jwkd_status upstream_open(const struct upstream_options *options, struct upstrea
     upstream->requests.upstream = upstream->events.upstream = upstream;
     upstream->requests.since_ns = clock_elapsed_ns();
     pthread_mutex_init(&upstream->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&upstream->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    wait_init(&upstream->changed);
     int result = open_sockets(upstream);
     if (result != 0) {
         upstream_stop(upstream);
