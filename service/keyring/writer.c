@@ -1,5 +1,4 @@
-/* The writer: takes the changes that wait, decides them one after the other, commits them
- * together, answers. */
+/* The writer: the one thread that changes anything; how it is given work, and what it does when. */
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -9,184 +8,19 @@
 #include "keyring/agenda.h"
 #include "keyring/ceiling.h"
 #include "keyring/changes.h"
+#include "keyring/round.h"
 #include "keyring/rows.h"
 
 enum {
-    BATCH_COMMANDS = 64, /* changes committed together */
-    BATCH_ROWS = 4096,   /* a round with more rows takes no further change */
     DEFAULT_QUEUE = 32,
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
     RETRY_EVERY_SEC = 2, /* what was due and could not be done */
     SETTLE_AFTER_MS = 2,
     LARGEST_STEP_MS = 5000, /* of the wall clock, between two looks */
-    SHOWN_ONCE = 64,        /* answers kept in memory until they are collected */
 };
 
-/* One change of a batch, decided. */
-struct decided {
-    struct keyring_command *command;
-    struct buffer reply; /* packed */
-    jwkd_status status;
-    bool changed; /* its answer depends on the commit */
-};
-
-struct round {
-    struct batch batch;
-    struct decided decided[BATCH_COMMANDS];
-    size_t count;
-    struct ready_key *accepted; /* made keys whose rows are in the batch */
-    struct pending *served;     /* waiting generations that are done once it is committed */
-    struct pending *waiting;    /* new ones */
-    bool spoiled;
-};
-
-/* ---- one change ---- */
-
-/* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
-static bool collect_shown(struct keyring *keyring, const struct change_request *change, struct buffer *out)
-{
-    struct pending **link =
-        pending_find(&keyring->shown, change->principal, wire_view(change->request->request_id));
-    CLEANUP(pending_free_at) struct pending *done = *link;
-    if (!done) return false;
-    *link = done->next;
-    return buffer_append_bytes(out, buffer_bytes(&done->shown)) == JWKD_OK;
-}
-
-/* Whether the same request waits for its key already. */
-static jwkd_status check_waiting(
-    struct keyring *keyring, const struct change_request *change, jwkd_error *error)
-{
-    const struct pending *pending =
-        *pending_find(&keyring->pending, change->principal, wire_view(change->request->request_id));
-    if (!pending) return JWKD_OK;
-    if (memcmp(pending->digest, change->digest, sizeof pending->digest) != 0)
-        return fail(error, JWKD_CONFLICT, "the request id was used for another operation; take a new one");
-    return fail(error, JWKD_IN_PROGRESS, "a key is being made; repeat the request with the same request id");
-}
-
-static jwkd_status pack_reply(const struct reply *reply, struct buffer *out)
-{
-    return wire_pack(&reply->message.base, out);
-}
-
-/* The answer as it is kept: without a key that is shown once. */
-static jwkd_status keep_answer(struct batch *batch, const struct change_request *change, struct reply *reply)
-{
-    ProtobufCBinaryData shown = {0};
-    Jwkd__V1__Key *key = reply->shown_once ? reply->message.key->key : NULL;
-    if (key) {
-        shown = key->public_jwk;
-        key->public_jwk = (ProtobufCBinaryData){0};
-    }
-    CLEANUP(buffer_clear) struct buffer packed = {0};
-    jwkd_status status = pack_reply(reply, &packed);
-    if (key) key->public_jwk = shown;
-    if (status != JWKD_OK) return status;
-    return rows_put_answer(batch, wire_view(change->request->request_id), change->principal, change->digest,
-        buffer_bytes(&packed));
-}
-
-static jwkd_status add_waiting(struct round *round, const struct change_request *change)
-{
-    const struct ring_environment *environment =
-        batch_find(&round->batch, change_generation(change->request).environment);
-    struct pending *pending;
-    TRY(pending_new(
-        change->request, change->principal, change->digest, environment ? environment->id : 0, &pending));
-    pending->next = round->waiting;
-    round->waiting = pending;
-    round->batch.waiting++;
-    return JWKD_OK;
-}
-
-/* Decides a change within the round. *out_reply receives the packed answer in every case but NO_MEMORY. */
-static jwkd_status decide(
-    struct round *round, const struct change_request *change, struct buffer *out_reply, bool *out_changed)
-{
-    struct batch *batch = &round->batch;
-    jwkd_error error = {0};
-    CLEANUP(reply_clear) struct reply reply;
-    reply_init(&reply, change->request);
-    bool broken = false;
-    jwkd_status status = change_decide(batch, change, &reply, &broken, &error);
-    if (status == JWKD_IN_PROGRESS) broken = add_waiting(round, change) != JWKD_OK;
-    /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
-    if (status == JWKD_OK) broken = keep_answer(batch, change, &reply) != JWKD_OK;
-    /* Decided against what is not committed yet: if the commit fails, so does this answer, written or not. */
-    *out_changed = batch->write_count != 0;
-    round->spoiled |= broken;
-    if (status != JWKD_OK) reply_fail(&reply, status, &error);
-    return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
-}
-
-static jwkd_status repeated(
-    struct keyring *keyring, const struct change_request *change, struct buffer *out, jwkd_error *error)
-{
-    jwkd_status status = rows_get_answer(
-        keyring, wire_view(change->request->request_id), change->principal, change->digest, out);
-    if (status == JWKD_CONFLICT)
-        return fail(error, status, "the request id was used for another operation; take a new one");
-    if (status == JWKD_OK) { /* the digest was compared: it is the same request */
-        struct buffer shown = {0};
-        if (collect_shown(keyring, change, &shown)) {
-            buffer_clear(out);
-            *out = shown;
-        }
-    }
-    if (status != JWKD_NOT_FOUND) return status;
-    TRY(check_waiting(keyring, change, error));
-    return JWKD_NOT_FOUND;
-}
-
-/* The same request twice within one batch: the second waits for the next, where it finds the first one's
- * answer. */
-static bool in_this_round(const struct round *round, const struct keyring_command *command)
-{
-    for (size_t i = 0; i < round->count; i++) {
-        const struct keyring_command *other = round->decided[i].command;
-        if (strcmp(other->principal, command->principal) == 0 &&
-            bytes_equal(wire_view(other->request->request_id), wire_view(command->request->request_id)))
-            return true;
-    }
-    return false;
-}
-
-static void decide_command(struct round *round, struct keyring_command *command)
-{
-    struct decided *decided = &round->decided[round->count++];
-    *decided = (struct decided){.command = command};
-    struct change_request change = {.request = command->request,
-        .principal = command->principal,
-        .digest = command->digest,
-        .prepared = command};
-    jwkd_error error = {0};
-    /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
-    if (round->batch.keyring->estranged)
-        decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
-    else
-        decided->status = operation_digest(command->request, command->digest);
-    if (decided->status == JWKD_OK)
-        decided->status = store_settle(round->batch.keyring->options.store, &error);
-    if (decided->status == JWKD_OK)
-        decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
-    if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
-        command->request->deadline_ns < clock_elapsed_ns())
-        decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
-            "the deadline had passed before the change began; nothing was done");
-    if (decided->status == JWKD_NOT_FOUND) {
-        decided->status = decide(round, &change, &decided->reply, &decided->changed);
-        return;
-    }
-    if (decided->status == JWKD_OK) return;
-    CLEANUP(reply_clear) struct reply reply;
-    reply_init(&reply, command->request);
-    reply_fail(&reply, decided->status, &error);
-    if (pack_reply(&reply, &decided->reply) != JWKD_OK) decided->status = JWKD_NO_MEMORY;
-}
-
-/* ---- generations that wait ---- */
+/* ---- what there is to do ---- */
 
 /* Finds out which types the waiting generations want now, and has as many made. */
 static void demand_keys(struct keyring *keyring)
@@ -215,169 +49,19 @@ static void demand_keys(struct keyring *keyring)
     }
 }
 
-/* Tries to carry out one waiting generation; true when its answer, good or bad, is in the batch. */
-static bool serve(struct round *round, struct pending *pending)
-{
-    struct batch *batch = &round->batch;
-    CLEANUP(arena_clear) struct arena arena;
-    ProtobufCMessage *message;
-    char name[ROW_KEY_SIZE];
-    if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) !=
-        JWKD_OK)
-        return false;
-    const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
-    struct change_request change = {
-        .request = request, .principal = pending->principal, .digest = pending->digest, .noted = true};
-    jwkd_error error = {0};
-    bool broken = false;
-    CLEANUP(reply_clear) struct reply reply;
-    reply_init(&reply, request);
-    const struct ring_environment *environment = batch_find(batch, change_generation(request).environment);
-    jwkd_status status =
-        environment && environment->id == pending->environment_id
-            ? change_decide(batch, &change, &reply, &broken, &error)
-            : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
-    round->spoiled |= broken;
-    if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY ||
-        status == JWKD_UNAVAILABLE)
-        return false;
-    if (status != JWKD_OK) reply_fail(&reply, status, &error);
-    rows_request_name("work", wire_view(request->request_id), pending->principal, name);
-    if (broken || batch_erase(batch, name) != JWKD_OK || keep_answer(batch, &change, &reply) != JWKD_OK)
-        round->spoiled = true;
-    buffer_clear(&pending->shown);
-    if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK)
-        round->spoiled = true;
-    return true;
-}
-
-static void serve_waiting(struct round *round)
-{
-    struct keyring *keyring = round->batch.keyring;
-    for (struct pending **link = &keyring->pending; *link && !round->spoiled;) {
-        struct pending *pending = *link;
-        if (serve(round, pending)) {
-            *link = pending->next;
-            pending->next = round->served;
-            round->served = pending;
-        } else {
-            link = &pending->next;
-        }
-    }
-}
-
-/* What was served is done with, but for answers that somebody still has to see. */
-static void settle_served(struct keyring *keyring, struct pending *served)
-{
-    for (struct pending *next; served; served = next) {
-        next = served->next;
-        if (served->shown.size) {
-            served->next = keyring->shown;
-            keyring->shown = served;
-        } else {
-            pending_free(served);
-        }
-    }
-    struct pending **link = &keyring->shown;
-    for (unsigned kept = 0; *link && kept < SHOWN_ONCE; kept++)
-        link = &(*link)->next;
-    pending_free_all(*link);
-    *link = NULL;
-}
-
-static void append_pending(struct keyring *keyring, struct pending *list)
-{
-    struct pending **tail = &keyring->pending;
-    while (*tail)
-        tail = &(*tail)->next;
-    *tail = list;
-}
-
-/* ---- a round ---- */
-
-static void answer_all(struct round *round, jwkd_status commit_status, const jwkd_error *error)
-{
-    for (size_t i = 0; i < round->count; i++) {
-        struct decided *decided = &round->decided[i];
-        if (decided->changed && commit_status != JWKD_OK) {
-            CLEANUP(reply_clear) struct reply reply;
-            reply_init(&reply, decided->command->request);
-            reply_fail(&reply, commit_status, error);
-            buffer_clear(&decided->reply);
-            decided->status = commit_status;
-            if (pack_reply(&reply, &decided->reply) != JWKD_OK) decided->status = JWKD_NO_MEMORY;
-        }
-        struct buffer packed = decided->reply;
-        decided->command->done(decided->command, buffer_bytes(&packed), decided->status);
-        buffer_clear(&packed);
-    }
-}
-
-/* Keys that the makers finished get a row; without one they are ready until the next start. */
-static void accept_made(struct round *round, struct ready_key *made)
-{
-    for (struct ready_key *key = made, *next; key; key = next) {
-        next = key->next;
-        key->stored = rows_put_ready_key(&round->batch, key) == JWKD_OK;
-        key->next = round->accepted;
-        round->accepted = key;
-    }
-}
-
-static void put_accepted(struct round *round, bool committed)
-{
-    for (struct ready_key *key = round->accepted, *next; key; key = next) {
-        next = key->next;
-        key->stored &= committed;
-        reserve_put(round->batch.keyring->reserve, key);
-    }
-    round->accepted = NULL;
-}
-
-static jwkd_status commit(struct round *round, jwkd_error *error)
-{
-    if (round->spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
-    return batch_commit(&round->batch, error);
-}
-
-static jwkd_status finish_round(struct round *round)
-{
-    struct keyring *keyring = round->batch.keyring;
-    jwkd_error error = {0};
-    jwkd_status status = commit(round, &error);
-    if (status != JWKD_OK && round->batch.write_count)
-        keyring_trouble(keyring, status, error.message[0] ? error.message : jwkd_status_text(status));
-    bool committed = status == JWKD_OK;
-    put_accepted(round, committed);
-    append_pending(keyring, committed ? round->waiting : round->served);
-    if (committed)
-        settle_served(keyring, round->served);
-    else
-        pending_free_all(round->waiting);
-    batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
-    answer_all(round, status, &error);
-    return status;
-}
-
-static jwkd_status begin_round(struct round *round, struct keyring *keyring)
-{
-    memset(round, 0, sizeof *round);
-    return batch_init(&round->batch, keyring, clock_wall_sec());
-}
-
 /* Made keys first, in a commit of their own, so that those who wait find them. */
 static void accept_keys(struct keyring *keyring, struct round *round, struct ready_key *made)
 {
     if (made) {
-        if (begin_round(round, keyring) != JWKD_OK) return;
-        accept_made(round, made);
-        finish_round(round);
+        if (round_begin(round, keyring) != JWKD_OK) return;
+        round_accept_made(round, made);
+        round_finish(round);
         agenda_key_made(keyring);
     }
     if (!keyring->pending) return;
-    if (begin_round(round, keyring) != JWKD_OK) return;
-    serve_waiting(round);
-    finish_round(round);
+    if (round_begin(round, keyring) != JWKD_OK) return;
+    round_serve_waiting(round);
+    round_finish(round);
 }
 
 /* True when there are more: the next round goes on with them, between the changes that wait. */
@@ -389,9 +73,9 @@ static bool expire(struct keyring *keyring, struct round *round)
         return false;
     keyring->answers_expired_at = now;
     if (store_condition(keyring->options.store) != STORE_READ_WRITE) return false;
-    if (begin_round(round, keyring) != JWKD_OK) return false;
+    if (round_begin(round, keyring) != JWKD_OK) return false;
     round->spoiled = rows_expire_answers(&round->batch, &more) != JWKD_OK;
-    if (finish_round(round) != JWKD_OK || !more) return false;
+    if (round_finish(round) != JWKD_OK || !more) return false;
     keyring->answers_expired_at = 0;
     return true;
 }
@@ -408,19 +92,19 @@ static void run_agenda(struct keyring *keyring, struct round *round, bool clock_
         now.elapsed_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC)
         return;
     if (agenda_next_ns(keyring) > now.elapsed_ns) return;
-    if (begin_round(round, keyring) != JWKD_OK) return;
+    if (round_begin(round, keyring) != JWKD_OK) return;
     bool failed = false;
     agenda_run(&round->batch, now, &round->spoiled, &failed);
-    keyring->agenda_failed_ns = finish_round(round) == JWKD_OK && !failed ? 0 : clock_elapsed_ns();
+    keyring->agenda_failed_ns = round_finish(round) == JWKD_OK && !failed ? 0 : clock_elapsed_ns();
 }
 
 static void raise_ceilings(struct keyring *keyring, struct round *round, struct ceiling_wish *wishes)
 {
     if (!wishes) return;
     bool committed = false;
-    if (begin_round(round, keyring) == JWKD_OK) {
+    if (round_begin(round, keyring) == JWKD_OK) {
         round->spoiled = ceiling_put(&round->batch, wishes) != JWKD_OK;
-        committed = finish_round(round) == JWKD_OK;
+        committed = round_finish(round) == JWKD_OK;
     }
     ceiling_settle(keyring, wishes, committed);
 }
@@ -444,14 +128,13 @@ static bool watch_clocks(struct keyring *keyring)
 static struct keyring_command *run_commands(
     struct keyring *keyring, struct round *round, struct keyring_command *commands)
 {
-    if (begin_round(round, keyring) != JWKD_OK) return commands;
-    while (commands && round->count < BATCH_COMMANDS && !round->spoiled &&
-           round->batch.write_count < BATCH_ROWS && !in_this_round(round, commands)) {
+    if (round_begin(round, keyring) != JWKD_OK) return commands;
+    while (commands && round_takes(round, commands)) {
         struct keyring_command *command = commands;
         commands = command->next;
-        decide_command(round, command);
+        round_decide(round, command);
     }
-    finish_round(round);
+    round_finish(round);
     return commands;
 }
 

@@ -1,0 +1,311 @@
+#include "keyring/round.h"
+
+#include "base/clock.h"
+#include "keyring/rows.h"
+
+enum {
+    MOST_ROWS = 4096, /* a round with more takes no further change */
+    SHOWN_ONCE = 64,  /* answers kept in memory until they are collected */
+};
+
+/* ---- one change ---- */
+
+/* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
+static bool collect_shown(struct keyring *keyring, const struct change_request *change, struct buffer *out)
+{
+    struct pending **link =
+        pending_find(&keyring->shown, change->principal, wire_view(change->request->request_id));
+    CLEANUP(pending_free_at) struct pending *done = *link;
+    if (!done) return false;
+    *link = done->next;
+    return buffer_append_bytes(out, buffer_bytes(&done->shown)) == JWKD_OK;
+}
+
+/* Whether the same request waits for its key already. */
+static jwkd_status check_waiting(
+    struct keyring *keyring, const struct change_request *change, jwkd_error *error)
+{
+    const struct pending *pending =
+        *pending_find(&keyring->pending, change->principal, wire_view(change->request->request_id));
+    if (!pending) return JWKD_OK;
+    if (memcmp(pending->digest, change->digest, sizeof pending->digest) != 0)
+        return fail(error, JWKD_CONFLICT, "the request id was used for another operation; take a new one");
+    return fail(error, JWKD_IN_PROGRESS, "a key is being made; repeat the request with the same request id");
+}
+
+static jwkd_status pack_reply(const struct reply *reply, struct buffer *out)
+{
+    return wire_pack(&reply->message.base, out);
+}
+
+/* The answer as it is kept: without a key that is shown once. */
+static jwkd_status keep_answer(struct batch *batch, const struct change_request *change, struct reply *reply)
+{
+    ProtobufCBinaryData shown = {0};
+    Jwkd__V1__Key *key = reply->shown_once ? reply->message.key->key : NULL;
+    if (key) {
+        shown = key->public_jwk;
+        key->public_jwk = (ProtobufCBinaryData){0};
+    }
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    jwkd_status status = pack_reply(reply, &packed);
+    if (key) key->public_jwk = shown;
+    if (status != JWKD_OK) return status;
+    return rows_put_answer(batch, wire_view(change->request->request_id), change->principal, change->digest,
+        buffer_bytes(&packed));
+}
+
+static jwkd_status add_waiting(struct round *round, const struct change_request *change)
+{
+    const struct ring_environment *environment =
+        batch_find(&round->batch, change_generation(change->request).environment);
+    struct pending *pending;
+    TRY(pending_new(
+        change->request, change->principal, change->digest, environment ? environment->id : 0, &pending));
+    pending->next = round->waiting;
+    round->waiting = pending;
+    round->batch.waiting++;
+    return JWKD_OK;
+}
+
+/* Decides a change within the round. *out_reply receives the packed answer in every case but NO_MEMORY. */
+static jwkd_status decide(
+    struct round *round, const struct change_request *change, struct buffer *out_reply, bool *out_changed)
+{
+    struct batch *batch = &round->batch;
+    jwkd_error error = {0};
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, change->request);
+    bool broken = false;
+    jwkd_status status = change_decide(batch, change, &reply, &broken, &error);
+    if (status == JWKD_IN_PROGRESS) broken = add_waiting(round, change) != JWKD_OK;
+    /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
+    if (status == JWKD_OK) broken = keep_answer(batch, change, &reply) != JWKD_OK;
+    /* Decided against what is not committed yet: if the commit fails, so does this answer, written or not. */
+    *out_changed = batch->write_count != 0;
+    round->spoiled |= broken;
+    if (status != JWKD_OK) reply_fail(&reply, status, &error);
+    return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
+}
+
+static jwkd_status repeated(
+    struct keyring *keyring, const struct change_request *change, struct buffer *out, jwkd_error *error)
+{
+    jwkd_status status = rows_get_answer(
+        keyring, wire_view(change->request->request_id), change->principal, change->digest, out);
+    if (status == JWKD_CONFLICT)
+        return fail(error, status, "the request id was used for another operation; take a new one");
+    if (status == JWKD_OK) { /* the digest was compared: it is the same request */
+        struct buffer shown = {0};
+        if (collect_shown(keyring, change, &shown)) {
+            buffer_clear(out);
+            *out = shown;
+        }
+    }
+    if (status != JWKD_NOT_FOUND) return status;
+    TRY(check_waiting(keyring, change, error));
+    return JWKD_NOT_FOUND;
+}
+
+/* The same request twice within one batch: the second waits for the next, where it finds the first one's
+ * answer. */
+static bool in_this_round(const struct round *round, const struct keyring_command *command)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        const struct keyring_command *other = round->decided[i].command;
+        if (strcmp(other->principal, command->principal) == 0 &&
+            bytes_equal(wire_view(other->request->request_id), wire_view(command->request->request_id)))
+            return true;
+    }
+    return false;
+}
+
+bool round_takes(const struct round *round, const struct keyring_command *command)
+{
+    return round->count < ROUND_COMMANDS && !round->spoiled && round->batch.write_count < MOST_ROWS &&
+           !in_this_round(round, command);
+}
+
+void round_decide(struct round *round, struct keyring_command *command)
+{
+    struct decided *decided = &round->decided[round->count++];
+    *decided = (struct decided){.command = command};
+    struct change_request change = {.request = command->request,
+        .principal = command->principal,
+        .digest = command->digest,
+        .prepared = command};
+    jwkd_error error = {0};
+    /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
+    if (round->batch.keyring->estranged)
+        decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    else
+        decided->status = operation_digest(command->request, command->digest);
+    if (decided->status == JWKD_OK)
+        decided->status = store_settle(round->batch.keyring->options.store, &error);
+    if (decided->status == JWKD_OK)
+        decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
+    if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
+        command->request->deadline_ns < clock_elapsed_ns())
+        decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
+            "the deadline had passed before the change began; nothing was done");
+    if (decided->status == JWKD_NOT_FOUND) {
+        decided->status = decide(round, &change, &decided->reply, &decided->changed);
+        return;
+    }
+    if (decided->status == JWKD_OK) return;
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, command->request);
+    reply_fail(&reply, decided->status, &error);
+    if (pack_reply(&reply, &decided->reply) != JWKD_OK) decided->status = JWKD_NO_MEMORY;
+}
+
+/* ---- generations that wait ---- */
+
+/* Tries to carry out one waiting generation; true when its answer, good or bad, is in the batch. */
+static bool serve(struct round *round, struct pending *pending)
+{
+    struct batch *batch = &round->batch;
+    CLEANUP(arena_clear) struct arena arena;
+    ProtobufCMessage *message;
+    char name[ROW_KEY_SIZE];
+    if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) !=
+        JWKD_OK)
+        return false;
+    const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
+    struct change_request change = {
+        .request = request, .principal = pending->principal, .digest = pending->digest, .noted = true};
+    jwkd_error error = {0};
+    bool broken = false;
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, request);
+    const struct ring_environment *environment = batch_find(batch, change_generation(request).environment);
+    jwkd_status status =
+        environment && environment->id == pending->environment_id
+            ? change_decide(batch, &change, &reply, &broken, &error)
+            : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
+    round->spoiled |= broken;
+    if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY ||
+        status == JWKD_UNAVAILABLE)
+        return false;
+    if (status != JWKD_OK) reply_fail(&reply, status, &error);
+    rows_request_name("work", wire_view(request->request_id), pending->principal, name);
+    if (broken || batch_erase(batch, name) != JWKD_OK || keep_answer(batch, &change, &reply) != JWKD_OK)
+        round->spoiled = true;
+    buffer_clear(&pending->shown);
+    if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK)
+        round->spoiled = true;
+    return true;
+}
+
+void round_serve_waiting(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    for (struct pending **link = &keyring->pending; *link && !round->spoiled;) {
+        struct pending *pending = *link;
+        if (serve(round, pending)) {
+            *link = pending->next;
+            pending->next = round->served;
+            round->served = pending;
+        } else {
+            link = &pending->next;
+        }
+    }
+}
+
+/* What was served is done with, but for answers that somebody still has to see. */
+static void settle_served(struct keyring *keyring, struct pending *served)
+{
+    for (struct pending *next; served; served = next) {
+        next = served->next;
+        if (served->shown.size) {
+            served->next = keyring->shown;
+            keyring->shown = served;
+        } else {
+            pending_free(served);
+        }
+    }
+    struct pending **link = &keyring->shown;
+    for (unsigned kept = 0; *link && kept < SHOWN_ONCE; kept++)
+        link = &(*link)->next;
+    pending_free_all(*link);
+    *link = NULL;
+}
+
+static void append_pending(struct keyring *keyring, struct pending *list)
+{
+    struct pending **tail = &keyring->pending;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = list;
+}
+
+/* ---- a round ---- */
+
+static void answer_all(struct round *round, jwkd_status commit_status, const jwkd_error *error)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        struct decided *decided = &round->decided[i];
+        if (decided->changed && commit_status != JWKD_OK) {
+            CLEANUP(reply_clear) struct reply reply;
+            reply_init(&reply, decided->command->request);
+            reply_fail(&reply, commit_status, error);
+            buffer_clear(&decided->reply);
+            decided->status = commit_status;
+            if (pack_reply(&reply, &decided->reply) != JWKD_OK) decided->status = JWKD_NO_MEMORY;
+        }
+        struct buffer packed = decided->reply;
+        decided->command->done(decided->command, buffer_bytes(&packed), decided->status);
+        buffer_clear(&packed);
+    }
+}
+
+void round_accept_made(struct round *round, struct ready_key *made)
+{
+    for (struct ready_key *key = made, *next; key; key = next) {
+        next = key->next;
+        key->stored = rows_put_ready_key(&round->batch, key) == JWKD_OK;
+        key->next = round->accepted;
+        round->accepted = key;
+    }
+}
+
+static void put_accepted(struct round *round, bool committed)
+{
+    for (struct ready_key *key = round->accepted, *next; key; key = next) {
+        next = key->next;
+        key->stored &= committed;
+        reserve_put(round->batch.keyring->reserve, key);
+    }
+    round->accepted = NULL;
+}
+
+static jwkd_status commit(struct round *round, jwkd_error *error)
+{
+    if (round->spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
+    return batch_commit(&round->batch, error);
+}
+
+jwkd_status round_finish(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    jwkd_error error = {0};
+    jwkd_status status = commit(round, &error);
+    if (status != JWKD_OK && round->batch.write_count)
+        keyring_trouble(keyring, status, error.message[0] ? error.message : jwkd_status_text(status));
+    bool committed = status == JWKD_OK;
+    put_accepted(round, committed);
+    append_pending(keyring, committed ? round->waiting : round->served);
+    if (committed)
+        settle_served(keyring, round->served);
+    else
+        pending_free_all(round->waiting);
+    batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
+    answer_all(round, status, &error);
+    return status;
+}
+
+jwkd_status round_begin(struct round *round, struct keyring *keyring)
+{
+    memset(round, 0, sizeof *round);
+    return batch_init(&round->batch, keyring, clock_wall_sec());
+}

@@ -1,0 +1,42 @@
+/* A round of the writer: changes are decided one after the other, committed together, and answered. */
+#ifndef KEYRING_ROUND_H
+#define KEYRING_ROUND_H
+
+#include "keyring/changes.h"
+
+enum { ROUND_COMMANDS = 64 /* changes committed together */ };
+
+/* One change of a batch, decided. */
+struct decided {
+    struct keyring_command *command;
+    struct buffer reply; /* packed */
+    jwkd_status status;
+    bool changed; /* its answer depends on the commit */
+};
+
+struct round {
+    struct batch batch;
+    struct decided decided[ROUND_COMMANDS];
+    size_t count;
+    struct ready_key *accepted; /* made keys whose rows are in the batch */
+    struct pending *served;     /* waiting generations that are done once it is committed */
+    struct pending *waiting;    /* new ones */
+    bool spoiled;               /* there was no memory: nothing of it is committed */
+};
+
+/* Only the writer's thread calls these. A round that was begun is finished, whatever came between. */
+jwkd_status round_begin(struct round *round, struct keyring *keyring) MUST_CHECK;
+
+/* False: it is for the next round, since this one is full or has the same request. */
+bool round_takes(const struct round *round, const struct keyring_command *command);
+/* Decides a change, of which round_takes(). */
+void round_decide(struct round *round, struct keyring_command *command);
+/* Keys that the makers finished get a row; without one they are ready until the next start. Takes them. */
+void round_accept_made(struct round *round, struct ready_key *made);
+/* Carries out what waited for a key, as far as there are keys now. */
+void round_serve_waiting(struct round *round);
+
+/* Commits, publishes and answers. Not OK: nothing was changed, and who asked for it has been told so. */
+jwkd_status round_finish(struct round *round);
+
+#endif
