@@ -1,7 +1,8 @@
 #include "lib/block.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
+
+#include "base/secret.h"
 
 /* Stands before every block, so that freeing can wipe it. */
 struct block_header {
@@ -63,6 +64,6 @@ void jwkd_free(void *block)
 {
     if (!block) return;
     struct block_header *header = (struct block_header *)block - 1;
-    OPENSSL_cleanse(header, sizeof *header + header->size);
+    secret_wipe(header, sizeof *header + header->size);
     free(header);
 }

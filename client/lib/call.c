@@ -1,10 +1,9 @@
 #include "lib/call.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/wait.h"
 #include "lib/call_internal.h"
 
@@ -20,7 +19,7 @@ enum {
 
 jwkd_status random_id(uint8_t out[16])
 {
-    return getentropy(out, 16) == 0 ? JWKD_OK : JWKD_INTERNAL;
+    return random_fill(out, 16);
 }
 
 void reply_free(struct reply *reply)

@@ -1,7 +1,6 @@
 #include "lib/coalesce.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/wait.h"

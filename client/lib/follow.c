@@ -3,10 +3,9 @@
 #include <errno.h>
 #include <nng/protocol/pubsub0/sub.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/wait.h"
 #include "lib/answer.h"
 #include "lib/shut.h"
@@ -213,7 +212,7 @@ static jwkd_status follow_new(jwkd_client *client, struct follow **out, jwkd_err
     struct follow *follow = calloc(1, sizeof *follow);
     uint64_t seed;
     if (!follow) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    if (getentropy(&seed, sizeof seed) != 0) seed = clock_elapsed_ns(); /* it only spreads */
+    if (random_fill(&seed, sizeof seed) != JWKD_OK) seed = clock_elapsed_ns(); /* it only spreads */
     lease_init(&follow->lease, seed);
     follow->client = client;
     follow->last_notice = &follow->first_notice;

@@ -1,9 +1,10 @@
 #include "base/bytes.h"
 
-#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/secret.h"
 
 jwkd_status buffer_reserve(struct buffer *buffer, size_t more)
 {
@@ -60,7 +61,7 @@ jwkd_status buffer_append_format(struct buffer *buffer, const char *format, ...)
 void buffer_clear(struct buffer *buffer)
 {
     if (buffer->data) {
-        OPENSSL_cleanse(buffer->data, buffer->capacity);
+        secret_wipe(buffer->data, buffer->capacity);
         free(buffer->data);
     }
     *buffer = (struct buffer){0};

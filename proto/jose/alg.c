@@ -137,6 +137,13 @@ const EVP_MD *alg_md(enum alg alg)
     return NULL;
 }
 
+jwkd_status alg_sha256(struct bytes input, uint8_t out[SHA256_SIZE])
+{
+    const EVP_MD *sha256 = alg_md(ALG_RS256);
+    bool done = sha256 && EVP_Digest(input.data, input.size, out, NULL, sha256, NULL) == 1;
+    return done ? JWKD_OK : JWKD_INTERNAL;
+}
+
 jwkd_status alg_key_type(enum alg alg, uint32_t bits, const struct key_type **out)
 {
     const struct key_type *type = NULL;

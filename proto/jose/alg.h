@@ -44,6 +44,9 @@ enum kty alg_kty(enum alg alg);
 const char *alg_digest(enum alg alg);
 /* The digest itself, fetched once for the whole process and never freed; NULL likewise. */
 const EVP_MD *alg_md(enum alg alg);
+/* SHA-256, by that digest: EVP_sha256() is looked up each time that it is used. */
+enum { SHA256_SIZE = 32 };
+jwkd_status alg_sha256(struct bytes input, uint8_t out[SHA256_SIZE]) MUST_CHECK;
 /* Whether it is one of RSASSA-PSS. */
 static inline bool alg_is_pss(enum alg alg)
 {

@@ -64,9 +64,8 @@ static jwkd_status make_thumbprint(
 {
     CLEANUP(buffer_clear) struct buffer input = {0};
     TRY(thumbprint_input(material, encoded, &input));
-    uint8_t hash[32];
-    const EVP_MD *sha256 = alg_md(ALG_RS256);
-    if (!sha256 || EVP_Digest(input.data, input.size, hash, NULL, sha256, NULL) != 1) return JWKD_INTERNAL;
+    uint8_t hash[SHA256_SIZE];
+    TRY(alg_sha256(buffer_bytes(&input), hash));
     base64url_encode(bytes_of(hash, sizeof hash), out);
     out[JWK_THUMBPRINT_SIZE] = '\0';
     return JWKD_OK;

@@ -1,7 +1,8 @@
 #include "wire/arena.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
+
+#include "base/secret.h"
 
 enum { BLOCK_SIZE = 8 * 1024 };
 
@@ -62,7 +63,7 @@ void arena_clear(struct arena *arena)
     while (arena->blocks) {
         struct arena_block *block = arena->blocks;
         arena->blocks = block->next;
-        OPENSSL_cleanse(block->data, block->used);
+        secret_wipe(block->data, block->used);
         free(block);
     }
     arena->budget = 0;

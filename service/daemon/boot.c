@@ -1,7 +1,6 @@
 #include "daemon/boot.h"
 
 #include <nng/nng.h>
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/random.h"
+#include "base/secret.h"
 #include "daemon/log.h"
 #include "daemon/places.h"
 #include "daemon/process.h"
@@ -91,7 +92,7 @@ static jwkd_status open_store(struct service *service, const struct config *conf
     process_pause_locking(service->locked);
     jwkd_status status = store_lmdb_open(&options, &service->store, error);
     process_resume_locking(service->locked);
-    OPENSSL_cleanse(options.mac_key, sizeof options.mac_key);
+    secret_wipe(options.mac_key, sizeof options.mac_key);
     TRY(status);
     log_info("store open", "directory", config->data);
     if (store_condition(service->store) != STORE_READ_WRITE)
@@ -176,7 +177,7 @@ static jwkd_status start(
     pthread_attr_destroy(&attributes);
     service->locked = process_lock_memory();
     open_secure_heap(config); /* before OpenSSL allocates anything */
-    if (RAND_bytes(service->boot_id, sizeof service->boot_id) != 1)
+    if (random_fill(service->boot_id, sizeof service->boot_id) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "no random bytes");
     TRY(places_list(config, &service->places, error)); /* before anything is made */
     TRY(places_make_directory(config->data, 0700, error));
@@ -229,7 +230,7 @@ jwkd_status boot_check(const struct config *config, uint64_t *out_rows, jwkd_err
     struct store_lmdb_options options;
     jwkd_status status = store_options(config, service.seal, false, &options, error);
     if (status == JWKD_OK) status = store_lmdb_check(&options, out_rows, error);
-    OPENSSL_cleanse(options.mac_key, sizeof options.mac_key);
+    secret_wipe(options.mac_key, sizeof options.mac_key);
     seal_close(service.seal);
     return status;
 }

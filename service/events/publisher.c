@@ -5,7 +5,6 @@
 #include <nng/protocol/pubsub0/pub.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"

@@ -1,7 +1,7 @@
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "events/label.h"
 #include "events/registry_internal.h"
 
@@ -132,8 +132,7 @@ jwkd_status registry_hello(struct registry *registry, const struct registry_wish
 {
     uint8_t fresh[REGISTRY_ID];
     TRY(check_wish(wish, error));
-    if (getrandom(fresh, sizeof fresh, 0) != sizeof fresh)
-        return fail(error, JWKD_INTERNAL, "no random bytes");
+    if (random_fill(fresh, sizeof fresh) != JWKD_OK) return fail(error, JWKD_INTERNAL, "no random bytes");
     jwkd_status status = JWKD_OK;
     pthread_mutex_lock(&registry->lock);
     bool dropped = members_drop_ended(registry, now_ns);

@@ -1,9 +1,9 @@
 #include "keyring/agenda.h"
 
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "keyring/changes.h"
 #include "keyring/promotion.h"
 
@@ -322,7 +322,7 @@ static jwkd_status deactivate(struct batch *batch, const char *name, const char 
 static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool *broken)
 {
     uint8_t id[LIMIT_REQUEST_ID], digest[32] = {0};
-    if (RAND_bytes(id, sizeof id) != 1) return JWKD_INTERNAL;
+    TRY(random_fill(id, sizeof id));
     Jwkd__V1__RotateRequest rotation = JWKD__V1__ROTATE_REQUEST__INIT;
     Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
     rotation.environment = entry->name;

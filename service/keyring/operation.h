@@ -2,9 +2,10 @@
 #ifndef KEYRING_OPERATION_H
 #define KEYRING_OPERATION_H
 
+#include "jose/alg.h"
 #include "wire/wire.h"
 
-enum { OPERATION_DIGEST_SIZE = 32 };
+enum { OPERATION_DIGEST_SIZE = SHA256_SIZE };
 
 /* SHA-256 of the operation, without the envelope. */
 jwkd_status operation_digest(const Jwkd__V1__Request *request, uint8_t out[OPERATION_DIGEST_SIZE]) MUST_CHECK;

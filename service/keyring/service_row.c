@@ -1,16 +1,16 @@
 #include "keyring/service_row.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "keyring/age.h"
 #include "keyring/rows.h"
 
 static jwkd_status mint_epoch(struct keyring *keyring, jwkd_error *error)
 {
-    if (RAND_bytes(keyring->epoch, sizeof keyring->epoch) == 1) return JWKD_OK;
+    if (random_fill(keyring->epoch, sizeof keyring->epoch) == JWKD_OK) return JWKD_OK;
     return fail(error, JWKD_INTERNAL, "no random bytes");
 }
 

@@ -1,9 +1,9 @@
 /* Signing: the hot path. It reads the snapshot, and neither the store nor a writer's lock. */
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "jose/base64url.h"
 #include "jose/jwt.h"
 #include "keyring/age.h"
@@ -113,7 +113,7 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
         .audience_count = item->n_audience,
         .lifetime_sec = item->lifetime_sec};
     uint8_t random[16];
-    if (RAND_bytes(random, sizeof random) != 1) return fail(error, JWKD_INTERNAL, "no random bytes");
+    if (random_fill(random, sizeof random) != JWKD_OK) return fail(error, JWKD_INTERNAL, "no random bytes");
     CLEANUP(buffer_clear) struct buffer claims = {0};
     TRY(jwt_prepare(&policy, &wish, random, &claims, out_expires_at, error));
     const struct reach reach = {

@@ -1,7 +1,6 @@
 /* The writer: the one thread that changes anything; how it is given work, and what it does when. */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/wait.h"

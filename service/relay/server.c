@@ -1,11 +1,11 @@
 #include "relay/server.h"
 
 #include <nng/protocol/reqrep0/rep.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/random.h"
+#include "base/secret.h"
 #include "net/caller.h"
 #include "net/listen.h"
 #include "relay/answer.h"
@@ -409,7 +409,7 @@ static void received(struct call *call, nng_msg *message)
     call->phase = PHASE_WORKING;
     call->pipe = nng_msg_get_pipe(message);
     jwkd_status status = read_request(call, bytes_of(nng_msg_body(message), nng_msg_len(message)), &error);
-    OPENSSL_cleanse(nng_msg_body(message), nng_msg_len(message));
+    secret_wipe(nng_msg_body(message), nng_msg_len(message));
     nng_msg_free(message);
     if (status == JWKD_OK)
         handle(call);
@@ -467,7 +467,7 @@ static jwkd_status open_calls(struct server *server, jwkd_error *error)
 static jwkd_status open_server(struct server *server, jwkd_error *error)
 {
     const struct server_options *options = &server->options;
-    if (getentropy(&server->id_prefix, sizeof server->id_prefix) != 0)
+    if (random_fill(&server->id_prefix, sizeof server->id_prefix) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "no random bytes");
     int result = nng_rep0_open(&server->socket);
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no request socket: %s", nng_strerror(result));

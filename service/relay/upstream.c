@@ -7,10 +7,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/wait.h"
 
 enum {
@@ -163,7 +162,7 @@ static jwkd_status pack_hello(nng_msg **out, uint8_t id[16])
 {
     Jwkd__V1__HelloRequest hello = JWKD__V1__HELLO_REQUEST__INIT;
     Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
-    if (getentropy(id, 16) != 0) return JWKD_INTERNAL;
+    TRY(random_fill(id, 16));
     hello.client = wire_text("jwkd relay");
     request.version = WIRE_VERSION;
     request.request_id = wire_bytes(bytes_of(id, 16));

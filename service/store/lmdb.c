@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/rand.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/random.h"
 #include "store/check.h"
 #include "store/engine_lmdb.h"
 #include "store/marker.h"
@@ -132,7 +132,7 @@ static jwkd_status make_first_rows(
     TRY(authenticator_new(options->mac_key, &authenticator));
     struct engine_identity identity = {.key_id = options->key_id};
     struct engine_state state = {0};
-    if (RAND_bytes(identity.store_id, STORE_ID_SIZE) != 1) return JWKD_INTERNAL;
+    TRY(random_fill(identity.store_id, STORE_ID_SIZE));
     TRY(engine_identity_make(authenticator, &identity, records));
     size_t first = records->size;
     TRY(engine_state_make(authenticator, &state, records));

@@ -36,6 +36,7 @@ PUBLIC = {"jwkd.h": {"client/lib", "client/cli", "client/examples"}}
 CONFINED = {
     "nng": {"service/net", "service/rpc", "service/events", "service/relay", "service/daemon", "client/lib"},
     "lmdb.h": {"service/store"},
+    "openssl": {"proto/base", "proto/jose", "service/seal", "service/signer", "service/store"},
     "jansson.h": {"client/cli"},
     "microhttpd.h": {"service/http"},
     "curl": {"service/store"},
