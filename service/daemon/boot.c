@@ -13,6 +13,7 @@
 #include "daemon/log.h"
 #include "daemon/places.h"
 #include "daemon/process.h"
+#include "daemon/repeats.h"
 #include "keyring/keyring.h"
 #include "rpc/server.h"
 #include "store/lmdb.h"
@@ -34,13 +35,24 @@ struct service {
     bool new_store; /* made by this start */
 };
 
+/* A full disk is the trouble of every change. */
 static void on_trouble(void *context, jwkd_status status, const char *message)
 {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+    static struct repeats repeats;
+    unsigned silent = 0;
+    char count[16];
     (void)context;
+    pthread_mutex_lock(&lock);
+    bool tell = repeats_tell(&repeats, message, clock_elapsed_ns(), &silent);
+    pthread_mutex_unlock(&lock);
+    if (!tell) return;
+    snprintf(count, sizeof count, "%u", silent);
+    const char *repeated = silent ? "repeated" : NULL;
     if (status == JWKD_OK)
-        log_warning(message);
+        log_warning(message, repeated, count);
     else
-        log_warning(message, "status", jwkd_status_name(status));
+        log_warning(message, "status", jwkd_status_name(status), repeated, count);
 }
 
 static void open_secure_heap(const struct config *config)
