@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/secret.h"
-
 /* Stands before every block, so that freeing can wipe it. */
 struct block_header {
     _Alignas(max_align_t) size_t size;
@@ -64,6 +62,6 @@ void jwkd_free(void *block)
 {
     if (!block) return;
     struct block_header *header = (struct block_header *)block - 1;
-    secret_wipe(header, sizeof *header + header->size);
+    bytes_wipe(header, sizeof *header + header->size);
     free(header);
 }

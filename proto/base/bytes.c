@@ -1,10 +1,14 @@
 #include "base/bytes.h"
 
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/secret.h"
+void bytes_wipe(void *data, size_t size)
+{
+    OPENSSL_cleanse(data, size);
+}
 
 jwkd_status buffer_reserve(struct buffer *buffer, size_t more)
 {
@@ -61,7 +65,7 @@ jwkd_status buffer_append_format(struct buffer *buffer, const char *format, ...)
 void buffer_clear(struct buffer *buffer)
 {
     if (buffer->data) {
-        secret_wipe(buffer->data, buffer->capacity);
+        bytes_wipe(buffer->data, buffer->capacity);
         free(buffer->data);
     }
     *buffer = (struct buffer){0};

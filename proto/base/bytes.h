@@ -36,6 +36,9 @@ static inline bool bytes_equal_text(struct bytes a, const char *text)
     return bytes_equal(a, bytes_of_text(text));
 }
 
+/* Zeros, even where nobody reads it again. */
+void bytes_wipe(void *data, size_t size);
+
 /* An owned, growing run of bytes. A zeroed buffer is an empty one. One writer at a time. */
 struct buffer {
     uint8_t *data;

@@ -23,11 +23,6 @@ void secret_clear(struct secret *secret)
     *secret = (struct secret){0};
 }
 
-void secret_wipe(void *data, size_t size)
-{
-    OPENSSL_cleanse(data, size);
-}
-
 bool secret_equal(struct bytes a, struct bytes b)
 {
     return a.size == b.size && (a.size == 0 || CRYPTO_memcmp(a.data, b.data, a.size) == 0);

@@ -19,8 +19,6 @@ static inline struct bytes secret_bytes(const struct secret *secret)
 {
     return bytes_of(secret->data, secret->size);
 }
-/* What the compiler does not leave out. */
-void secret_wipe(void *data, size_t size);
 /* In constant time for equal sizes. */
 bool secret_equal(struct bytes a, struct bytes b);
 

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/secret.h"
-
 enum { BLOCK_SIZE = 8 * 1024 };
 
 struct arena_block {
@@ -63,7 +61,7 @@ void arena_clear(struct arena *arena)
     while (arena->blocks) {
         struct arena_block *block = arena->blocks;
         arena->blocks = block->next;
-        secret_wipe(block->data, block->used);
+        bytes_wipe(block->data, block->used);
         free(block);
     }
     arena->budget = 0;

@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "base/secret.h"
 #include "daemon/log.h"
 #include "daemon/places.h"
 #include "daemon/process.h"
@@ -104,7 +103,7 @@ static jwkd_status open_store(struct service *service, const struct config *conf
     process_pause_locking(service->locked);
     jwkd_status status = store_lmdb_open(&options, &service->store, error);
     process_resume_locking(service->locked);
-    secret_wipe(options.mac_key, sizeof options.mac_key);
+    bytes_wipe(options.mac_key, sizeof options.mac_key);
     TRY(status);
     log_info("store open", "directory", config->data);
     if (store_condition(service->store) != STORE_READ_WRITE)
@@ -242,7 +241,7 @@ jwkd_status boot_check(const struct config *config, uint64_t *out_rows, jwkd_err
     struct store_lmdb_options options;
     jwkd_status status = store_options(config, service.seal, false, &options, error);
     if (status == JWKD_OK) status = store_lmdb_check(&options, out_rows, error);
-    secret_wipe(options.mac_key, sizeof options.mac_key);
+    bytes_wipe(options.mac_key, sizeof options.mac_key);
     seal_close(service.seal);
     return status;
 }

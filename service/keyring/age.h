@@ -7,7 +7,7 @@
 #ifndef KEYRING_AGE_H
 #define KEYRING_AGE_H
 
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 uint64_t age_ns(const struct keyring *keyring);
 /* Rounded up. */

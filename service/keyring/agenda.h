@@ -5,7 +5,7 @@
 #ifndef KEYRING_AGENDA_H
 #define KEYRING_AGENDA_H
 
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 struct batch;
 

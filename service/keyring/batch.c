@@ -1,12 +1,8 @@
 #include "keyring/batch.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 
-#include "base/clock.h"
 #include "keyring/age.h"
-#include "keyring/agenda.h"
-#include "keyring/rows.h"
-#include "keyring/service_row.h"
 
 enum { BATCH_MEMORY = 64 * 1024 * 1024 };
 
@@ -174,85 +170,4 @@ jwkd_status batch_forget(struct batch *batch, const char *owner, const char *kid
 struct reach batch_reach(const struct batch *batch, int64_t lifetime_sec)
 {
     return (struct reach){.expiry = batch->now + lifetime_sec, .age = batch->age + lifetime_sec};
-}
-
-jwkd_status batch_raise(
-    struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling)
-{
-    struct reach present = reach_read(&key->usage->ceiling);
-    for (const struct batch_ceiling *other = batch->ceilings; other; other = other->next)
-        if (other->usage == key->usage) present = reach_larger(present, other->at);
-    if (reach_within(ceiling, present)) return JWKD_OK;
-    ceiling = reach_larger(ceiling, present);
-    struct batch_ceiling *entry = arena_alloc(&batch->arena, sizeof *entry);
-    if (!entry) return JWKD_NO_MEMORY;
-    TRY(rows_put_ceiling(batch, owner, jwk_kid(key->jwk), ceiling));
-    *entry =
-        (struct batch_ceiling){.next = batch->ceilings, .usage = key_usage_ref(key->usage), .at = ceiling};
-    batch->ceilings = entry;
-    return JWKD_OK;
-}
-
-static jwkd_status put_service_row(struct batch *batch)
-{
-    Jwkd__Row__Service row;
-    service_row_fill(batch->keyring, &row);
-    row.next_environment_id = batch->next_environment_id;
-    row.revision = batch->service_revision;
-    if (batch->now > row.wall_high) row.wall_high = batch->now;
-    return batch_put_message(batch, SERVICE_ROW, &row.base, batch->keyring->service_row_revision);
-}
-
-/* What was committed becomes what everybody sees. */
-static jwkd_status apply(struct batch *batch, struct snapshot *next)
-{
-    struct keyring *keyring = batch->keyring;
-    keyring->next_environment_id = batch->next_environment_id;
-    keyring->service_revision = batch->service_revision;
-    key_usage_raise(&keyring->wall_high, batch->now);
-    for (struct batch_ceiling *entry = batch->ceilings; entry; entry = entry->next)
-        reach_raise(&entry->usage->ceiling, entry->at);
-    /* Listed before they can be seen: a heartbeat that is stamped after the swap never lacks them. */
-    for (struct batch_event *entry = batch->events; entry && keyring->publisher; entry = entry->next)
-        publisher_list(keyring->publisher, &entry->event);
-    keyring_swap(keyring, next);
-    uint64_t swapped_ns = clock_elapsed_ns();
-    agenda_note(keyring, batch->touched, batch->touched_count, swapped_ns);
-    for (struct batch_event *entry = batch->events; entry; entry = entry->next) {
-        keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread swaps it away */
-        jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
-        if (status != JWKD_OK)
-            keyring_trouble(keyring, status, "an event was not sent; subscribers will take a snapshot");
-        atomic_fetch_add_explicit(&keyring->changes, 1, memory_order_relaxed);
-    }
-    for (struct batch_forget *entry = batch->forgets; entry; entry = entry->next)
-        signer_forget(keyring->options.signer, entry->owner, entry->kid);
-    for (struct ready_key *key = batch->taken, *after; key; key = after) {
-        after = key->next;
-        ready_key_free(key);
-    }
-    batch->taken = NULL;
-    return JWKD_OK;
-}
-
-jwkd_status batch_commit(struct batch *batch, jwkd_error *error)
-{
-    struct keyring *keyring = batch->keyring;
-    if (batch->write_count == 0) return JWKD_OK;
-    if (keyring->estranged) return fail(error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
-    TRY(store_settle(keyring->options.store, error));
-    if (keyring->unsettled) TRY(service_row_settle_again(keyring, error));
-    TRY(put_service_row(batch));
-    CLEANUP(snapshot_unref_at) struct snapshot *next = NULL;
-    TRY(snapshot_next(
-        keyring->snapshot, batch->touched, batch->touched_count, batch->service_revision, &next));
-    uint64_t row_revision;
-    jwkd_status status = store_commit(
-        keyring->options.store, batch->writes, batch->write_count, batch->urgent, &row_revision, error);
-    if (status != JWKD_OK) TRY(service_row_find_out(keyring, status, batch->urgent, &row_revision, error));
-    atomic_fetch_add_explicit(&keyring->commits, 1, memory_order_relaxed);
-    keyring->service_row_revision = row_revision;
-    for (size_t i = 0; i < batch->touched_count; i++) /* nobody else sees them yet */
-        if (batch->touched[i].environment) batch->touched[i].environment->row_revision = row_revision;
-    return apply(batch, TAKE(next));
 }

@@ -3,7 +3,7 @@
 #ifndef KEYRING_BATCH_H
 #define KEYRING_BATCH_H
 
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 /* An event to be published after the commit, in this order. */
 struct batch_event {
@@ -67,15 +67,8 @@ jwkd_status batch_forget(struct batch *batch, const char *owner, const char *kid
 
 /* How far a token reaches that is made now and lives so long. */
 struct reach batch_reach(const struct batch *batch, int64_t lifetime_sec);
-/* Raises how far a key's signatures may reach; never lowers it. */
-jwkd_status batch_raise(
-    struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling) MUST_CHECK;
 
 /* A copy in the batch's memory; NULL when memory is short. */
 char *batch_text(struct batch *batch, const char *text);
-
-/* Commits; then swaps the snapshot, publishes, and lets the signer forget. UNAVAILABLE: nothing was changed.
- * INTERNAL: whether it was is not known, and nothing is changed any more before the next start. */
-jwkd_status batch_commit(struct batch *batch, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/wait.h"
 #include "keyring/batch.h"
+#include "keyring/rows.h"
 
 enum { LONGEST_WAIT_SEC = 5 };
 
@@ -73,6 +74,23 @@ jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment
         "be signed");
 }
 
+jwkd_status ceiling_raise(
+    struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling)
+{
+    struct reach present = reach_read(&key->usage->ceiling);
+    for (const struct batch_ceiling *other = batch->ceilings; other; other = other->next)
+        if (other->usage == key->usage) present = reach_larger(present, other->at);
+    if (reach_within(ceiling, present)) return JWKD_OK;
+    ceiling = reach_larger(ceiling, present);
+    struct batch_ceiling *entry = arena_alloc(&batch->arena, sizeof *entry);
+    if (!entry) return JWKD_NO_MEMORY;
+    TRY(rows_put_ceiling(batch, owner, jwk_kid(key->jwk), ceiling));
+    *entry =
+        (struct batch_ceiling){.next = batch->ceilings, .usage = key_usage_ref(key->usage), .at = ceiling};
+    batch->ceilings = entry;
+    return JWKD_OK;
+}
+
 jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes)
 {
     for (const struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
@@ -80,7 +98,7 @@ jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes)
         if (!environment || strcmp(environment->owner, wish->owner) != 0) continue; /* deleted meanwhile */
         if (ring_environment_find(environment, jwk_kid(wish->key->jwk)) < 0)
             continue; /* past, and made room */
-        TRY(batch_raise(batch, wish->owner, wish->key, wish->at));
+        TRY(ceiling_raise(batch, wish->owner, wish->key, wish->at));
     }
     return JWKD_OK;
 }

@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 struct batch;
 
@@ -29,6 +29,9 @@ jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment
     struct ring_key *key, struct reach reach, struct ceiling_patience *patience,
     jwkd_error *error) MUST_CHECK;
 
+/* Raises how far a key's signatures may reach; never lowers it. */
+jwkd_status ceiling_raise(
+    struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling) MUST_CHECK;
 /* The writer: puts the wishes into the batch; once it is committed or not, ceiling_settle() wakes who waits
  * and frees them. */
 jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes) MUST_CHECK;

@@ -1,6 +1,7 @@
 #include "keyring/changes.h"
 
 #include "base/clock.h"
+#include "keyring/ceiling.h"
 #include "keyring/message.h"
 #include "keyring/promotion.h"
 #include "keyring/rows.h"
@@ -216,7 +217,7 @@ static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
 {
     struct reach reach = batch_reach(edit->batch, ring_key_longest_lifetime(edit->after, key));
     reach_raise(&key->usage->last, reach);
-    return batch_raise(edit->batch, edit->after->owner, key, reach);
+    return ceiling_raise(edit->batch, edit->after->owner, key, reach);
 }
 
 /* Publishes a key whose sealed form and JWK are at hand. */

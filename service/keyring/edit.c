@@ -1,5 +1,6 @@
 #include "keyring/edit.h"
 
+#include "keyring/ceiling.h"
 #include "keyring/message.h"
 #include "keyring/promotion.h"
 #include "keyring/rows.h"
@@ -86,7 +87,7 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         key->retiring_since = 0;
         int64_t first_sec = environment->settings.max_token_lifetime_sec;
         first_sec += key_usage_step(environment->settings.max_token_lifetime_sec);
-        TRY(batch_raise(edit->batch, environment->owner, key, batch_reach(edit->batch, first_sec)));
+        TRY(ceiling_raise(edit->batch, environment->owner, key, batch_reach(edit->batch, first_sec)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_PROMOTED, index);
         break;
     case KEY_DEMOTE:

@@ -1,46 +1,13 @@
-#include "keyring/internal.h"
-#include "keyring/message.h"
-#include "keyring/rows.h"
+#include "keyring/keyring.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/wait.h"
-
-struct snapshot *keyring_snapshot(struct keyring *keyring)
-{
-    pthread_mutex_lock(&keyring->snapshot_lock);
-    struct snapshot *snapshot = snapshot_ref(keyring->snapshot);
-    pthread_mutex_unlock(&keyring->snapshot_lock);
-    return snapshot;
-}
-
-void keyring_swap(struct keyring *keyring, struct snapshot *next)
-{
-    pthread_mutex_lock(&keyring->snapshot_lock);
-    struct snapshot *old = keyring->snapshot;
-    keyring->snapshot = next;
-    pthread_mutex_unlock(&keyring->snapshot_lock);
-    snapshot_unref(old);
-}
-
-void keyring_trouble(const struct keyring *keyring, jwkd_status status, const char *message)
-{
-    if (keyring->options.on_trouble) keyring->options.on_trouble(keyring->options.context, status, message);
-}
-
-jwkd_status keyring_require(
-    const struct snapshot *snapshot, const char *name, struct ring_environment **out, jwkd_error *error)
-{
-    struct ring_environment *environment = snapshot_find(snapshot, name);
-    if (environment) {
-        *out = environment;
-        return JWKD_OK;
-    }
-    if (!environment_name_valid(name))
-        return fail(error, JWKD_INVALID_ARGUMENT, "that is not the name of an environment");
-    return fail(error, JWKD_NOT_FOUND, "there is no environment \"%s\"", name);
-}
+#include "keyring/load.h"
+#include "keyring/message.h"
+#include "keyring/rows.h"
+#include "keyring/writer.h"
 
 jwkd_status keyring_open(const struct keyring_options *options, struct keyring **out, jwkd_error *error)
 {

@@ -1,4 +1,5 @@
-/* From the store's rows to the first snapshot. */
+#include "keyring/load.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "keyring/internal.h"
+#include "keyring/state.h"
 #include "keyring/message.h"
 #include "keyring/promotion.h"
 

@@ -1,4 +1,5 @@
-/* The receipts of deactivations: opened when one was committed, and told to whoever asks. */
+#include "keyring/receipt.h"
+
 #include <inttypes.h>
 
 #include "base/clock.h"

@@ -1,6 +1,7 @@
 #include "keyring/round.h"
 
 #include "base/clock.h"
+#include "keyring/commit.h"
 #include "keyring/rows.h"
 
 enum {
@@ -282,7 +283,7 @@ static void put_accepted(struct round *round, bool committed)
 static jwkd_status commit(struct round *round, jwkd_error *error)
 {
     if (round->spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
-    return batch_commit(&round->batch, error);
+    return commit_batch(&round->batch, error);
 }
 
 jwkd_status round_finish(struct round *round)

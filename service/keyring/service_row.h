@@ -3,7 +3,7 @@
 #ifndef KEYRING_SERVICE_ROW_H
 #define KEYRING_SERVICE_ROW_H
 
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 #define SERVICE_ROW "meta/service"
 

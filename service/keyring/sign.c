@@ -8,7 +8,7 @@
 #include "jose/jwt.h"
 #include "keyring/age.h"
 #include "keyring/ceiling.h"
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 /* What signs: taken from one snapshot. */
 struct signing {

@@ -2,7 +2,7 @@
 #ifndef KEYRING_SUBSCRIBERS_H
 #define KEYRING_SUBSCRIBERS_H
 
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 /* Fills a message, whose texts and bytes are copied into the reply. `present` is the environment's revision
  * now. */

@@ -2,7 +2,7 @@
  * lock. */
 #include "base/clock.h"
 #include "jose/jwt.h"
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 /* The key's standing is read last, after the signature was checked: that read is the instant the answer
  * speaks of. */

@@ -1,4 +1,5 @@
-/* The writer: the one thread that changes anything; how it is given work, and what it does when. */
+#include "keyring/writer.h"
+
 #include <errno.h>
 #include <stdio.h>
 

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "base/secret.h"
 #include "net/caller.h"
 #include "net/listen.h"
 #include "relay/answer.h"
@@ -409,7 +408,7 @@ static void received(struct call *call, nng_msg *message)
     call->phase = PHASE_WORKING;
     call->pipe = nng_msg_get_pipe(message);
     jwkd_status status = read_request(call, bytes_of(nng_msg_body(message), nng_msg_len(message)), &error);
-    secret_wipe(nng_msg_body(message), nng_msg_len(message));
+    bytes_wipe(nng_msg_body(message), nng_msg_len(message));
     nng_msg_free(message);
     if (status == JWKD_OK)
         handle(call);

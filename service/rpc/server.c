@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/secret.h"
 #include "net/caller.h"
 #include "net/listen.h"
 #include "rpc/dispatch.h"
@@ -66,7 +65,7 @@ static void release(struct call *call)
     keyring_command_clear(&call->command);
     arena_clear(&call->arena);
     if (call->message) {
-        secret_wipe(nng_msg_body(call->message), nng_msg_len(call->message));
+        bytes_wipe(nng_msg_body(call->message), nng_msg_len(call->message));
         nng_msg_free(call->message);
     }
     call->message = NULL;

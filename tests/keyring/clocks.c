@@ -1,7 +1,7 @@
 #include "keyring/clocks.h"
 
 #include "base/clock.h"
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 static atomic_int_fast64_t wall_ns, elapsed_ns;
 

@@ -3,7 +3,7 @@
 #include "keyring/making.h"
 
 #include "base/clock.h"
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 enum { DAY = 24 * 3600, LIFETIME = 900, LEEWAY = 30 };
 

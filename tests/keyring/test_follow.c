@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 enum { SHOP = 7, SHOP_MADE_ANEW = 8 };
 

@@ -1,7 +1,7 @@
 /* How long the kid of a deactivated key is named: as long as a token of it could be unexpired. */
 #include "keyring/ring.h"
 
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 enum { DAY = 24 * 3600 };
 

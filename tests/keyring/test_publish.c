@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-#include "keyring/internal.h"
+#include "keyring/state.h"
 
 /* Each step by its letter, a capital one where everybody saw the change already; the writer's thread adds to
  * them while a change is made. */

@@ -1,6 +1,6 @@
-/* What the keyring's files share. */
-#ifndef KEYRING_INTERNAL_H
-#define KEYRING_INTERNAL_H
+/* What a keyring holds, and whoever is asked for it sees. */
+#ifndef KEYRING_STATE_H
+#define KEYRING_STATE_H
 
 #include <pthread.h>
 
@@ -68,21 +68,5 @@ void keyring_trouble(const struct keyring *keyring, jwkd_status status, const ch
 /* The environment that a request names, from a snapshot. NOT_FOUND. */
 jwkd_status keyring_require(const struct snapshot *snapshot, const char *name, struct ring_environment **out,
     jwkd_error *error) MUST_CHECK;
-
-/* receipt.c: after the swap to `snapshot`, before the event is sent. */
-void keyring_open_receipts(struct keyring *keyring, const struct snapshot *snapshot,
-    const struct publisher_event *event, uint64_t swapped_ns);
-
-/* load.c */
-jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
-
-/* Has the writer look what is due; any thread. */
-void keyring_poke(struct keyring *keyring);
-
-/* writer.c */
-jwkd_status writer_open(struct keyring *keyring) MUST_CHECK;
-void writer_close(struct keyring *keyring);
-jwkd_status writer_start(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
-void writer_stop(struct keyring *keyring);
 
 #endif

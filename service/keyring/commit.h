@@ -1,0 +1,11 @@
+/* A batch becomes durable, then seen, then told: in this order. */
+#ifndef KEYRING_COMMIT_H
+#define KEYRING_COMMIT_H
+
+#include "keyring/batch.h"
+
+/* Commits; then swaps the snapshot, publishes, and lets the signer forget. UNAVAILABLE: nothing was changed.
+ * INTERNAL: whether it was is not known, and nothing is changed any more before the next start. */
+jwkd_status commit_batch(struct batch *batch, jwkd_error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,11 @@
+/* The receipts of deactivations: opened when one was committed, and told to whoever asks. */
+#ifndef KEYRING_RECEIPT_H
+#define KEYRING_RECEIPT_H
+
+#include "keyring/state.h"
+
+/* After the swap to `snapshot`, before the event is sent. */
+void keyring_open_receipts(struct keyring *keyring, const struct snapshot *snapshot,
+    const struct publisher_event *event, uint64_t swapped_ns);
+
+#endif
