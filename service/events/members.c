@@ -239,10 +239,9 @@ void members_leave(struct registry *registry, struct member *member)
     put_group(registry, group);
 }
 
-bool members_confirm(struct registry *registry, struct member *member, uint64_t revision, uint64_t now_ns)
+bool members_confirm(struct member *member, uint64_t revision)
 {
     if (revision <= member->revision) return false;
-    receipts_confirm(registry, member, revision, now_ns);
     member->group->asked_count -= holds_asked(member);
     member->revision = revision;
     member->group->asked_count += holds_asked(member);
@@ -263,4 +262,10 @@ void members_describe(
     memcpy(out->environment, member->group->environment, sizeof out->environment);
     out->environment_id = member->group->environment_id;
     out->revision = member->revision;
+}
+
+void registry_unlock(struct registry *registry, bool changed)
+{
+    pthread_mutex_unlock(&registry->lock);
+    if (changed && registry->options.on_change) registry->options.on_change(registry->options.context);
 }

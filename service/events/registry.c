@@ -28,75 +28,6 @@ void registry_free(struct registry *registry)
     free(registry);
 }
 
-void registry_unlock(struct registry *registry, bool changed)
-{
-    pthread_mutex_unlock(&registry->lock);
-    if (changed && registry->options.on_change) registry->options.on_change(registry->options.context);
-}
-
-/* ---- time */
-
-uint32_t registry_max_lease_ms(const struct registry *registry)
-{
-    return registry->options.max_lease_ms;
-}
-
-void registry_set_leases(struct registry *registry, uint32_t earlier_ms, uint32_t granted_ms)
-{
-    registry->earlier_lease_ms = earlier_ms;
-    registry->options.max_lease_ms = granted_ms;
-}
-
-uint32_t registry_spread_ms(struct registry *registry)
-{
-    enum { A_MS = 5, LONGEST_MS = 1000 };
-    pthread_mutex_lock(&registry->lock);
-    size_t spread_ms = registry->subscriber_count / A_MS;
-    pthread_mutex_unlock(&registry->lock);
-    return spread_ms < LONGEST_MS ? (uint32_t)spread_ms : LONGEST_MS;
-}
-
-/* A lease and 1000 ppm of drift. */
-static uint64_t horizon_ns(uint32_t lease_ms)
-{
-    uint64_t lease_ns = lease_ms * NS_PER_MS;
-    return lease_ns + lease_ns / 1000;
-}
-
-uint64_t registry_horizon_ns(const struct registry *registry)
-{
-    return horizon_ns(registry->options.max_lease_ms);
-}
-
-uint64_t registry_effective_ns(const struct registry *registry, uint64_t swapped_ns)
-{
-    uint64_t by_own_ns = swapped_ns + registry_horizon_ns(registry);
-    uint64_t by_earlier_ns = registry_knows_all_from_ns(registry);
-    return by_own_ns > by_earlier_ns ? by_own_ns : by_earlier_ns;
-}
-
-static uint32_t longer_lease_ms(const struct registry *registry)
-{
-    uint32_t own_ms = registry->options.max_lease_ms;
-    return own_ms > registry->earlier_lease_ms ? own_ms : registry->earlier_lease_ms;
-}
-
-uint32_t registry_longest_lease_ms(const struct registry *registry, uint64_t now_ns)
-{
-    return registry_knows_all(registry, now_ns) ? registry->options.max_lease_ms : longer_lease_ms(registry);
-}
-
-uint64_t registry_knows_all_from_ns(const struct registry *registry)
-{
-    return registry->options.new_store ? 0
-                                       : registry->options.started_ns + horizon_ns(longer_lease_ms(registry));
-}
-
-bool registry_knows_all(const struct registry *registry, uint64_t now_ns)
-{
-    return now_ns >= registry_knows_all_from_ns(registry);
-}
-
 /* ---- hello */
 
 static void take_wish(
@@ -251,7 +182,8 @@ static bool renew(struct registry *registry, struct subscriber *subscriber, uint
         struct member *member = members_of(subscriber, held[i].environment_id);
         if (!member) continue;
         member->listed = sequence;
-        changed |= members_confirm(registry, member, held[i].revision, now_ns);
+        receipts_confirm(registry, member, held[i].revision, now_ns);
+        changed |= members_confirm(member, held[i].revision);
     }
     return leave_unlisted(registry, subscriber, now_ns) || changed;
 }
@@ -270,6 +202,15 @@ jwkd_status registry_renew(struct registry *registry, struct bytes id, const cha
 }
 
 /* ---- looking */
+
+uint32_t registry_spread_ms(struct registry *registry)
+{
+    enum { A_MS = 5, LONGEST_MS = 1000 };
+    pthread_mutex_lock(&registry->lock);
+    size_t spread_ms = registry->subscriber_count / A_MS;
+    pthread_mutex_unlock(&registry->lock);
+    return spread_ms < LONGEST_MS ? (uint32_t)spread_ms : LONGEST_MS;
+}
 
 static void count_anew(struct group *group, uint64_t revision)
 {

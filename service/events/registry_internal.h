@@ -93,23 +93,21 @@ jwkd_status members_join(struct registry *registry, struct subscriber *subscribe
     uint64_t environment_id, struct member **out, jwkd_error *error) MUST_CHECK;
 void members_leave(struct registry *registry, struct member *member);
 /* Whether that is more than it had confirmed. */
-bool members_confirm(struct registry *registry, struct member *member, uint64_t revision, uint64_t now_ns);
+bool members_confirm(struct member *member, uint64_t revision);
 /* `member` NULL: it follows nothing. */
 void members_describe(
     const struct subscriber *subscriber, const struct member *member, struct registry_subscriber *out);
 
+/* Unlocks; then tells, if something changed that a promotion may have waited for. */
+void registry_unlock(struct registry *registry, bool changed);
+
 /* ---- receipts.c */
 
-/* A member is about to hold a later revision than member->revision. */
+/* Before the member is said to hold a later revision than member->revision. */
 void receipts_confirm(
     struct registry *registry, const struct member *member, uint64_t revision, uint64_t now_ns);
 /* A subscriber said that it no longer follows the environment. */
 void receipts_leave(struct registry *registry, const struct member *member);
 void receipts_clear(struct registry *registry);
-
-/* ---- registry.c */
-
-/* Unlocks; then tells, if something changed that a promotion may have waited for. */
-void registry_unlock(struct registry *registry, bool changed);
 
 #endif
