@@ -15,6 +15,8 @@ struct track {
     bool listed; /* while synchronising: the service still has it */
 };
 
+enum { ABSENT_KEPT = 64 };
+
 struct jwkd_watch {
     struct follower follower; /* first: kinds are handed a pointer to it */
     unsigned generation;
@@ -22,6 +24,10 @@ struct jwkd_watch {
     bool started;         /* this and the rest under follow.lock: a first synchronisation has succeeded */
     struct track *tracks; /* by name */
     size_t count, capacity;
+    /* What is listed by heartbeats and no track: deleted, or to be looked for by the next synchronisation.
+     * The ids of environments are used once. */
+    struct identity absent[ABSENT_KEPT];
+    unsigned absent_next;
 };
 
 /* ---- tracks; under the lock */
@@ -72,8 +78,21 @@ static jwkd_status track_set(jwkd_watch *watch, const char *environment, const s
     return JWKD_OK;
 }
 
+static bool absent_find(const jwkd_watch *watch, const struct identity *identity)
+{
+    for (size_t i = 0; i < ABSENT_KEPT; i++)
+        if (identity_comparable(&watch->absent[i], identity)) return true;
+    return false;
+}
+
+static void absent_add(jwkd_watch *watch, const struct identity *identity)
+{
+    watch->absent[watch->absent_next++ % ABSENT_KEPT] = *identity;
+}
+
 static void track_remove(jwkd_watch *watch, struct track *track)
 {
+    absent_add(watch, &track->identity);
     size_t place = (size_t)(track - watch->tracks);
     memmove(track, track + 1, (watch->count - place - 1) * sizeof *track);
     watch->count--;
@@ -104,19 +123,25 @@ static void watch_on_event(struct follower *follower, const Jwkd__V1__Event *eve
     if (!watch->started || !watch_apply(watch, event)) follower_resync(follower);
 }
 
+/* No synchronisation is under way, nor is one needed yet: what the last one did not find is not there. */
 static bool watch_is_behind(struct follower *follower, const Jwkd__V1__Heartbeat *heartbeat)
 {
     jwkd_watch *watch = (jwkd_watch *)follower;
+    bool behind = false;
     for (size_t i = 0; i < heartbeat->n_changed; i++) {
         const Jwkd__V1__Heartbeat__Item *item = heartbeat->changed[i];
         if (*follower->environment && strcmp(item->environment, follower->environment) != 0) continue;
         const struct track *track = track_find(watch, item->environment);
         struct identity identity;
-        if (!track || !identity_read(item->state, &identity)) return true;
-        if (!identity_comparable(&track->identity, &identity)) return true;
-        if (identity.revision > track->identity.revision) return true;
+        if (!identity_read(item->state, &identity)) return true;
+        if (track && identity_comparable(&track->identity, &identity)) {
+            behind |= identity.revision > track->identity.revision;
+        } else if (!absent_find(watch, &identity)) {
+            absent_add(watch, &identity);
+            behind = true;
+        }
     }
-    return false;
+    return behind;
 }
 
 /* ---- catching up; on the worker, the lock taken for an instant at a time */

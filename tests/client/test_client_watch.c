@@ -134,6 +134,22 @@ static void watch__says_what_it_had_no_memory_for(void **state)
     assert_int_equal(journal_count(&journal, JWKD_EVENT_SYNCHRONISED), 1);
 }
 
+/* Heartbeats without anything new make nobody ask; one that came while it was caught up may have made it ask
+ * once more. The environment's next revision is `next`. */
+static void assert_nothing_is_asked(const char *environment, uint64_t next)
+{
+    enum { ROUNDS = 10, QUIET = 3 };
+    unsigned quiet = 0;
+    for (unsigned i = 0; i < ROUNDS && quiet < QUIET; i++, next++) {
+        unsigned asked = fake_count(fake, OP(LIST_ENVIRONMENTS));
+        fake_heartbeat(fake);
+        fake_generate(fake, environment);
+        journal_await(&journal, JWKD_EVENT_KEY_PUBLISHED, next, next == 3 ? 2 : 1);
+        quiet = fake_count(fake, OP(LIST_ENVIRONMENTS)) == asked ? quiet + 1 : 0;
+    }
+    assert_int_equal(quiet, QUIET);
+}
+
 static void watch__of_all_hears_of_every_environment(void **state)
 {
     (void)state;
@@ -154,11 +170,7 @@ static void watch__of_all_hears_of_every_environment(void **state)
     assert_int_equal(journal_count(&journal, JWKD_EVENT_ENVIRONMENT_CREATED), 2);
     assert_int_equal(journal_count(&journal, JWKD_EVENT_KEY_PUBLISHED), 3);
     assert_told(3, 3);
-    unsigned asked = fake_count(fake, OP(LIST_ENVIRONMENTS));
-    fake_heartbeat(fake); /* nothing new: nothing is asked */
-    fake_generate(fake, "third");
-    journal_await(&journal, JWKD_EVENT_KEY_PUBLISHED, 3, 2);
-    assert_int_equal(fake_count(fake, OP(LIST_ENVIRONMENTS)), asked);
+    assert_nothing_is_asked("third", 3);
 }
 
 static void watch__catches_up_after_a_restart(void **state)
