@@ -95,6 +95,7 @@ void service_start(struct service *service)
 void service_stop(struct service *service)
 {
     assert_int_equal(kill(service->pid, SIGTERM), 0);
+    assert_int_equal(kill(service->pid, SIGCONT), 0);
     int status = await_exit(service->pid);
     service->pid = 0;
     if (status != 0) show_log(service);
@@ -106,6 +107,19 @@ void service_kill(struct service *service)
     assert_int_equal(kill(service->pid, SIGKILL), 0);
     assert_int_equal(await_exit(service->pid), -SIGKILL);
     service->pid = 0;
+}
+
+void service_pause(struct service *service)
+{
+    int status;
+    assert_int_equal(kill(service->pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(service->pid, &status, WUNTRACED), service->pid);
+    assert_true(WIFSTOPPED(status));
+}
+
+void service_resume(struct service *service)
+{
+    assert_int_equal(kill(service->pid, SIGCONT), 0);
 }
 
 int service_run(const struct service *service, const char *argument)

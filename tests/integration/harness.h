@@ -39,10 +39,13 @@ struct service {
 void service_prepare(struct service *service);
 /* Starts the daemon and waits until it answers. */
 void service_start(struct service *service);
-/* SIGTERM; fails the test unless the daemon ends with status 0. */
+/* SIGTERM, also where it is paused; fails the test unless the daemon ends with status 0. */
 void service_stop(struct service *service);
 /* SIGKILL. */
 void service_kill(struct service *service);
+/* SIGSTOP: returns when none of its threads runs any more. */
+void service_pause(struct service *service);
+void service_resume(struct service *service);
 /* Kills what runs and removes the directory. */
 void service_remove(struct service *service);
 /* Runs the daemon to its end with one more argument (may be NULL): its exit status. What it printed is then

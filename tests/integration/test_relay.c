@@ -1,7 +1,6 @@
 /* Verifiers behind a relay: real processes over real sockets. */
 #include "integration/harness.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,14 +142,14 @@ static void promotion__waits_for_who_is_behind_the_relay(void **state)
     struct scene *scene = *state;
     const jwkd_generate_options options = {.wait_ms = 30000};
     jwkd_key_answer *answer;
-    assert_int_equal(kill(scene->relay.pid, SIGSTOP), 0);
+    service_pause(&scene->relay);
     assert_ok(jwkd_generate(scene->admin, "shop", &options, &answer, NULL));
     jwkd_operation *operation = operation_of(scene, answer->operation->id);
     assert_int_equal(operation->phase, JWKD_PHASE_WAITING);
     assert_int_equal(operation->subscribers, 1);
     assert_int_equal(operation->confirmed, 0);
     jwkd_free(operation);
-    assert_int_equal(kill(scene->relay.pid, SIGCONT), 0);
+    service_resume(&scene->relay);
     for (time_t until = time(NULL) + PATIENCE_SEC;; pause_shortly()) {
         operation = operation_of(scene, answer->operation->id);
         bool done = operation->phase == JWKD_PHASE_DONE;
@@ -198,11 +197,11 @@ static void await_bounded(struct scene *scene)
 static void verifier__behind_a_stopped_relay_refuses_when_the_service_says_so(void **state)
 {
     struct scene *scene = *state;
-    assert_int_equal(kill(scene->relay.pid, SIGSTOP), 0);
+    service_pause(&scene->relay);
     deactivate(scene);
     await_bounded(scene);
     assert_verdict(observer_judge(&scene->observer, scene->token), JWKD_VERDICT_KEYS_TOO_OLD);
-    assert_int_equal(kill(scene->relay.pid, SIGCONT), 0);
+    service_resume(&scene->relay);
     await_verdict(scene, scene->token, JWKD_VERDICT_KEY_DEACTIVATED);
 }
 
@@ -220,9 +219,9 @@ static void verifier__behind_a_killed_relay_refuses_and_heals(void **state)
 static void verifier__of_a_stopped_service_refuses_and_heals(void **state)
 {
     struct scene *scene = *state;
-    assert_int_equal(kill(scene->origin.pid, SIGSTOP), 0);
+    service_pause(&scene->origin);
     judge_until_stale(scene);
-    assert_int_equal(kill(scene->origin.pid, SIGCONT), 0);
+    service_resume(&scene->origin);
     await_verdict(scene, scene->token, JWKD_VERDICT_VALID);
 }
 
