@@ -15,7 +15,15 @@ struct track {
     bool listed; /* while synchronising: the service still has it */
 };
 
-enum { ABSENT_KEPT = 64 };
+/* Heartbeats list what was deleted as well, and such a one must not be looked for each time. The first look
+ * may have come while the change was under way: a change is listed before it can be seen. */
+enum { ABSENT_KEPT = 64 /* as many as a heartbeat lists */, LOOKS = 2 };
+
+/* An environment that is listed and was not found, in this state; its id is never used again. */
+struct absent {
+    struct identity identity;
+    unsigned looks;
+};
 
 struct jwkd_watch {
     struct follower follower; /* first: kinds are handed a pointer to it */
@@ -24,9 +32,7 @@ struct jwkd_watch {
     bool started;         /* this and the rest under follow.lock: a first synchronisation has succeeded */
     struct track *tracks; /* by name */
     size_t count, capacity;
-    /* What is listed by heartbeats and no track: deleted, or to be looked for by the next synchronisation.
-     * The ids of environments are used once. */
-    struct identity absent[ABSENT_KEPT];
+    struct absent absent[ABSENT_KEPT];
     unsigned absent_next;
 };
 
@@ -78,21 +84,30 @@ static jwkd_status track_set(jwkd_watch *watch, const char *environment, const s
     return JWKD_OK;
 }
 
-static bool absent_find(const jwkd_watch *watch, const struct identity *identity)
+static struct absent *absent_find(jwkd_watch *watch, const struct identity *identity)
 {
     for (size_t i = 0; i < ABSENT_KEPT; i++)
-        if (identity_comparable(&watch->absent[i], identity)) return true;
-    return false;
+        if (identity_comparable(&watch->absent[i].identity, identity)) return &watch->absent[i];
+    return NULL;
 }
 
-static void absent_add(jwkd_watch *watch, const struct identity *identity)
+static bool is_absent(jwkd_watch *watch, const struct identity *identity)
 {
-    watch->absent[watch->absent_next++ % ABSENT_KEPT] = *identity;
+    const struct absent *absent = absent_find(watch, identity);
+    return absent && absent->looks >= LOOKS && identity->revision <= absent->identity.revision;
+}
+
+static void absent_add(jwkd_watch *watch, const struct identity *identity, unsigned looks)
+{
+    struct absent *absent = absent_find(watch, identity);
+    bool known = absent && identity->revision <= absent->identity.revision;
+    if (!absent) absent = &watch->absent[watch->absent_next++ % ABSENT_KEPT];
+    if (!known) *absent = (struct absent){.identity = *identity};
+    absent->looks += looks;
 }
 
 static void track_remove(jwkd_watch *watch, struct track *track)
 {
-    absent_add(watch, &track->identity);
     size_t place = (size_t)(track - watch->tracks);
     memmove(track, track + 1, (watch->count - place - 1) * sizeof *track);
     watch->count--;
@@ -112,6 +127,7 @@ static bool watch_apply(jwkd_watch *watch, const Jwkd__V1__Event *event)
                            : !track && event->previous_revision == 0;
     if (!next || (!answer_event_deletes(event) && track_set(watch, event->environment, &identity) != JWKD_OK))
         return false;
+    if (answer_event_deletes(event)) absent_add(watch, &identity, LOOKS);
     if (track && answer_event_deletes(event)) track_remove(watch, track);
     notice_event(&watch->follower, event);
     return true;
@@ -123,7 +139,7 @@ static void watch_on_event(struct follower *follower, const Jwkd__V1__Event *eve
     if (!watch->started || !watch_apply(watch, event)) follower_resync(follower);
 }
 
-/* No synchronisation is under way, nor is one needed yet: what the last one did not find is not there. */
+/* No synchronisation is under way, nor needed for what earlier heartbeats listed. */
 static bool watch_is_behind(struct follower *follower, const Jwkd__V1__Heartbeat *heartbeat)
 {
     jwkd_watch *watch = (jwkd_watch *)follower;
@@ -136,8 +152,8 @@ static bool watch_is_behind(struct follower *follower, const Jwkd__V1__Heartbeat
         if (!identity_read(item->state, &identity)) return true;
         if (track && identity_comparable(&track->identity, &identity)) {
             behind |= identity.revision > track->identity.revision;
-        } else if (!absent_find(watch, &identity)) {
-            absent_add(watch, &identity);
+        } else if (!is_absent(watch, &identity)) {
+            absent_add(watch, &identity, 1);
             behind = true;
         }
     }
@@ -193,11 +209,12 @@ static jwkd_status skip_to(jwkd_watch *watch, const char *environment, bool tell
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "%s", jwkd_status_text(status));
 }
 
-static void tell_deleted(jwkd_watch *watch, const char *environment)
+/* Of the one that was asked about: one of the same name may have been made meanwhile. */
+static void tell_deleted(jwkd_watch *watch, const char *environment, const struct identity *held)
 {
     pthread_mutex_lock(&watch->follower.follow->lock);
     struct track *track = track_find(watch, environment);
-    if (track) {
+    if (track && identity_comparable(&track->identity, held)) {
         track_remove(watch, track);
         notice_plain(&watch->follower, JWKD_EVENT_ENVIRONMENT_DELETED, environment, 0, "");
     }
@@ -210,11 +227,11 @@ static jwkd_status catch_up(
     jwkd_watch *watch, const char *environment, const struct identity *start, jwkd_error *error)
 {
     jwkd_status status = JWKD_OK;
+    struct identity held = {0};
     for (bool more = true; more && status == JWKD_OK;) {
         pthread_mutex_lock(&watch->follower.follow->lock);
         const struct track *track = track_find(watch, environment);
         bool known = track || start;
-        struct identity held = {0};
         if (known) held = track ? track->identity : *start;
         pthread_mutex_unlock(&watch->follower.follow->lock);
         if (!known) return JWKD_OK;
@@ -222,7 +239,7 @@ static jwkd_status catch_up(
     }
     if (status == JWKD_COMPACTED) status = skip_to(watch, environment, true, error);
     if (status != JWKD_NOT_FOUND) return status;
-    tell_deleted(watch, environment);
+    tell_deleted(watch, environment, &held);
     return JWKD_OK;
 }
 
