@@ -16,6 +16,7 @@
 #include "jose/base64url.h"
 #include "jose/jwk.h"
 #include "jose/jws.h"
+#include "lib/shut.h"
 
 enum { WORKERS = 4 };
 
@@ -894,8 +895,8 @@ void fake_down(struct fake *fake)
     pthread_cond_broadcast(&fake->changed);
     pthread_mutex_unlock(&fake->lock);
     if (!was_up) return;
-    /* What has arrived is taken first, and not answered: nng 1.5.2 can wait for ever when it closes a socket
-     * with a request that nobody has taken. */
+    /* What has arrived is taken first, and not answered: closing a socket with a request that nobody has
+     * taken can last as long as shut() lets it. */
     nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
     /* Workers first: nng 1.5.2 panics when a context is used while its socket is being closed. */
     for (size_t i = 0; i < WORKERS; i++)
@@ -904,8 +905,8 @@ void fake_down(struct fake *fake)
         pthread_join(fake->workers[i].thread, NULL);
         nng_aio_free(fake->workers[i].aio);
     }
-    nng_close(fake->rep); /* and the contexts with it */
-    nng_close(fake->pub);
+    shut(fake->rep); /* and the contexts with it */
+    shut(fake->pub);
 }
 
 /* ---- its directory, which goes with the process even if no teardown is reached */
