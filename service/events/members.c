@@ -239,13 +239,11 @@ void members_leave(struct registry *registry, struct member *member)
     put_group(registry, group);
 }
 
-bool members_confirm(struct member *member, uint64_t revision)
+void members_confirm(struct member *member, uint64_t revision)
 {
-    if (revision <= member->revision) return false;
     member->group->asked_count -= holds_asked(member);
     member->revision = revision;
     member->group->asked_count += holds_asked(member);
-    return true;
 }
 
 void members_describe(

@@ -182,8 +182,10 @@ static bool renew(struct registry *registry, struct subscriber *subscriber, uint
         struct member *member = members_of(subscriber, held[i].environment_id);
         if (!member) continue;
         member->listed = sequence;
+        if (held[i].revision <= member->revision) continue;
         receipts_confirm(registry, member, held[i].revision, now_ns);
-        changed |= members_confirm(member, held[i].revision);
+        members_confirm(member, held[i].revision);
+        changed = true;
     }
     return leave_unlisted(registry, subscriber, now_ns) || changed;
 }

@@ -92,8 +92,8 @@ struct member *members_of(const struct subscriber *subscriber, uint64_t environm
 jwkd_status members_join(struct registry *registry, struct subscriber *subscriber, const char *environment,
     uint64_t environment_id, struct member **out, jwkd_error *error) MUST_CHECK;
 void members_leave(struct registry *registry, struct member *member);
-/* Whether that is more than it had confirmed. */
-bool members_confirm(struct member *member, uint64_t revision);
+/* It holds this revision, which is later than the one before. */
+void members_confirm(struct member *member, uint64_t revision);
 /* `member` NULL: it follows nothing. */
 void members_describe(
     const struct subscriber *subscriber, const struct member *member, struct registry_subscriber *out);
