@@ -40,10 +40,11 @@ static void on_trouble(void *context, jwkd_status status, const char *message)
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
     static struct repeats repeats;
     unsigned silent = 0;
-    char count[16];
+    char count[16], text[REPEATS_TEXT];
     (void)context;
+    snprintf(text, sizeof text, "%s: %s", jwkd_status_name(status), message);
     pthread_mutex_lock(&lock);
-    bool tell = repeats_tell(&repeats, message, clock_elapsed_ns(), &silent);
+    bool tell = repeats_tell(&repeats, text, clock_elapsed_ns(), &silent);
     pthread_mutex_unlock(&lock);
     if (!tell) return;
     snprintf(count, sizeof count, "%u", silent);

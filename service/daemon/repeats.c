@@ -8,15 +8,12 @@
 bool repeats_tell(struct repeats *repeats, const char *text, uint64_t now_ns, unsigned *out_silent)
 {
     size_t place = 0;
-    for (size_t i = 0; i < REPEATS_KEPT; i++) {
-        if (strncmp(repeats->kept[i].text, text, REPEATS_TEXT - 1) == 0) {
-            place = i;
-            break;
-        }
-        if (repeats->kept[i].told_ns < repeats->kept[place].told_ns) place = i;
+    bool known = false;
+    for (size_t i = 0; i < REPEATS_KEPT && !known; i++) {
+        known = repeats->kept[i].text[0] && strncmp(repeats->kept[i].text, text, REPEATS_TEXT - 1) == 0;
+        if (known || repeats->kept[i].told_ns < repeats->kept[place].told_ns) place = i;
     }
-    bool known = strncmp(repeats->kept[place].text, text, REPEATS_TEXT - 1) == 0;
-    if (known && now_ns - repeats->kept[place].told_ns < REPEATS_SEC * NS_PER_SEC) {
+    if (known && now_ns < repeats->kept[place].told_ns + REPEATS_SEC * NS_PER_SEC) {
         repeats->kept[place].silent++;
         return false;
     }

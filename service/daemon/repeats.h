@@ -1,4 +1,4 @@
-/* What is said again and again is told once, and then every ten seconds with how often it came since. */
+/* What is said again and again is told once in ten seconds, with how often it was not told. */
 #ifndef DAEMON_REPEATS_H
 #define DAEMON_REPEATS_H
 
@@ -10,7 +10,7 @@ enum { REPEATS_KEPT = 8, REPEATS_TEXT = 256, REPEATS_SEC = 10 };
 /* Zeroed, it has told nothing. Not for two threads at once. */
 struct repeats {
     struct {
-        char text[REPEATS_TEXT]; /* its beginning */
+        char text[REPEATS_TEXT]; /* its beginning; empty: none */
         uint64_t told_ns;
         unsigned silent;
     } kept[REPEATS_KEPT]; /* those that were told last */

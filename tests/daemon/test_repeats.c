@@ -28,8 +28,9 @@ static void repeats__are_told_once_and_then_counted(void **state)
     expect_told(&repeats, "full", 5, 0);
     for (int i = 0; i < 1000; i++)
         expect_silence(&repeats, "full", 5);
+    expect_silence(&repeats, "full", 4); /* read before, by another thread */
     expect_silence(&repeats, "full", 5 + AGAIN_NS - 1);
-    expect_told(&repeats, "full", 5 + AGAIN_NS, 1001);
+    expect_told(&repeats, "full", 5 + AGAIN_NS, 1002);
     expect_silence(&repeats, "full", 5 + AGAIN_NS);
     expect_told(&repeats, "full", 5 + 3 * AGAIN_NS, 1);
     expect_told(&repeats, "full", 5 + 9 * AGAIN_NS, 0);
@@ -45,6 +46,7 @@ static void repeats__do_not_hide_what_is_new(void **state)
     expect_silence(&repeats, "broken", 6);
     expect_told(&repeats, "ful", 6, 0);
     expect_told(&repeats, "full of it", 6, 0);
+    expect_told(&repeats, "", 6, 0);
 }
 
 /* What was told longest ago makes room. */
