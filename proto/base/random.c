@@ -1,9 +1,8 @@
 #include "base/random.h"
 
-#include <limits.h>
-#include <openssl/rand.h>
+#include <unistd.h>
 
 jwkd_status random_fill(void *out, size_t size)
 {
-    return size <= INT_MAX && RAND_bytes(out, (int)size) == 1 ? JWKD_OK : JWKD_INTERNAL;
+    return getentropy(out, size) == 0 ? JWKD_OK : JWKD_INTERNAL;
 }

@@ -1,4 +1,4 @@
-/* Bytes that nobody can guess. Any thread; a process that was forked has its own. */
+/* Bytes that nobody can guess, from the kernel. */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 
@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 
+/* At most 256 of them. Any thread. */
 jwkd_status random_fill(void *out, size_t size) MUST_CHECK;
 
 #endif
