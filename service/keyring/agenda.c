@@ -7,8 +7,6 @@
 #include "keyring/changes.h"
 #include "keyring/promotion.h"
 
-enum { MOST_ROWS = 4096 }; /* in one round; the rest is due in the next */
-
 /* An environment of which something is expected. */
 struct agenda_entry {
     uint64_t environment_id;
@@ -380,7 +378,7 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
 void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *out_failed)
 {
     struct keyring *keyring = batch->keyring;
-    for (size_t i = 0; i < keyring->agenda_count && !*out_broken && batch->write_count < MOST_ROWS; i++) {
+    for (size_t i = 0; i < keyring->agenda_count && !*out_broken && batch->write_count < BATCH_ROWS; i++) {
         struct agenda_entry *entry = &keyring->agenda[i];
         if (entry->due_ns > now.elapsed_ns) continue;
         jwkd_status status = run_entry(batch, entry, now, out_broken);

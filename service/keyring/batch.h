@@ -24,6 +24,8 @@ struct batch_ceiling {
     struct reach at;
 };
 
+enum { BATCH_ROWS = 4096 }; /* with more, nothing further is taken into it */
+
 struct batch {
     struct keyring *keyring;
     int64_t now;        /* by the wall clock; */

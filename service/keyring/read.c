@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "keyring/state.h"
 #include "keyring/message.h"
 #include "keyring/promotion.h"
+#include "keyring/state.h"
 
 #define OUT_OF_MEMORY(error) fail(error, JWKD_NO_MEMORY, "out of memory for the answer")
 

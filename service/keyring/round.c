@@ -5,8 +5,7 @@
 #include "keyring/rows.h"
 
 enum {
-    MOST_ROWS = 4096, /* a round with more takes no further change */
-    SHOWN_ONCE = 64,  /* answers kept in memory until they are collected */
+    SHOWN_ONCE = 64, /* answers kept in memory until they are collected */
 };
 
 /* ---- one change ---- */
@@ -123,7 +122,7 @@ static bool in_this_round(const struct round *round, const struct keyring_comman
 
 bool round_takes(const struct round *round, const struct keyring_command *command)
 {
-    return round->count < ROUND_COMMANDS && !round->spoiled && round->batch.write_count < MOST_ROWS &&
+    return round->count < ROUND_COMMANDS && !round->spoiled && round->batch.write_count < BATCH_ROWS &&
            !in_this_round(round, command);
 }
 

@@ -36,7 +36,7 @@ void round_accept_made(struct round *round, struct ready_key *made);
 /* Carries out what waited for a key, as far as there are keys now. */
 void round_serve_waiting(struct round *round);
 
-/* Commits, publishes and answers. Not OK: nothing was changed, and who asked for it has been told so. */
+/* Commits, publishes and answers. Fails as commit_batch() does; who asked has been told so. */
 jwkd_status round_finish(struct round *round);
 
 #endif

@@ -89,7 +89,6 @@ static void wait__goes_by_the_clock_that_nobody_sets(void **state)
     pthread_cond_destroy(&waiter.condition);
 }
 
-/* What has passed by this clock has passed, and nobody waits for it. */
 static void wait__ends(void **state)
 {
     (void)state;

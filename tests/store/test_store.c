@@ -1,7 +1,6 @@
 /* The contract over every engine, and how a store is put over one. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 
 #include "store/contract.h"
 #include "store/engine.h"
