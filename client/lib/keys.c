@@ -265,6 +265,9 @@ static jwkd_status apply_published(struct keys *keys, const Jwkd__V1__Key *key)
 {
     static const struct jwk_rules RULES = {.default_alg = ALG_NONE, .require_kid = true};
     CLEANUP(jwk_unref_at) struct jwk *jwk = NULL;
+    const struct jwk *known;
+    if (keyset_find(keys->published, bytes_of_text(key->kid), &known) == KEY_REVOKED)
+        return JWKD_MALFORMED; /* that is for good */
     if (key->public_jwk.len == 0) {
         TRY(withdraw(keys, key->kid));
         return names_add(&keys->withheld, key->kid);
