@@ -127,6 +127,18 @@ int service_run(const struct service *service, const char *argument)
     return await_exit(spawn(service, argument));
 }
 
+unsigned service_count_said(const struct service *service, const char *text)
+{
+    char line[512];
+    unsigned count = 0;
+    FILE *log = fopen(service->log, "r");
+    assert_non_null(log);
+    while (fgets(line, sizeof line, log))
+        count += strstr(line, text) != NULL;
+    fclose(log);
+    return count;
+}
+
 bool service_said(const struct service *service, const char *text)
 {
     char said[8192];

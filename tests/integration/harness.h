@@ -51,8 +51,9 @@ void service_remove(struct service *service);
 /* Runs the daemon to its end with one more argument (may be NULL): its exit status. What it printed is then
  * in service->log. */
 int service_run(const struct service *service, const char *argument);
-/* Whether the daemon's output of its last run contains the text. */
+/* Whether the daemon's output of its last run contains the text; and in how many lines. */
 bool service_said(const struct service *service, const char *text);
+unsigned service_count_said(const struct service *service, const char *text);
 
 /* A cmocka fixture: a running service of its own for each test, in *state. */
 int service_setup(void **state);
