@@ -17,7 +17,7 @@ struct track {
 
 /* Heartbeats list what was deleted as well, and such a one must not be looked for each time. The first look
  * may have come while the change was under way: a change is listed before it can be seen. */
-enum { ABSENT_KEPT = 64 /* as many as a heartbeat lists */, LOOKS = 2 };
+enum { LOOKS = 2 };
 
 /* An environment that is listed and was not found, in this state; its id is never used again. */
 struct absent {
@@ -32,7 +32,7 @@ struct jwkd_watch {
     bool started;         /* this and the rest under follow.lock: a first synchronisation has succeeded */
     struct track *tracks; /* by name */
     size_t count, capacity;
-    struct absent absent[ABSENT_KEPT];
+    struct absent absent[LIMIT_HEARTBEAT];
     unsigned absent_next;
 };
 
@@ -86,7 +86,7 @@ static jwkd_status track_set(jwkd_watch *watch, const char *environment, const s
 
 static struct absent *absent_find(jwkd_watch *watch, const struct identity *identity)
 {
-    for (size_t i = 0; i < ABSENT_KEPT; i++)
+    for (size_t i = 0; i < LIMIT_HEARTBEAT; i++)
         if (identity_comparable(&watch->absent[i].identity, identity)) return &watch->absent[i];
     return NULL;
 }
@@ -101,7 +101,7 @@ static void absent_add(jwkd_watch *watch, const struct identity *identity, unsig
 {
     struct absent *absent = absent_find(watch, identity);
     bool known = absent && identity->revision <= absent->identity.revision;
-    if (!absent) absent = &watch->absent[watch->absent_next++ % ABSENT_KEPT];
+    if (!absent) absent = &watch->absent[watch->absent_next++ % LIMIT_HEARTBEAT];
     if (!known) *absent = (struct absent){.identity = *identity};
     absent->looks += looks;
 }

@@ -51,6 +51,7 @@ enum {
     LIMIT_FOLLOWINGS = 100 * 1000, /* environments that all of them follow, counted for each */
     LIMIT_CLIENT_NAME = 63,        /* longer ones are cut */
     LIMIT_PRINCIPAL = 127,
+    LIMIT_HEARTBEAT = 64,            /* changed environments that one lists */
     LIMIT_RECEIPTS = 256,            /* receipts of deactivations that are kept, */
     LIMIT_RECEIPT_LINES = 64 * 1024, /* and the lines of all of them */
 

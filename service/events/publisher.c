@@ -15,7 +15,6 @@
 enum {
     DEFAULT_HEARTBEAT_MS = 250,
     SEND_QUEUE = 8192, /* messages per subscriber; nng's 16 loses bursts */
-    RECENT = 64,       /* changed environments that a heartbeat can list */
 };
 
 struct recent_change {
@@ -33,7 +32,7 @@ struct publisher {
     bool stop;
     uint64_t service_revision;
     uint64_t covers_from; /* every change after this service revision is in `recent` */
-    struct recent_change recent[RECENT];
+    struct recent_change recent[LIMIT_HEARTBEAT];
     size_t recent_count;
 };
 
@@ -60,9 +59,9 @@ static void remember(struct publisher *publisher, const struct publisher_event *
     size_t kept = 0;
     for (size_t i = 0; i < publisher->recent_count; i++)
         if (strcmp(recent[i].environment, event->environment) != 0) recent[kept++] = recent[i];
-    if (kept == RECENT) {
+    if (kept == LIMIT_HEARTBEAT) {
         publisher->covers_from = recent[0].service_revision;
-        memmove(recent, recent + 1, (RECENT - 1) * sizeof *recent);
+        memmove(recent, recent + 1, (LIMIT_HEARTBEAT - 1) * sizeof *recent);
         kept--;
     }
     struct recent_change *slot = &recent[kept++];
@@ -90,7 +89,7 @@ jwkd_status publisher_send(struct publisher *publisher, const struct publisher_e
 static jwkd_status pack_heartbeat(struct publisher *publisher, struct buffer *out)
 {
     uint64_t stamp = clock_elapsed_ns(); /* before the revisions are read: delivery.md */
-    struct recent_change recent[RECENT];
+    struct recent_change recent[LIMIT_HEARTBEAT];
     Jwkd__V1__Heartbeat heartbeat = JWKD__V1__HEARTBEAT__INIT;
     pthread_mutex_lock(&publisher->lock);
     size_t count = publisher->recent_count;
@@ -99,8 +98,8 @@ static jwkd_status pack_heartbeat(struct publisher *publisher, struct buffer *ou
     heartbeat.covers_from = publisher->covers_from;
     pthread_mutex_unlock(&publisher->lock);
 
-    Jwkd__V1__Heartbeat__Item items[RECENT], *pointers[RECENT];
-    Jwkd__V1__State states[RECENT];
+    Jwkd__V1__Heartbeat__Item items[LIMIT_HEARTBEAT], *pointers[LIMIT_HEARTBEAT];
+    Jwkd__V1__State states[LIMIT_HEARTBEAT];
     ProtobufCBinaryData epoch = wire_bytes(bytes_of(publisher->epoch, sizeof publisher->epoch));
     for (size_t i = 0; i < count; i++) {
         states[i] = (Jwkd__V1__State)JWKD__V1__STATE__INIT;
