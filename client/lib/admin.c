@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "lib/answer.h"
 #include "lib/call.h"
 
@@ -97,7 +98,8 @@ static jwkd_status poll_for_key(jwkd_client *client, Jwkd__V1__Request *request,
     const jwkd_generate_options *options, jwkd_key_answer **out, jwkd_error *error)
 {
     uint8_t request_id[16];
-    if (random_id(request_id) != JWKD_OK) return fail(error, JWKD_INTERNAL, "no random bytes");
+    if (random_fill(request_id, sizeof request_id) != JWKD_OK)
+        return fail(error, JWKD_INTERNAL, "no random bytes");
     TRY(client_enter(client, error));
     CLEANUP(client_leave_at) jwkd_client *entered = client;
     uint64_t start_ns = clock_elapsed_ns(), told_ms = 0;

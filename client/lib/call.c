@@ -17,11 +17,6 @@ enum {
     DEADLINE_MARGIN_MS = 1000, /* deadlines stay this far below the cap: the clocks' estimate is not exact */
 };
 
-jwkd_status random_id(uint8_t out[16])
-{
-    return random_fill(out, 16);
-}
-
 void reply_free(struct reply *reply)
 {
     if (!reply) return;
@@ -87,7 +82,7 @@ static int call_message(struct call *call, uint64_t now_ns, nng_duration left_ms
         hello.client = call->client->name;
         request->operation_case = JWKD__V1__REQUEST__OPERATION_HELLO;
         request->hello = &hello;
-        if (random_id(call->sent_id) != JWKD_OK) return NNG_ENOMEM;
+        if (random_fill(call->sent_id, sizeof call->sent_id) != JWKD_OK) return NNG_ENOMEM;
     } else {
         request = call->order.request;
         memcpy(call->sent_id, call->request_id, sizeof call->sent_id);
@@ -338,7 +333,7 @@ static jwkd_status begin(jwkd_client *client, enum call_way way, const struct ca
     uint8_t request_id[16];
     if (order->request_id)
         memcpy(request_id, order->request_id, sizeof request_id);
-    else if (random_id(request_id) != JWKD_OK)
+    else if (random_fill(request_id, sizeof request_id) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "no random bytes");
     struct call *call = NULL;
     TRY(call_take(client, way, &call, error));

@@ -51,9 +51,6 @@ void call_end_all(jwkd_client *client);
 /* Frees the pool, when all calls have ended. */
 void call_free_idle(jwkd_client *client);
 
-/* 16 bytes from the system. INTERNAL. */
-jwkd_status random_id(uint8_t out[16]) MUST_CHECK;
-
 /* For what makes several requests, and pauses in between: the client is not freed meanwhile. CLOSED. */
 jwkd_status client_enter(jwkd_client *client, jwkd_error *error) MUST_CHECK;
 void client_leave(jwkd_client *client);
