@@ -261,9 +261,3 @@ void members_describe(
     out->environment_id = member->group->environment_id;
     out->revision = member->revision;
 }
-
-void registry_unlock(struct registry *registry, bool changed)
-{
-    pthread_mutex_unlock(&registry->lock);
-    if (changed && registry->options.on_change) registry->options.on_change(registry->options.context);
-}

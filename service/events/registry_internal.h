@@ -74,6 +74,13 @@ struct registry {
     size_t closed_count;
 };
 
+/* Unlocks; then tells, if something changed that a promotion may have waited for. */
+static inline void registry_unlock(struct registry *registry, bool changed)
+{
+    pthread_mutex_unlock(&registry->lock);
+    if (changed && registry->options.on_change) registry->options.on_change(registry->options.context);
+}
+
 /* ---- members.c: who is registered, and where */
 
 /* NULL when it is not registered. */
@@ -97,9 +104,6 @@ void members_confirm(struct member *member, uint64_t revision);
 /* `member` NULL: it follows nothing. */
 void members_describe(
     const struct subscriber *subscriber, const struct member *member, struct registry_subscriber *out);
-
-/* Unlocks; then tells, if something changed that a promotion may have waited for. */
-void registry_unlock(struct registry *registry, bool changed);
 
 /* ---- receipts.c */
 
