@@ -16,7 +16,7 @@ static jwkd_status put_service_row(struct batch *batch)
 }
 
 /* What was committed becomes what everybody sees. */
-static jwkd_status apply(struct batch *batch, struct snapshot *next)
+static void apply(struct batch *batch, struct snapshot *next)
 {
     struct keyring *keyring = batch->keyring;
     keyring->next_environment_id = batch->next_environment_id;
@@ -44,7 +44,6 @@ static jwkd_status apply(struct batch *batch, struct snapshot *next)
         ready_key_free(key);
     }
     batch->taken = NULL;
-    return JWKD_OK;
 }
 
 jwkd_status commit_batch(struct batch *batch, jwkd_error *error)
@@ -66,5 +65,6 @@ jwkd_status commit_batch(struct batch *batch, jwkd_error *error)
     keyring->service_row_revision = row_revision;
     for (size_t i = 0; i < batch->touched_count; i++) /* nobody else sees them yet */
         if (batch->touched[i].environment) batch->touched[i].environment->row_revision = row_revision;
-    return apply(batch, TAKE(next));
+    apply(batch, TAKE(next));
+    return JWKD_OK;
 }

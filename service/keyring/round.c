@@ -4,9 +4,7 @@
 #include "keyring/commit.h"
 #include "keyring/rows.h"
 
-enum {
-    SHOWN_ONCE = 64, /* answers kept in memory until they are collected */
-};
+enum { SHOWN_ONCE = 64 }; /* answers kept in memory until they are collected */
 
 /* ---- one change ---- */
 
