@@ -11,7 +11,7 @@
 struct agenda_entry {
     uint64_t environment_id;
     char name[LIMIT_ENVIRONMENT_NAME + 1];
-    uint8_t operation[16]; /* the promotion that waits, and since when its key can be seen */
+    uint8_t operation[OPERATION_ID]; /* the promotion that waits, and since when its key can be seen */
     uint64_t published_ns;
     int64_t rotate_at; /* by the schedule, and when that was learned */
     struct moment scheduled;

@@ -1,6 +1,7 @@
 #include "keyring/changes.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "keyring/ceiling.h"
 #include "keyring/message.h"
 #include "keyring/promotion.h"
@@ -195,6 +196,9 @@ static jwkd_status answer_operation(
     Jwkd__V1__KeyReply *answer = reply->message.key;
     if (!operation) return JWKD_NO_MEMORY;
     if (done) {
+        uint8_t *kept = reply_alloc(reply, id.size);
+        if (!kept) return JWKD_NO_MEMORY;
+        memcpy(kept, id.data, id.size);
         *operation = (Jwkd__V1__Operation)JWKD__V1__OPERATION__INIT;
         operation->kind = rotation ? JWKD__V1__OPERATION__KIND__ROTATE : JWKD__V1__OPERATION__KIND__PROMOTE;
         operation->kid = answer->key->kid;
@@ -203,7 +207,7 @@ static jwkd_status answer_operation(
         operation->phase = JWKD__V1__OPERATION__PHASE__DONE;
         operation->begun_at = operation->ended_at = edit->batch->now;
         operation->reason = wire_text(reason);
-        operation->id = wire_bytes(id);
+        operation->id = wire_bytes(bytes_of(kept, id.size));
     } else {
         message_promotion(edit->after, operation);
         TRY(operation_describe(edit->batch->keyring, edit->after, reply, operation));
@@ -222,7 +226,7 @@ static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
 
 /* Publishes a key whose sealed form and JWK are at hand. */
 static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct publication_terms *terms,
-    struct bytes id, bool *broken, struct reply *reply, jwkd_error *error)
+    bool *broken, struct reply *reply, jwkd_error *error)
 {
     struct ring_environment *environment = edit->after;
     CLEANUP(ring_key_unref_at) struct ring_key *past = NULL;
@@ -244,7 +248,10 @@ static jwkd_status publish(struct edit *edit, struct ring_key *key, const struct
     if (ring_environment_find(environment, jwk_kid(key->jwk)) >= 0)
         return fail(error, JWKD_ALREADY_EXISTS, "the environment has a key with this kid already");
     TRY(rows_check_never_held(edit->batch, key->jwk, error));
-    if (!terms->hold) TRY(operation_check_new(edit->batch->keyring, id, error));
+    uint8_t operation[OPERATION_ID]; /* not the request's id: two callers may choose the same */
+    if (random_fill(operation, sizeof operation) != JWKD_OK)
+        return fail(error, JWKD_INTERNAL, "no random bytes");
+    const struct bytes id = bytes_of(operation, sizeof operation);
     SPOILS(broken);
     key->state = KEY_ACTIVE;
     key->created_at = edit->batch->now;
@@ -380,8 +387,7 @@ static jwkd_status generate(struct edit *edit, const struct change_request *chan
     if (!ready)
         return fail(error, JWKD_IN_PROGRESS,
             "a key is being made; repeat the request with the same request id to collect the answer");
-    jwkd_status status =
-        publish(edit, key, &request->terms, wire_view(change->request->request_id), broken, reply, error);
+    jwkd_status status = publish(edit, key, &request->terms, broken, reply, error);
     if (status != JWKD_OK && !*broken) {
         reserve_put(reserve, ready);
         return status;
@@ -404,7 +410,7 @@ static jwkd_status import(struct edit *edit, const struct change_request *change
     TRY(buffer_append_bytes(&key->sealed, buffer_bytes(&prepared->sealed)));
     const struct publication_terms terms = {
         .hold = request->hold, .now = request->now, .invalidate_kid = request->invalidate_kid};
-    return publish(edit, key, &terms, wire_view(change->request->request_id), broken, reply, error);
+    return publish(edit, key, &terms, broken, reply, error);
 }
 
 /* ---- existing keys ---- */

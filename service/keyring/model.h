@@ -29,11 +29,13 @@ struct ring_key {
     struct key_usage *usage; /* what it has signed; shared by all its states, and changes */
 };
 
+enum { OPERATION_ID = 16 }; /* random, and of no request */
+
 /* A published key that is to become primary when its subscribers have it. */
 struct ring_promotion {
     bool waiting;
     bool rotation; /* the key that was primary retires */
-    uint8_t operation[16];
+    uint8_t operation[OPERATION_ID];
     char kid[LIMIT_KID + 1];
     uint64_t revision; /* that published it */
     int64_t begun_at;

@@ -93,16 +93,6 @@ jwkd_status operation_end(struct edit *edit, Jwkd__V1__Operation__Phase phase, c
     return JWKD_OK;
 }
 
-jwkd_status operation_check_new(struct keyring *keyring, struct bytes id, jwkd_error *error)
-{
-    CLEANUP(buffer_clear) struct buffer row = {0};
-    jwkd_status status = rows_get_operation(keyring, id, &row);
-    if (status == JWKD_NOT_FOUND) return JWKD_OK;
-    if (status != JWKD_OK)
-        return fail(error, status, "the store cannot be read: %s", jwkd_status_text(status));
-    return fail(error, JWKD_CONFLICT, "the request id is that of another operation; take a new one");
-}
-
 jwkd_status operation_describe(struct keyring *keyring, const struct ring_environment *environment,
     struct reply *reply, Jwkd__V1__Operation *in_out)
 {
@@ -130,7 +120,7 @@ jwkd_status operation_answer(struct keyring *keyring, struct bytes id, struct re
     Jwkd__V1__Operation **out, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer row = {0};
-    jwkd_status status = id.size == LIMIT_REQUEST_ID ? rows_get_operation(keyring, id, &row) : JWKD_NOT_FOUND;
+    jwkd_status status = id.size == OPERATION_ID ? rows_get_operation(keyring, id, &row) : JWKD_NOT_FOUND;
     if (status == JWKD_NOT_FOUND)
         return fail(error, status, "there is no operation of this id; they are kept for %d hours",
             LIMIT_ANSWER_AGE_SEC / 3600);
@@ -143,7 +133,7 @@ jwkd_status operation_answer(struct keyring *keyring, struct bytes id, struct re
     if (operation->phase != JWKD__V1__OPERATION__PHASE__WAITING) return JWKD_OK;
     const struct ring_environment *environment = snapshot_find(reply->snapshot, operation->environment);
     bool waits = environment && environment->promotion.waiting &&
-                 bytes_equal(bytes_of(environment->promotion.operation, LIMIT_REQUEST_ID), id);
+                 bytes_equal(bytes_of(environment->promotion.operation, OPERATION_ID), id);
     if (waits) return operation_describe(keyring, environment, reply, operation);
     if (environment) return JWKD_OK; /* it is just being decided */
     operation->phase = JWKD__V1__OPERATION__PHASE__CANCELLED;

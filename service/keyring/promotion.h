@@ -19,14 +19,11 @@ struct promotion operation_standing(struct keyring *keyring, const struct ring_e
     uint64_t published_ns, uint64_t now_ns);
 
 /* The key `index`, published by this edit, waits for promotion; or, with `done`, is primary already.
- * ALREADY_EXISTS: the id is that of another operation. */
+ * The id is a new one. */
 jwkd_status operation_begin(
     struct edit *edit, struct bytes id, bool rotation, int index, bool done, const char *reason) MUST_CHECK;
 /* The promotion that waits, if one does, has come to an end. */
 jwkd_status operation_end(struct edit *edit, Jwkd__V1__Operation__Phase phase, const char *reason) MUST_CHECK;
-
-/* Whether an operation of this id is known: an id is used once. */
-jwkd_status operation_check_new(struct keyring *keyring, struct bytes id, jwkd_error *error) MUST_CHECK;
 
 /* The operation as it is now: of a row, with what can be said of one that waits. Fills `reply`. */
 jwkd_status operation_answer(struct keyring *keyring, struct bytes id, struct reply *reply,

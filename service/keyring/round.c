@@ -185,9 +185,10 @@ static bool serve(struct round *round, struct pending *pending)
     if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY ||
         status == JWKD_UNAVAILABLE)
         return false;
-    if (status != JWKD_OK) reply_fail(&reply, status, &error);
     rows_request_name("work", wire_view(request->request_id), pending->principal, name);
-    if (broken || batch_erase(batch, name) != JWKD_OK || keep_answer(batch, &change, &reply) != JWKD_OK)
+    /* A failure is not kept: who asks again is told how it stands then. */
+    if (broken || batch_erase(batch, name) != JWKD_OK ||
+        (status == JWKD_OK && keep_answer(batch, &change, &reply) != JWKD_OK))
         round->spoiled = true;
     buffer_clear(&pending->shown);
     if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK)

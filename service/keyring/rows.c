@@ -91,7 +91,7 @@ jwkd_status rows_read_ceiling(const struct store_row *row, struct reach *out)
 
 static void operation_row_name(struct bytes id, char name[ROW_KEY_SIZE])
 {
-    char hex[2 * LIMIT_REQUEST_ID + 1];
+    char hex[2 * OPERATION_ID + 1];
     bytes_to_hex(id, hex);
     snprintf(name, ROW_KEY_SIZE, "operation/%s", hex);
 }
@@ -257,7 +257,7 @@ struct expiry {
 /* Of a promotion that waits longer than answers are kept; its end gives it a new day. */
 static bool operation_waits(const struct keyring *keyring, const char *hex)
 {
-    char id[2 * LIMIT_REQUEST_ID + 1];
+    char id[2 * OPERATION_ID + 1];
     for (size_t i = 0; i < keyring->snapshot->count; i++) {
         const struct ring_promotion *promotion = &keyring->snapshot->environments[i]->promotion;
         if (!promotion->waiting) continue;

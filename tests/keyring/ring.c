@@ -31,7 +31,8 @@ static void check(jwkd_status status, const jwkd_error *error)
 
 void ring_open(struct ring *ring)
 {
-    *ring = (struct ring){.memory = memory_new(), .machine_boot = "this run of the machine"};
+    *ring = (struct ring){
+        .memory = memory_new(), .machine_boot = "this run of the machine", .principal = "uid:1000"};
     pthread_mutex_init(&ring->lock, NULL);
     fixture_open(&ring->signing, 0);
     ring->store = memory_open(ring->memory);
@@ -160,7 +161,7 @@ static void await_answer(struct answer *answer)
 static void make_change(struct ring *ring, const Jwkd__V1__Request *request, struct answer *answer)
 {
     struct keyring_command command = {
-        .request = request, .principal = "uid:1000", .done = on_done, .context = answer};
+        .request = request, .principal = ring->principal, .done = on_done, .context = answer};
     jwkd_error error = {0};
     jwkd_status status = JWKD_OK;
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_IMPORT)

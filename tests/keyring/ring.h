@@ -21,6 +21,7 @@ struct ring {
     struct keyring *keyring;
     struct publisher *publisher; /* from the next start on; NULL: nothing is published */
     const char *machine_boot;    /* from the next start on */
+    const char *principal;       /* who asks for changes */
     bool silent;                 /* from the next start on: nobody is told of trouble */
     unsigned ids;                /* of requests, so far */
     pthread_mutex_t lock;        /* guards what follows */
@@ -46,7 +47,7 @@ bool ring_complained(struct ring *ring, const char *text);
 
 /* A request of an operation with an id of its own, which lies in `id`. */
 Jwkd__V1__Request ring_request(struct ring *ring, uint8_t id[16], Jwkd__V1__Request__OperationCase operation);
-/* Has the change made, as "uid:1000", and unpacks the answer into the arena, which the caller clears. */
+/* Has the change made, as ring->principal, and unpacks the answer into the arena, which the caller clears. */
 const Jwkd__V1__Reply *ring_change(struct ring *ring, const Jwkd__V1__Request *request, struct arena *arena);
 /* Only the status. */
 jwkd_status ring_status(struct ring *ring, const Jwkd__V1__Request *request);

@@ -9,13 +9,17 @@ static int setup(void **state)
     return ring_setup(state);
 }
 
-static void generate(struct ring *ring, uint8_t id[16])
+/* The id of the operation that it began. */
+static void generate(struct ring *ring, uint8_t out[16])
 {
+    uint8_t id[16];
     Jwkd__V1__GenerateRequest generation = JWKD__V1__GENERATE_REQUEST__INIT;
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
     generation.environment = wire_text("shop");
     request.generate = &generation;
     assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    CLEANUP(arena_clear) struct arena arena;
+    memcpy(out, ring_change(ring, &request, &arena)->key->operation->id.data, 16);
 }
 
 /* PHASE_NONE: it is not known. */

@@ -62,7 +62,7 @@ static void confirm(struct ring *ring, struct follower *follower, uint64_t revis
 
 /* What generate or rotate answered, read to its end. */
 struct made {
-    uint8_t id[16];
+    uint8_t id[16]; /* of the operation */
     char kid[LIMIT_KID + 1];
     bool primary;
     uint64_t revision;
@@ -72,10 +72,11 @@ struct made {
 static struct made make(struct ring *ring, const char *name, bool rotate, bool now)
 {
     struct made made = {.primary = false};
+    uint8_t id[16];
     Jwkd__V1__GenerateRequest generation = JWKD__V1__GENERATE_REQUEST__INIT;
     Jwkd__V1__RotateRequest rotation = JWKD__V1__ROTATE_REQUEST__INIT;
     Jwkd__V1__Request request = ring_request(
-        ring, made.id, rotate ? JWKD__V1__REQUEST__OPERATION_ROTATE : JWKD__V1__REQUEST__OPERATION_GENERATE);
+        ring, id, rotate ? JWKD__V1__REQUEST__OPERATION_ROTATE : JWKD__V1__REQUEST__OPERATION_GENERATE);
     generation.environment = rotation.environment = wire_text(name);
     generation.now = rotation.now = now;
     if (rotate)
@@ -90,6 +91,8 @@ static struct made make(struct ring *ring, const char *name, bool rotate, bool n
     made.primary = reply->key->key->primary;
     made.revision = reply->key->state->revision;
     made.phase = reply->key->operation->phase;
+    assert_int_equal(reply->key->operation->id.len, sizeof made.id);
+    memcpy(made.id, reply->key->operation->id.data, sizeof made.id);
     return made;
 }
 

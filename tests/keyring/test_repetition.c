@@ -95,8 +95,140 @@ static void repetition__with_unknown_fields_collects_its_key(void **state)
     Jwkd__V1__Request request = newer_request(ring, id, &generate);
     assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS);
     assert_int_equal(ring_collect(ring, &request), JWKD_OK);
-    generate.base.n_unknown_fields = 0;
+    generate.base.n_unknown_fields = 0; /* means the same to this service */
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    generate.hold = true;
     assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
+}
+
+/* A client asks again with another deadline, perhaps by the clock of another run. */
+static void repetition__is_compared_without_the_envelope(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16], boot_id[16] = {1}, credential[3] = {2};
+    ring_create(ring, "shop");
+    Jwkd__V1__SetPrimaryRequest operation;
+    char kid[LIMIT_KID + 1];
+    ring_generate(ring, "shop", kid);
+    Jwkd__V1__Request request = set_primary_request(ring, id, &operation, kid);
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    request.deadline_ns = UINT64_MAX;
+    request.boot_id = wire_bytes(bytes_of(boot_id, sizeof boot_id));
+    request.credential = wire_bytes(bytes_of(credential, sizeof credential));
+    request.version = 2;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+}
+
+/* Fields that are not known may lie deeper. */
+static void repetition__is_compared_without_unknown_fields_of_parts(void **state)
+{
+    struct ring *ring = *state;
+    static uint8_t one = 1;
+    static ProtobufCMessageUnknownField field = {
+        .tag = 500, .wire_type = PROTOBUF_C_WIRE_TYPE_VARINT, .len = 1, .data = &one};
+    uint8_t id[16];
+    Jwkd__V1__Environment environment = JWKD__V1__ENVIRONMENT__INIT;
+    Jwkd__V1__CreateEnvironmentRequest create = JWKD__V1__CREATE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT);
+    environment.name = wire_text("shop");
+    environment.default_algorithm = wire_text("ES256");
+    create.environment = &environment;
+    request.create_environment = &create;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    environment.base.n_unknown_fields = 1;
+    environment.base.unknown_fields = &field;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    environment.leeway_sec = 1;
+    assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
+}
+
+/* ---- operations */
+
+static void read_operation(const Jwkd__V1__Reply *reply, uint8_t out[16])
+{
+    assert_int_equal(reply->status, JWKD_OK);
+    assert_int_equal(reply->key->operation->id.len, 16);
+    memcpy(out, reply->key->operation->id.data, 16);
+}
+
+static Jwkd__V1__Request rotation_request(
+    struct ring *ring, uint8_t id[16], Jwkd__V1__RotateRequest *rotation)
+{
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_ROTATE);
+    *rotation = (Jwkd__V1__RotateRequest)JWKD__V1__ROTATE_REQUEST__INIT;
+    rotation->environment = wire_text("shop");
+    request.rotate = rotation;
+    return request;
+}
+
+/* Two callers may choose the same id, by chance or in bad faith: neither hears of the other. */
+static void operation__of_another_caller_with_the_same_request_id_is_another(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16], first[16], again[16], other[16];
+    Jwkd__V1__RotateRequest rotation;
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", (char[LIMIT_KID + 1]){0});
+    Jwkd__V1__Request request = rotation_request(ring, id, &rotation);
+    CLEANUP(arena_clear) struct arena a, b, c;
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    read_operation(ring_change(ring, &request, &a), first);
+    ring->principal = "uid:1001";
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    read_operation(ring_change(ring, &request, &b), other);
+    assert_memory_not_equal(first, other, 16);
+    assert_memory_not_equal(first, id, 16);
+    assert_memory_not_equal(other, id, 16);
+    ring->principal = "uid:1000";
+    read_operation(ring_change(ring, &request, &c), again);
+    assert_memory_equal(first, again, 16);
+}
+
+/* Whoever asks again after the service was started anew, before or after the key was there, hears of one. */
+static void operation__is_the_same_for_a_repetition_across_restarts(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16], first[16], again[16];
+    Jwkd__V1__RotateRequest rotation;
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", (char[LIMIT_KID + 1]){0});
+    Jwkd__V1__Request request = rotation_request(ring, id, &rotation);
+    rotation.algorithm = wire_text("RS256"); /* takes a while */
+    assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS);
+    ring_restart(ring);
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
+    CLEANUP(arena_clear) struct arena a, b;
+    read_operation(ring_change(ring, &request, &a), first);
+    size_t operations = memory_count(ring->memory, "operation/");
+    ring_restart(ring);
+    read_operation(ring_change(ring, &request, &b), again);
+    assert_memory_equal(first, again, 16);
+    assert_int_equal(memory_count(ring->memory, "operation/"), operations);
+}
+
+/* Nothing is kept of what failed, also where somebody was told to wait first. */
+static void failure__is_not_kept(void **state)
+{
+    struct ring *ring = *state;
+    uint8_t id[16], deletion_id[16];
+    Jwkd__V1__GenerateRequest generate = JWKD__V1__GENERATE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_GENERATE);
+    generate.environment = wire_text("shop");
+    generate.algorithm = wire_text("RS256"); /* takes a while */
+    request.generate = &generate;
+    assert_int_equal(ring_status(ring, &request), JWKD_NOT_FOUND);
+    ring_create(ring, "shop");
+    assert_int_equal(ring_status(ring, &request), JWKD_IN_PROGRESS);
+    Jwkd__V1__DeleteEnvironmentRequest delete = JWKD__V1__DELETE_ENVIRONMENT_REQUEST__INIT;
+    Jwkd__V1__Request deletion =
+        ring_request(ring, deletion_id, JWKD__V1__REQUEST__OPERATION_DELETE_ENVIRONMENT);
+    delete.name = wire_text("shop");
+    deletion.delete_environment = &delete;
+    assert_int_equal(ring_status(ring, &deletion), JWKD_OK);
+    AWAIT(memory_count(ring->memory, "work/") == 0);
+    assert_int_equal(ring_status(ring, &request), JWKD_NOT_FOUND);
+    ring_create(ring, "shop");
+    assert_int_equal(ring_collect(ring, &request), JWKD_OK);
 }
 
 static void repetition__with_unknown_fields_outlives_a_restart(void **state)
@@ -166,6 +298,11 @@ int main(void)
         CASE(repetition__with_unknown_fields_outlives_a_restart),
         CASE(repetition__of_a_rotation_outlives_a_restart),
         CASE(repetition__of_an_import_gets_its_answer),
+        CASE(repetition__is_compared_without_the_envelope),
+        CASE(repetition__is_compared_without_unknown_fields_of_parts),
+        CASE(operation__of_another_caller_with_the_same_request_id_is_another),
+        CASE(operation__is_the_same_for_a_repetition_across_restarts),
+        CASE(failure__is_not_kept),
         CASE(answer__that_cannot_be_kept_is_not_given),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
