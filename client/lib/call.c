@@ -63,10 +63,14 @@ static nng_duration time_left_ms(const struct call *call, uint64_t now_ns)
 
 static int pack_message(const Jwkd__V1__Request *request, nng_msg **out)
 {
+    uint32_t understood[] = WIRE_UNDERSTOOD;
+    Jwkd__V1__Request said = *request;
+    said.understands = understood;
+    said.n_understands = sizeof understood / sizeof *understood;
     nng_msg *message;
-    int result = nng_msg_alloc(&message, jwkd__v1__request__get_packed_size(request));
+    int result = nng_msg_alloc(&message, jwkd__v1__request__get_packed_size(&said));
     if (result != 0) return result;
-    jwkd__v1__request__pack(request, nng_msg_body(message));
+    jwkd__v1__request__pack(&said, nng_msg_body(message));
     *out = message;
     return 0;
 }
@@ -234,8 +238,7 @@ static void call_said_hello(struct call *call, const struct reply *reply)
 
 static void call_answered(struct call *call, struct reply *reply)
 {
-    unsigned code = (unsigned)reply->message->status;
-    jwkd_status status = code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL;
+    jwkd_status status = wire_status(reply->message->status);
     if (status == JWKD_OK && !call->hello) {
         call_end(call, JWKD_OK, reply, NULL);
         return;

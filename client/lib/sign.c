@@ -76,13 +76,12 @@ static jwkd_status token_at(
     const Jwkd__V1__SignReply *reply, size_t index, const char **out, jwkd_error *error)
 {
     const Jwkd__V1__SignedToken *token = reply->tokens[index];
-    unsigned code = (unsigned)token->status;
-    if (code == JWKD_OK && *token->token) {
+    jwkd_status status = wire_status(token->status);
+    if (status == JWKD_OK && *token->token) {
         *out = token->token;
         return JWKD_OK;
     }
-    return fail(error, code > JWKD_OK && code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL, "%s",
-        token->message);
+    return fail(error, status == JWKD_OK ? JWKD_INTERNAL : status, "%s", token->message);
 }
 
 /* A part's own of a reply. */
@@ -98,9 +97,8 @@ static void *lay_out_signed(struct block *block, const void *from)
     jwkd_signed_token *tokens = block_take(block, own->count * sizeof *tokens);
     for (size_t i = 0; i < own->count; i++) {
         const Jwkd__V1__SignedToken *token = own->reply->tokens[own->first + i];
-        unsigned code = (unsigned)token->status;
         jwkd_signed_token one = {
-            .status = code <= JWKD_INTERNAL ? (jwkd_status)code : JWKD_INTERNAL,
+            .status = wire_status(token->status),
             .message = block_text(block, token->message),
             .token = block_text(block, token->token),
             .expires_at = token->expires_at,
@@ -353,11 +351,11 @@ jwkd_status jwkd_sign_raw(jwkd_client *client, const char *environment, const ch
     CLEANUP(reply_free_at) struct reply *reply = NULL;
     TRY(client_call(client, &request, JWKD__V1__REPLY__RESULT_SIGNED, NULL, &reply, error));
     const Jwkd__V1__SignReply *reply_signed = reply->message->signed_;
-    if (reply_signed->n_tokens != 1 || reply_signed->tokens[0]->status > JWKD__V1__STATUS__INTERNAL)
+    if (reply_signed->n_tokens != 1)
         return fail(error, JWKD_MALFORMED, "the service did not answer with one token");
     const Jwkd__V1__SignedToken *token = reply_signed->tokens[0];
     if (token->status != JWKD__V1__STATUS__OK)
-        return fail(error, (jwkd_status)token->status, "%s", token->message);
+        return fail(error, wire_status(token->status), "%s", token->message);
     if (block_from_text(bytes_of_text(token->token), out_token) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     return JWKD_OK;

@@ -123,7 +123,13 @@ static jwkd_status held_collect(const struct lease *lease, struct held_list *hel
     return JWKD_OK;
 }
 
-/* Drops the lock while it waits. NOT_FOUND: we are not registered any more. */
+/* Whether a renewal was answered so: by a service of 0.1.0, or behind a relay of it, with NOT_FOUND. */
+static bool says_not_registered(jwkd_status status)
+{
+    return status == JWKD_NOT_REGISTERED || status == JWKD_NOT_FOUND;
+}
+
+/* Drops the lock while it waits. */
 static jwkd_status ask_renewal(struct follow *follow, struct reply **out)
 {
     CLEANUP(held_clear) struct held_list held = {0};
@@ -152,7 +158,7 @@ static void do_renew(struct follow *follow)
     uint64_t now_ns = clock_elapsed_ns();
     if (status == JWKD_OK)
         lease_renewed(&follow->lease, reply->message->renewed, reply->sent_ns, now_ns);
-    else if (status == JWKD_NOT_FOUND)
+    else if (says_not_registered(status))
         lease_refused(&follow->lease, now_ns);
     else
         lease_failed(&follow->lease, now_ns);
@@ -184,7 +190,8 @@ static jwkd_status ask_snapshot(
     return JWKD_OK;
 }
 
-/* NOT_FOUND has two meanings: the environment does not exist, or we are not registered. A renewal tells. */
+/* Of a service of 0.1.0 NOT_FOUND has two meanings: the environment does not exist, or we are not registered.
+ * A renewal tells. */
 static jwkd_status ask_who_is_meant(struct follow *follow)
 {
     CLEANUP(reply_free_at) struct reply *reply = NULL;
@@ -230,7 +237,7 @@ static void do_take(struct follow *follow, const struct lease_part *part)
     jwkd_status known = taking.status == JWKD_NOT_FOUND ? ask_who_is_meant(follow) : taking.status;
     if (known == JWKD_OK)
         hand_out(follow, &taking);
-    else if (known == JWKD_NOT_FOUND)
+    else if (says_not_registered(known))
         lease_refused(&follow->lease, clock_elapsed_ns());
     else
         give_up(follow, &taking);

@@ -37,6 +37,7 @@ static const struct status_row STATUSES[] = {
     [JWKD_TIMED_OUT] = {"TIMED_OUT", 504, 3, "no answer in time"},
     [JWKD_CLOSED] = {"CLOSED", 500, 1, "closed"},
     [JWKD_REFUSED] = {"REFUSED", 401, 1, "the token was refused"},
+    [JWKD_NOT_REGISTERED] = {"NOT_REGISTERED", 404, 1, "not registered as a subscriber"},
 };
 _Static_assert(sizeof STATUSES / sizeof *STATUSES == JWKD_STATUS_COUNT, "a row for every status");
 

@@ -34,6 +34,27 @@ jwkd_status wire_split(struct bytes message, struct bytes *out_topic, struct byt
     return JWKD_OK;
 }
 
+/* ---- statuses */
+
+jwkd_status wire_status(Jwkd__V1__Status status)
+{
+    const ProtobufCEnumDescriptor *known = &jwkd__v1__status__descriptor;
+    return protobuf_c_enum_descriptor_get_value(known, (int)status) ? (jwkd_status)status : JWKD_INTERNAL;
+}
+
+static bool understands(const Jwkd__V1__Request *request, uint32_t what)
+{
+    for (size_t i = 0; request && i < request->n_understands; i++)
+        if (request->understands[i] == what) return true;
+    return false;
+}
+
+jwkd_status wire_status_for(const Jwkd__V1__Request *request, jwkd_status status)
+{
+    if (status != JWKD_NOT_REGISTERED || understands(request, WIRE_NEW_STATUSES)) return status;
+    return JWKD_NOT_FOUND;
+}
+
 /* The C interface and the wire speak the same numbers. */
 #define SAME(c, wire) _Static_assert((int)(c) == (int)(wire), #c)
 SAME(JWKD_OK, JWKD__V1__STATUS__OK);
@@ -56,6 +77,7 @@ SAME(JWKD_CORRUPT, JWKD__V1__STATUS__CORRUPT);
 SAME(JWKD_NO_PRIMARY, JWKD__V1__STATUS__NO_PRIMARY);
 SAME(JWKD_NO_MEMORY, JWKD__V1__STATUS__NO_MEMORY);
 SAME(JWKD_INTERNAL, JWKD__V1__STATUS__INTERNAL);
+SAME(JWKD_NOT_REGISTERED, JWKD__V1__STATUS__NOT_REGISTERED);
 SAME(JWKD_VERDICT_VALID, JWKD__V1__VERDICT__VALID);
 SAME(JWKD_VERDICT_MALFORMED, JWKD__V1__VERDICT__TOKEN_MALFORMED);
 SAME(JWKD_VERDICT_ALGORITHM_NOT_ALLOWED, JWKD__V1__VERDICT__ALGORITHM_NOT_ALLOWED);

@@ -9,6 +9,20 @@
 
 enum { WIRE_VERSION = 1 };
 
+/* What a caller may say in Request.understands; numbers that are not known mean nothing. */
+enum { WIRE_NEW_STATUSES = 1 };
+/* What is said in every request of ours, for an array of one. */
+#define WIRE_UNDERSTOOD   \
+    {                     \
+        WIRE_NEW_STATUSES \
+    }
+
+/* A status that was received: one that is not known here, or is never sent, is INTERNAL. */
+jwkd_status wire_status(Jwkd__V1__Status status);
+/* A status as the caller of `request` (NULL: it could not be read) understands it: 0.1.0 took what it did
+ * not know for INTERNAL, so that a newer one is sent only to who said that it knows them. */
+jwkd_status wire_status_for(const Jwkd__V1__Request *request, jwkd_status status);
+
 /* Unpacks into the arena (which this initialises, sized by the message and the limits); the result
  * lives until arena_clear(), which the caller owes in every case. MALFORMED when the bytes are not
  * such a message or want more memory than their size warrants. */

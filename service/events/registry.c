@@ -95,7 +95,7 @@ static jwkd_status require_own(const struct registry *registry, struct bytes id,
 {
     *out = find_own(registry, id, principal);
     if (*out) return JWKD_OK;
-    return fail(error, JWKD_NOT_FOUND,
+    return fail(error, JWKD_NOT_REGISTERED,
         "the instance is not registered (any more): say hello again and take new snapshots");
 }
 

@@ -69,7 +69,7 @@ jwkd_status registry_hello(struct registry *registry, const struct registry_wish
 
 /* A subscriber is about to take a snapshot of an environment: from now on it counts as one of that
  * environment, with nothing confirmed yet. In whatever order requests arrive: it takes the snapshot in any
- * case. INVALID_ARGUMENT: no instance id, or sequence 0. NOT_FOUND: it is not registered, or is another
+ * case. INVALID_ARGUMENT: no instance id, or sequence 0. NOT_REGISTERED: it is not registered, or is another
  * principal's; it must say hello again. RESOURCE_EXHAUSTED: it follows LIMIT_FOLLOWED, or has its share. */
 jwkd_status registry_follow(struct registry *registry, struct bytes id, const char *principal,
     uint64_t sequence, const char *environment, uint64_t environment_id, uint64_t now_ns,

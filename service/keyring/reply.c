@@ -5,6 +5,7 @@ void reply_init(struct reply *reply, const Jwkd__V1__Request *request)
     reply->message = (Jwkd__V1__Reply)JWKD__V1__REPLY__INIT;
     reply->message.version = WIRE_VERSION;
     if (request) reply->message.request_id = request->request_id;
+    reply->request = request;
     reply->snapshot = NULL;
     reply->principal = NULL;
     reply->shown_once = false;
@@ -21,7 +22,7 @@ void reply_clear(struct reply *reply)
 void reply_fail(struct reply *reply, jwkd_status status, const jwkd_error *error)
 {
     reply->message.result_case = JWKD__V1__REPLY__RESULT__NOT_SET;
-    reply->message.status = (Jwkd__V1__Status)status;
+    reply->message.status = (Jwkd__V1__Status)wire_status_for(reply->request, status);
     const char *message = error && error->message[0] ? error->message : jwkd_status_text(status);
     char *copy = arena_text(&reply->arena, bytes_of_text(message));
     reply->message.message = copy ? copy : wire_text("");

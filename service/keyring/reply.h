@@ -12,13 +12,15 @@ struct reply {
     struct snapshot *snapshot;
     const char
         *principal; /* whose request it answers, e.g. "uid:1000"; NULL where the answer is the same for all */
-    bool shown_once; /* the key in it is not to be kept for repetitions of the request */
+    const Jwkd__V1__Request *request; /* which it answers; NULL: it could not be read */
+    bool shown_once;                  /* the key in it is not to be kept for repetitions of the request */
 };
 
-/* Begins an OK answer with the request's id (`request` may be NULL). */
+/* Begins an OK answer to the request, which is borrowed from. */
 void reply_init(struct reply *reply, const Jwkd__V1__Request *request);
 void reply_clear(struct reply *reply);
-/* Turns it into a failure: no result, the error's message. The message is copied. */
+/* Turns it into a failure: no result, the error's message, and the status as the caller understands it. The
+ * message is copied. */
 void reply_fail(struct reply *reply, jwkd_status status, const jwkd_error *error);
 /* Zeroed memory that lives as long as the reply; NULL when memory or the reply's budget is spent. */
 void *reply_alloc(struct reply *reply, size_t size);

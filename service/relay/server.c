@@ -91,7 +91,7 @@ static void answer(struct call *call, nng_msg *message)
 
 static void refuse(struct call *call, jwkd_status status, const jwkd_error *error)
 {
-    answer(call, answer_failure(id_of(call), status, error));
+    answer(call, answer_failure(id_of(call), wire_status_for(call->request, status), error));
 }
 
 static const char *upstream_text(const struct call *call)
@@ -314,7 +314,7 @@ static bool check_instance(struct call *call, ProtobufCBinaryData id)
 {
     if (id.len != INSTANCES_ID || owns(call, id)) return true;
     jwkd_error error = {0};
-    fail(&error, JWKD_NOT_FOUND, "no such subscriber is registered here: say hello again");
+    fail(&error, JWKD_NOT_REGISTERED, "no such subscriber is registered here: say hello again");
     refuse(call, error.status, &error);
     return false;
 }

@@ -69,7 +69,7 @@ struct fake {
     uint32_t version;
     bool mute, hold_snapshots, subscribed;
     pthread_t beater;
-    bool beat, stop, old;
+    bool beat, stop, old, old_statuses;
     uint32_t max_lease_ms, renew_ms, registered_ms;
     struct fake_instance instances[FAKE_INSTANCES];
     struct fake_wish wish;
@@ -482,6 +482,13 @@ static void answer_status(Jwkd__V1__Reply *reply, Jwkd__V1__Status status, struc
     pack(reply, out);
 }
 
+/* Whoever asks through the library says in every request that it knows newer statuses. */
+static void answer_not_registered(struct fake *fake, Jwkd__V1__Reply *reply, struct buffer *out)
+{
+    answer_status(
+        reply, fake->old_statuses ? JWKD__V1__STATUS__NOT_FOUND : JWKD__V1__STATUS__NOT_REGISTERED, out);
+}
+
 static void answer_hello(
     struct fake *fake, const Jwkd__V1__HelloRequest *request, Jwkd__V1__Reply *reply, struct buffer *out)
 {
@@ -529,7 +536,7 @@ static void answer_renewal(
 {
     struct fake_instance *instance = find_instance(fake, wire_view(renew->instance_id));
     if (!instance) {
-        answer_status(reply, JWKD__V1__STATUS__NOT_FOUND, out);
+        answer_not_registered(fake, reply, out);
         return;
     }
     MUST(renew->sequence > instance->sequence);
@@ -557,8 +564,12 @@ static void answer_jwks(
     struct fake *fake, const Jwkd__V1__GetJwksRequest *get, Jwkd__V1__Reply *reply, struct buffer *out)
 {
     const struct fake_environment *e = find(fake, get->environment);
-    if (!e || !begin_following(fake, get, e)) {
+    if (!e) {
         answer_status(reply, JWKD__V1__STATUS__NOT_FOUND, out);
+        return;
+    }
+    if (!begin_following(fake, get, e)) {
+        answer_not_registered(fake, reply, out);
         return;
     }
     struct buffer text = {0};
@@ -714,6 +725,7 @@ static void answer_as_told(const struct buffer *said, Jwkd__V1__Reply *reply, st
 static void answer(struct fake *fake, const Jwkd__V1__Request *request, bool too_few, Jwkd__V1__Reply *reply,
     struct buffer *out)
 {
+    MUST(request->n_understands == 1 && request->understands[0] == WIRE_NEW_STATUSES);
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_HELLO)
         answer_hello(fake, request->hello, reply, out);
     else if (request->deadline_ns && !bytes_equal(wire_view(request->boot_id), bytes_of(fake->boot_id, 16)))
@@ -1012,6 +1024,7 @@ SETTER(void fake_change_boot(struct fake *fake), random_bytes(fake->boot_id, siz
 SETTER(void fake_forget_subscribers(struct fake *fake), forget_instances(fake))
 SETTER(void fake_beat(struct fake *fake, bool beat_on), fake->beat = beat_on)
 SETTER(void fake_grow_old(struct fake *fake, bool old), fake->old = old)
+SETTER(void fake_use_old_statuses(struct fake *fake), fake->old_statuses = true)
 SETTER(void fake_grant(struct fake *fake, uint32_t max_lease_ms, uint32_t renew_ms, uint32_t registered_ms),
        fake->max_lease_ms = max_lease_ms;
        fake->renew_ms = renew_ms; fake->registered_ms = registered_ms)

@@ -67,6 +67,8 @@ void fake_hush(struct fake *fake);
 void fake_grant(struct fake *fake, uint32_t max_lease_ms, uint32_t renew_ms, uint32_t registered_ms);
 /* A service from before subscribers were registered. */
 void fake_grow_old(struct fake *fake, bool old);
+/* Says NOT_FOUND of who is not registered, as 0.1.0 does. */
+void fake_use_old_statuses(struct fake *fake);
 /* Nobody is registered any more. */
 void fake_forget_subscribers(struct fake *fake);
 /* What the last hello that subscribes asked for. */

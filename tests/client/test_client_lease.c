@@ -235,9 +235,8 @@ static void confirm__many_revisions_together(void **state)
     assert_in_range(fake_count(fake, OP(RENEW)), 2, 15);
 }
 
-static void register__begins_again_when_it_was_forgotten(void **state)
+static void begin_again_when_forgotten(void)
 {
-    (void)state;
     open_verifier((jwkd_verifier_options){0});
     fake_await_confirmed(fake, ENV, 3);
     fake_forget_subscribers(fake);
@@ -247,19 +246,47 @@ static void register__begins_again_when_it_was_forgotten(void **state)
     assert_int_equal(fake_subscribers(fake), 1);
 }
 
-static void register__forgotten_is_not_taken_for_a_deleted_environment(void **state)
+static void register__begins_again_when_it_was_forgotten(void **state)
 {
     (void)state;
+    begin_again_when_forgotten();
+}
+
+static void register__begins_again_when_an_old_service_forgot_it(void **state)
+{
+    (void)state;
+    fake_use_old_statuses(fake);
+    begin_again_when_forgotten();
+}
+
+/* Its next question is for a snapshot. */
+static void begin_again_with_a_snapshot(void)
+{
     open_verifier((jwkd_verifier_options){0});
     fake_await_confirmed(fake, ENV, 3);
     fake_forget_subscribers(fake);
     fake_mute(fake, true);
     fake_generate(fake, ENV);
     fake_mute(fake, false);
-    fake_set_issuer(fake, ENV, "https://shop.example"); /* a gap: the snapshot is refused with NOT_FOUND */
+    fake_set_issuer(fake, ENV, "https://shop.example"); /* a gap: the snapshot is refused */
     fake_await_confirmed(fake, ENV, 5);
     assert_verdict(VALID, tokens[0]);
     assert_int_equal(journal_count(&journal, JWKD_EVENT_ENVIRONMENT_DELETED), 0);
+}
+
+static void register__forgotten_is_told_from_a_deleted_environment(void **state)
+{
+    (void)state;
+    begin_again_with_a_snapshot();
+    assert_int_equal(fake_count(fake, OP(RENEW)), 2); /* confirmations: nothing had to be asked once more */
+}
+
+static void register__forgotten_by_an_old_service_is_not_taken_for_a_deleted_environment(void **state)
+{
+    (void)state;
+    fake_use_old_statuses(fake);
+    begin_again_with_a_snapshot();
+    assert_int_equal(fake_count(fake, OP(RENEW)), 3);
 }
 
 static void register__begins_again_with_another_boot(void **state)
@@ -528,7 +555,9 @@ int main(void)
         CASE(confirm__every_revision_by_event),
         CASE(confirm__many_revisions_together),
         CASE(register__begins_again_when_it_was_forgotten),
-        CASE(register__forgotten_is_not_taken_for_a_deleted_environment),
+        CASE(register__begins_again_when_an_old_service_forgot_it),
+        CASE(register__forgotten_is_told_from_a_deleted_environment),
+        CASE(register__forgotten_by_an_old_service_is_not_taken_for_a_deleted_environment),
         CASE(register__begins_again_with_another_boot),
         CASE(register__begins_again_after_a_restart),
         CASE(stale__when_heartbeats_stop),

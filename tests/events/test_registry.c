@@ -100,11 +100,11 @@ static void renew__is_for_its_own_principal(void **state)
     struct fixture *fixture = *state;
     struct instance instance = join(fixture, "uid:1", "a");
     assert_ok(follow(fixture, &instance, SHOP));
-    assert_int_equal(renew_as(fixture, &instance, "uid:2", 50, 5, NOT_LISTED), JWKD_NOT_FOUND);
-    assert_int_equal(renew_as(fixture, &instance, "uid:", 50, 5, NOT_LISTED), JWKD_NOT_FOUND);
+    assert_int_equal(renew_as(fixture, &instance, "uid:2", 50, 5, NOT_LISTED), JWKD_NOT_REGISTERED);
+    assert_int_equal(renew_as(fixture, &instance, "uid:", 50, 5, NOT_LISTED), JWKD_NOT_REGISTERED);
     assert_count(fixture, SHOP, 5, 1, 0);
     instance.principal = "uid:2";
-    assert_int_equal(follow(fixture, &instance, CAFE), JWKD_NOT_FOUND);
+    assert_int_equal(follow(fixture, &instance, CAFE), JWKD_NOT_REGISTERED);
     assert_count(fixture, CAFE, 1, 0, 0);
     instance.principal = "uid:1";
     assert_ok(renew(fixture, &instance, 5, NOT_LISTED)); /* the other's sequence did not count */
@@ -130,7 +130,8 @@ static void envelope__must_make_sense(void **state)
         registry_follow(fixture->registry, id, "uid:1", 0, "shop", SHOP, now, &error), JWKD_INVALID_ARGUMENT);
     instance.id[3] ^= 1;
     error = (jwkd_error){0};
-    assert_int_equal(registry_renew(fixture->registry, id, "uid:1", 1, NULL, 0, now, &error), JWKD_NOT_FOUND);
+    assert_int_equal(
+        registry_renew(fixture->registry, id, "uid:1", 1, NULL, 0, now, &error), JWKD_NOT_REGISTERED);
     assert_non_null(strstr(error.message, "say hello again"));
 }
 
@@ -230,7 +231,7 @@ static void renew__that_comes_late_changes_nothing(void **state)
     pass_ms(fixture, REGISTRY_KEPT_MS - 1);
     assert_ok(renew_as(fixture, &a, "uid:1", 8, NOT_LISTED, NOT_LISTED)); /* nor does it renew */
     pass_ms(fixture, 1);
-    assert_int_equal(renew_as(fixture, &a, "uid:1", 11, 5, 1), JWKD_NOT_FOUND);
+    assert_int_equal(renew_as(fixture, &a, "uid:1", 11, 5, 1), JWKD_NOT_REGISTERED);
 }
 
 /* The snapshot that it asked for after it had written the renewal. */
@@ -304,8 +305,8 @@ static void registration__ends_without_renewal(void **state)
     assert_count(fixture, SHOP, 5, 2, 1);
     pass_ms(fixture, 1); /* b ends */
     assert_count(fixture, SHOP, 5, 1, 1);
-    assert_int_equal(renew(fixture, &b, 5, NOT_LISTED), JWKD_NOT_FOUND);
-    assert_int_equal(follow(fixture, &b, CAFE), JWKD_NOT_FOUND);
+    assert_int_equal(renew(fixture, &b, 5, NOT_LISTED), JWKD_NOT_REGISTERED);
+    assert_int_equal(follow(fixture, &b, CAFE), JWKD_NOT_REGISTERED);
     uint8_t id[REGISTRY_ID];
     assert_ok(hello_again(fixture, bytes_of(b.id, REGISTRY_ID), "uid:1", id));
     assert_memory_not_equal(id, b.id, REGISTRY_ID);

@@ -19,6 +19,7 @@ struct scene {
     uint64_t sequence;
     uint64_t environment_id, revision; /* of "shop", as last seen in a snapshot */
     char *kid;                         /* of its first key, which is not primary */
+    bool knows_new_statuses;
 };
 
 static int setup_with(void **state, const char *option)
@@ -62,6 +63,17 @@ static int teardown(void **state)
 
 /* ---- what a subscriber says ---- */
 
+/* As 0.1.0 asks, or as one that says what else it knows, among that something of the future. */
+static Jwkd__V1__Reply *ask_about_itself(struct scene *scene, Jwkd__V1__Request *request, struct arena *arena)
+{
+    uint32_t understood[] = {77, WIRE_NEW_STATUSES};
+    if (scene->knows_new_statuses) {
+        request->understands = understood;
+        request->n_understands = sizeof understood / sizeof *understood;
+    }
+    return raw_ask(&scene->raw, request, arena);
+}
+
 static Jwkd__V1__Reply *say_hello(struct scene *scene, Jwkd__V1__HelloRequest *hello, struct arena *arena)
 {
     uint8_t id[16];
@@ -98,7 +110,7 @@ static jwkd_status take_snapshot(struct scene *scene, struct bytes instance, uin
     jwks.sequence = sequence;
     request.operation_case = JWKD__V1__REQUEST__OPERATION_GET_JWKS;
     request.get_jwks = &jwks;
-    Jwkd__V1__Reply *reply = raw_ask(&scene->raw, &request, &arena);
+    Jwkd__V1__Reply *reply = ask_about_itself(scene, &request, &arena);
     if (reply->status != JWKD__V1__STATUS__OK) return (jwkd_status)reply->status;
     scene->environment_id = reply->jwks->state->environment_id;
     scene->revision = reply->jwks->state->revision;
@@ -137,7 +149,7 @@ static Jwkd__V1__Reply *renew(struct scene *scene, struct bytes instance, uint64
     renewal.n_held = count;
     request.operation_case = JWKD__V1__REQUEST__OPERATION_RENEW;
     request.renew = &renewal;
-    return raw_ask(&scene->raw, &request, arena);
+    return ask_about_itself(scene, &request, arena);
 }
 
 /* Holds `state` of "shop"; NULL: waits for a snapshot of it. */
@@ -371,6 +383,22 @@ static void request__of_an_impossible_instance_is_refused(void **state)
     hello.subscribe = true;
     hello.instance_id = wire_bytes(cut);
     assert_int_equal(say_hello(scene, &hello, &second)->status, JWKD__V1__STATUS__INVALID_ARGUMENT);
+}
+
+static void request__of_who_knows_new_statuses_is_told_apart(void **state)
+{
+    struct scene *scene = *state;
+    subscribe(scene, "test", false);
+    scene->knows_new_statuses = true;
+    const struct bytes nobody = bytes_of(scene->epoch, ID);
+    assert_int_equal(renew_nothing(scene, nobody, 1), JWKD_NOT_REGISTERED);
+    assert_int_equal(take_snapshot(scene, nobody, 1), JWKD_NOT_REGISTERED);
+    assert_int_equal(renew_nothing(scene, instance_of(scene), 1), JWKD_OK);
+    assert_int_equal(take_snapshot(scene, instance_of(scene), 2), JWKD_OK);
+    jwkd_error error = {0};
+    assert_status(jwkd_environment_delete(scene->client, "shop", true, &error), JWKD_OK, &error);
+    assert_int_equal(take_snapshot(scene, instance_of(scene), 3), JWKD_NOT_FOUND);
+    assert_int_equal(take_snapshot(scene, nobody, 1), JWKD_NOT_FOUND); /* there is nothing to follow */
 }
 
 static void renewal__with_too_long_a_list_is_refused(void **state)
@@ -621,6 +649,7 @@ int main(int count, char **arguments)
         CASE(confirmation__is_of_this_store_and_environment_and_of_what_there_is),
         CASE(renewal__that_comes_late_changes_nothing),
         CASE(request__of_an_impossible_instance_is_refused),
+        CASE(request__of_who_knows_new_statuses_is_told_apart),
         CASE(renewal__with_too_long_a_list_is_refused),
         CASE(instance__is_of_no_use_to_another_user),
         CASE(receipt__completes_with_the_confirmation),

@@ -99,7 +99,7 @@ static void follow__that_fails_gives_no_snapshot(void **state)
     (void)state;
     assert_int_equal(ask("nowhere", REGISTRY_ID), JWKD_NOT_FOUND);
     instance[0] ^= 1;
-    assert_int_equal(ask("shop", REGISTRY_ID), JWKD_NOT_FOUND);
+    assert_int_equal(ask("shop", REGISTRY_ID), JWKD_NOT_REGISTERED);
     assert_int_equal(seen.calls, 0);
 }
 

@@ -257,6 +257,34 @@ static void renewal__passes_as_it_is(void **state)
     assert_int_equal(heard->n_held, 1);
     assert_string_equal(heard->held[0]->environment, "shop");
     assert_true(bytes_equal(wire_view(heard->instance_id), instance));
+    assert_int_equal(fake_last(&scene->fake)->n_understands, 0);
+}
+
+/* What the caller understands is the caller's: the service answers it, and so does the relay by itself. */
+static void status__is_one_that_the_caller_understands(void **state)
+{
+    struct scene *scene = *state;
+    uint8_t foreign[16] = {99};
+    uint32_t understood[] = {WIRE_NEW_STATUSES, 1000};
+    Jwkd__V1__RenewRequest renew = JWKD__V1__RENEW_REQUEST__INIT;
+    renew.instance_id = wire_bytes(bytes_of(foreign, sizeof foreign));
+    renew.sequence = 1;
+    Jwkd__V1__Request request = new_request(scene, JWKD__V1__REQUEST__OPERATION_RENEW, &renew);
+    request.understands = understood;
+    request.n_understands = 2;
+    CLEANUP(held_unref_at) struct held *refused = ask_request(scene, &request);
+    assert_int_equal(refused->reply->status, JWKD__V1__STATUS__NOT_REGISTERED);
+
+    Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
+    request = new_request(scene, JWKD__V1__REQUEST__OPERATION_STATUS, &status);
+    request.understands = understood;
+    request.n_understands = 2;
+    CLEANUP(held_unref_at) struct held *passed = ask_request(scene, &request);
+    assert_int_equal(passed->reply->status, JWKD__V1__STATUS__OK);
+    const Jwkd__V1__Request *heard = fake_last(&scene->fake);
+    assert_int_equal(heard->n_understands, 2);
+    assert_int_equal(heard->understands[0], WIRE_NEW_STATUSES);
+    assert_int_equal(heard->understands[1], 1000);
 }
 
 /* To the service all callers of a relay are one principal: so the relay tells them apart. */
@@ -648,6 +676,7 @@ int main(void)
         CASE(published__bytes_pass_unchanged_and_in_order),
         CASE(hello__leads_to_the_relay_and_is_the_services_otherwise),
         CASE(renewal__passes_as_it_is),
+        CASE(status__is_one_that_the_caller_understands),
         CASE(instance__of_somebody_else_is_not_passed_on),
         CASE(snapshot__is_the_relays_if_the_service_says_that_it_is_the_present_one),
         CASE(snapshot__is_the_services_if_that_has_a_newer_one),

@@ -142,6 +142,37 @@ static void forget_unknown__of_a_message_without_members(void **state)
     wire_forget_unknown(NULL);
 }
 
+static void status__that_is_not_known_is_internal(void **state)
+{
+    (void)state;
+    for (int number = JWKD_OK; number <= JWKD_INTERNAL; number++)
+        assert_int_equal(wire_status((Jwkd__V1__Status)number), number);
+    assert_int_equal(wire_status((Jwkd__V1__Status)JWKD_NOT_REGISTERED), JWKD_NOT_REGISTERED);
+    static const int UNKNOWN[] = {
+        -1, JWKD_UNREACHABLE, JWKD_TIMED_OUT, JWKD_CLOSED, JWKD_REFUSED, 25, 28, 1000};
+    for (size_t i = 0; i < sizeof UNKNOWN / sizeof *UNKNOWN; i++)
+        assert_int_equal(wire_status((Jwkd__V1__Status)UNKNOWN[i]), JWKD_INTERNAL);
+}
+
+static void status__is_sent_as_the_caller_understands_it(void **state)
+{
+    (void)state;
+    uint32_t others[] = {0, 2, 3, UINT32_MAX}, all[] = {3, WIRE_NEW_STATUSES};
+    Jwkd__V1__Request silent = JWKD__V1__REQUEST__INIT, old = silent, new = silent;
+    old.understands = others;
+    old.n_understands = sizeof others / sizeof *others;
+    new.understands = all;
+    new.n_understands = sizeof all / sizeof *all;
+    assert_int_equal(wire_status_for(NULL, JWKD_NOT_REGISTERED), JWKD_NOT_FOUND);
+    assert_int_equal(wire_status_for(&silent, JWKD_NOT_REGISTERED), JWKD_NOT_FOUND);
+    assert_int_equal(wire_status_for(&old, JWKD_NOT_REGISTERED), JWKD_NOT_FOUND);
+    assert_int_equal(wire_status_for(&new, JWKD_NOT_REGISTERED), JWKD_NOT_REGISTERED);
+    for (int number = JWKD_OK; number <= JWKD_INTERNAL; number++) {
+        assert_int_equal(wire_status_for(&silent, (jwkd_status)number), number);
+        assert_int_equal(wire_status_for(&new, (jwkd_status)number), number);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +182,8 @@ int main(void)
         cmocka_unit_test(topic__is_split_where_it_was_joined),
         cmocka_unit_test(forget_unknown__leaves_what_is_known),
         cmocka_unit_test(forget_unknown__of_a_message_without_members),
+        cmocka_unit_test(status__that_is_not_known_is_internal),
+        cmocka_unit_test(status__is_sent_as_the_caller_understands_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,8 @@ typedef enum jwkd_status {
     JWKD_TIMED_OUT = 21,   /* no answer in time; whether a change was made is not known */
     JWKD_CLOSED = 22,      /* the handle is being closed, or was inherited across fork() */
     JWKD_REFUSED = 23,     /* the token is not acceptable; the verdict says why */
+    /* Of the service again: */
+    JWKD_NOT_REGISTERED = 24, /* the subscriber is not registered (any more); the library registers anew */
     JWKD_STATUS_COUNT
 } jwkd_status;
 
