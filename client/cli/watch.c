@@ -7,10 +7,11 @@
 
 static json_t *event_json(const jwkd_event *event)
 {
-    json_t *object = json_pack("{s:s, s:s, s:I, s:I, s:I, s:o}", "event", jwkd_event_kind_name(event->kind),
-        "environment", event->environment, "revision", (json_int_t)event->revision, "previous_revision",
-        (json_int_t)event->previous_revision, "at", (json_int_t)event->at, "primary_kid",
-        json_text_or_null(event->primary_kid));
+    json_t *object =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o}", "event", jwkd_event_kind_name(event->kind),
+            "environment", event->environment, "revision", (json_int_t)event->revision, "previous_revision",
+            (json_int_t)event->previous_revision, "at", (json_int_t)event->at, "primary_kid",
+            json_text_or_null(event->primary_kid), "principal", json_text_or_null(event->principal));
     bool added = object != NULL;
     if (event->key) added = added && json_object_set_new(object, "key", key_json(event->key)) == 0;
     if (event->settings)

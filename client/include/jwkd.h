@@ -212,6 +212,9 @@ typedef struct jwkd_event {
     const char *primary_kid;    /* after a change or a snapshot; "" for none, and in the other events */
     const struct jwkd_key *key; /* of a KEY_ change, else NULL */
     const struct jwkd_environment *settings; /* of an ENVIRONMENT_ change, else NULL */
+    /* Who made the change, e.g. "uid:1000"; the service itself is "service:schedule" or
+     * "service:operation/ID". "" where that is not told: from older services, and where it is no change. */
+    const char *principal;
 } jwkd_event;
 typedef void jwkd_on_event(void *context, const jwkd_event *event);
 

@@ -226,6 +226,7 @@ static void *lay_out_event(struct block *block, const void *from)
         .previous_revision = parts->event->previous_revision,
         .at = parts->event->at,
         .primary_kid = block_text(block, parts->event->primary_kid),
+        .principal = block_text(block, parts->event->principal),
     };
     if (change->key) {
         jwkd_key *room = block_take(block, sizeof *room), key = answer_key(block, change->key);

@@ -46,6 +46,7 @@ static void *lay_out_plain(struct block *block, const void *from)
     jwkd_event *out = block_take(block, sizeof *out), copy = *event;
     copy.environment = block_text(block, event->environment);
     copy.primary_kid = block_text(block, event->primary_kid);
+    copy.principal = block_text(block, event->principal);
     if (out) *out = copy;
     return out;
 }
@@ -54,8 +55,11 @@ void notice_plain(struct follower *follower, jwkd_event_kind kind, const char *e
     const char *primary_kid)
 {
     if (!follower->on_event || follower->closing) return;
-    jwkd_event event = {
-        .kind = kind, .environment = environment, .revision = revision, .primary_kid = primary_kid};
+    jwkd_event event = {.kind = kind,
+        .environment = environment,
+        .revision = revision,
+        .primary_kid = primary_kid,
+        .principal = ""};
     void *block = NULL;
     jwkd_status status = block_build(lay_out_plain, &event, &block);
     append(follower, status == JWKD_OK ? block : NULL);
@@ -128,8 +132,10 @@ static void tell_first(struct follow *follow)
 /* Without memory. */
 static void tell_gap(struct follow *follow, struct follower *follower)
 {
-    const jwkd_event event = {
-        .kind = JWKD_EVENT_SYNCHRONISED, .environment = follower->environment, .primary_kid = ""};
+    const jwkd_event event = {.kind = JWKD_EVENT_SYNCHRONISED,
+        .environment = follower->environment,
+        .primary_kid = "",
+        .principal = ""};
     follower->lost = false;
     tell(follow, follower, &event);
 }

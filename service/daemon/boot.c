@@ -1,5 +1,6 @@
 #include "daemon/boot.h"
 
+#include <inttypes.h>
 #include <nng/nng.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -53,6 +54,22 @@ static void on_trouble(void *context, jwkd_status status, const char *message)
         log_warning(message, repeated, count);
     else
         log_warning(message, "status", jwkd_status_name(status), repeated, count);
+}
+
+/* One line a change: what became of which key, and who did it. */
+static void on_change(void *context, const struct keyring_made *made)
+{
+    char revision[24];
+    (void)context;
+    snprintf(revision, sizeof revision, "%" PRIu64, made->revision);
+    const char *kid = *made->kid ? "kid" : NULL, *deactivated = *made->deactivated ? "deactivated" : NULL;
+    if (deactivated)
+        log_info("changed", "verb", made->verb, "environment", made->environment, "revision", revision,
+            "principal", made->principal, "kid", made->kid, "primary", made->primary_kid, deactivated,
+            made->deactivated);
+    else
+        log_info("changed", "verb", made->verb, "environment", made->environment, "revision", revision,
+            "principal", made->principal, kid, made->kid, "primary", made->primary_kid);
 }
 
 static void open_secure_heap(const struct config *config)
@@ -144,7 +161,8 @@ static jwkd_status open_keys(
         .reserve = (unsigned)config->reserve,
         .memory_locked = service->locked,
         .new_epoch = config->new_epoch,
-        .on_trouble = on_trouble};
+        .on_trouble = on_trouble,
+        .on_change = on_change};
     process_machine_boot(service->machine_boot);
     keyring.machine_boot = service->machine_boot;
     memcpy(keyring.boot_id, service->boot_id, sizeof keyring.boot_id);

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 enum { LINE_SIZE = 2048 };
 
 static const char *const LEVELS[] = {"error", "warning", "info", "debug"};
@@ -19,50 +21,83 @@ void log_open(const char *level, bool json)
         if (strcmp(level, LEVELS[i]) == 0) threshold = (enum log_level)i;
 }
 
-/* A line being written; what does not fit is cut off. */
+/* A line being written. What does not fit is left out, so that its end, and each quotation's, always fits. */
 struct line {
     char text[LINE_SIZE];
     size_t size;
 };
 
-static void put(struct line *line, const char *text)
+enum { ROOM_FOR_ENDS = 4 }; /* a quotation mark, a brace, the end of the line */
+
+static bool fits(const struct line *line, size_t size)
 {
-    size_t room = sizeof line->text - 4 - line->size,
-           length = strlen(text); /* the end of the line always fits */
-    if (length > room) length = room;
-    memcpy(line->text + line->size, text, length);
-    line->size += length;
+    return line->size + size + ROOM_FOR_ENDS <= sizeof line->text;
+}
+
+static bool put_piece(struct line *line, const char *piece, size_t size)
+{
+    if (!fits(line, size)) return false;
+    memcpy(line->text + line->size, piece, size);
+    line->size += size;
+    return true;
+}
+
+static bool put(struct line *line, const char *text)
+{
+    return put_piece(line, text, strlen(text));
+}
+
+/* Whether a character of UTF-8 stands for itself in quotation marks. A terminal takes control characters for
+ * commands, also those from U+0080 to U+009F. */
+static bool is_plain(const unsigned char *character, size_t size)
+{
+    if (size == 1) return *character >= ' ' && *character < 0x7f && *character != '"' && *character != '\\';
+    return character[0] != 0xc2 || character[1] > 0x9f;
+}
+
+/* One character, or what stands for it; for a byte that is none, U+FFFD. */
+static bool put_character(struct line *line, const unsigned char *character, size_t size)
+{
+    char escape[8];
+    if (size && is_plain(character, size)) return put_piece(line, (const char *)character, size);
+    if (*character == '"' || *character == '\\')
+        snprintf(escape, sizeof escape, "\\%c", *character);
+    else
+        snprintf(escape, sizeof escape, "\\u%04x", size == 0 ? 0xfffdU : character[size - 1]);
+    return put(line, escape);
 }
 
 static void put_quoted(struct line *line, const char *text)
 {
-    put(line, "\"");
-    for (; *text; text++) {
-        char piece[8];
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            snprintf(piece, sizeof piece, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            snprintf(piece, sizeof piece, "\\u%04x", c);
-        else
-            snprintf(piece, sizeof piece, "%c", c);
-        put(line, piece);
+    const unsigned char *character = (const unsigned char *)text, *end = character + strlen(text);
+    line->text[line->size++] = '"';
+    while (character < end) {
+        size_t size = utf8_size(character, (size_t)(end - character));
+        if (!put_character(line, character, size)) break;
+        character += size ? size : 1;
     }
-    put(line, "\"");
+    line->text[line->size++] = '"';
+}
+
+/* Whether a value stands for itself in a line of text: visible ASCII, and nothing that ends it or its name.
+ */
+static bool is_bare(const char *value)
+{
+    for (const char *c = value; *c; c++)
+        if (*c <= ' ' || *c > '~' || *c == '"' || *c == '\\' || *c == '=') return false;
+    return *value != '\0';
 }
 
 static void put_field(struct line *line, const char *name, const char *value)
 {
+    if (!fits(line, strlen(name) + strlen(",\"\":\"\""))) return;
     put(line, line->size > 1 ? as_json ? "," : " " : "");
     if (as_json)
         put_quoted(line, name);
     else
         put(line, name);
     put(line, as_json ? ":" : "=");
-    if (as_json || !*value || value[strcspn(value, " \"\\=\n\t\r")])
-        put_quoted(line, value);
-    else
-        put(line, value);
+    if (as_json || !is_bare(value) || !put(line, value)) put_quoted(line, value);
 }
 
 static void put_time(struct line *line)

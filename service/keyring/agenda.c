@@ -287,11 +287,19 @@ static const char *promoted_because(const struct promotion *standing)
                    : "every subscriber confirmed the key";
 }
 
+/* Nobody's name begins so but the service's own. */
+#define BY_SCHEDULE "service:schedule"
+#define BY_OPERATION "service:operation/"
+
 static jwkd_status promote(struct batch *batch, const struct ring_environment *environment,
     const struct promotion *standing, bool *broken)
 {
+    char principal[sizeof BY_OPERATION + 2 * LIMIT_REQUEST_ID] = BY_OPERATION;
+    bytes_to_hex(
+        bytes_of(environment->promotion.operation, LIMIT_REQUEST_ID), principal + strlen(BY_OPERATION));
+    const struct edit_cause cause = {.verb = "promote", .principal = principal};
     CLEANUP(edit_clear) struct edit edit = {0};
-    TRY(edit_begin(&edit, batch, environment->settings.name, NULL));
+    TRY(edit_begin(&edit, batch, cause, environment->settings.name, NULL));
     CLEANUP(free_at) struct plan_key *keys = calloc(edit.after->count + 1, sizeof *keys);
     if (!keys) return JWKD_NO_MEMORY;
     struct plan_view view = edit_view(&edit, keys);
@@ -305,8 +313,9 @@ static jwkd_status promote(struct batch *batch, const struct ring_environment *e
 
 static jwkd_status deactivate(struct batch *batch, const char *name, const char *kid, bool *broken)
 {
+    const struct edit_cause cause = {.verb = "deactivate", .principal = BY_SCHEDULE};
     CLEANUP(edit_clear) struct edit edit = {0};
-    TRY(edit_begin(&edit, batch, name, NULL));
+    TRY(edit_begin(&edit, batch, cause, name, NULL));
     CLEANUP(free_at) struct plan_key *keys = calloc(edit.after->count + 1, sizeof *keys);
     if (!keys) return JWKD_NO_MEMORY;
     struct plan_view view = edit_view(&edit, keys);
@@ -328,7 +337,7 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     request.operation_case = JWKD__V1__REQUEST__OPERATION_ROTATE;
     request.rotate = &rotation;
     const struct change_request change = {
-        .request = &request, .principal = "schedule", .digest = digest, .noted = true};
+        .request = &request, .principal = BY_SCHEDULE, .digest = digest, .noted = true};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
     jwkd_error error = {0};

@@ -139,15 +139,28 @@ size_t batch_environments(const struct batch *batch)
     return count;
 }
 
-jwkd_status batch_publish(struct batch *batch, const Jwkd__V1__Event *event)
+/* Every text of it in the batch's memory. */
+static jwkd_status copy_made(struct batch *batch, const struct keyring_made *made, struct keyring_made *out)
+{
+    *out = *made;
+    const char **const texts[] = {
+        &out->verb, &out->environment, &out->principal, &out->kid, &out->deactivated, &out->primary_kid};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        *texts[i] = batch_text(batch, *texts[i]);
+        if (!*texts[i]) return JWKD_NO_MEMORY;
+    }
+    return JWKD_OK;
+}
+
+jwkd_status batch_publish(struct batch *batch, const Jwkd__V1__Event *event, const struct keyring_made *made)
 {
     struct batch_event *entry = arena_alloc(&batch->arena, sizeof *entry);
-    char *name = batch_text(batch, event->environment);
     size_t size = protobuf_c_message_get_packed_size(&event->base);
     uint8_t *packed = arena_alloc(&batch->arena, size + 1);
-    if (!entry || !name || !packed) return JWKD_NO_MEMORY;
+    if (!entry || !packed) return JWKD_NO_MEMORY;
+    TRY(copy_made(batch, made, &entry->made));
     protobuf_c_message_pack(&event->base, packed);
-    entry->event = (struct publisher_event){.environment = name,
+    entry->event = (struct publisher_event){.environment = entry->made.environment,
         .environment_id = event->state->environment_id,
         .revision = event->state->revision,
         .service_revision = event->service_revision,

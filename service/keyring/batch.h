@@ -9,6 +9,7 @@
 struct batch_event {
     struct batch_event *next;
     struct publisher_event event;
+    struct keyring_made made; /* what it tells, for who wants to hear */
 };
 
 /* A key that the signer must drop after the commit. */
@@ -64,7 +65,9 @@ unsigned batch_waiting(const struct batch *batch);
 /* The number of environments that there will be. */
 size_t batch_environments(const struct batch *batch);
 
-jwkd_status batch_publish(struct batch *batch, const Jwkd__V1__Event *event) MUST_CHECK;
+/* `made` says the same; its texts are copied. */
+jwkd_status batch_publish(
+    struct batch *batch, const Jwkd__V1__Event *event, const struct keyring_made *made) MUST_CHECK;
 jwkd_status batch_forget(struct batch *batch, const char *owner, const char *kid) MUST_CHECK;
 
 /* How far a token reaches that is made now and lives so long. */

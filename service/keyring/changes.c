@@ -551,19 +551,28 @@ static const char *environment_of(const Jwkd__V1__Request *request)
     return NULL;
 }
 
+/* The operation's name in the contract: what it is told by (keyring_made). */
+static const char *verb_of(const Jwkd__V1__Request *request)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
+        &jwkd__v1__request__descriptor, (unsigned)request->operation_case);
+    return field ? field->name : "";
+}
+
 static jwkd_status decide(struct edit *edit, struct batch *batch, const struct change_request *change,
     bool *broken, struct reply *reply, jwkd_error *error)
 {
+    const struct edit_cause cause = {.verb = verb_of(change->request), .principal = change->principal};
     if (change->request->operation_case == JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT) {
         const Jwkd__V1__CreateEnvironmentRequest *create = change->request->create_environment;
         if (!create->environment)
             return fail(error, JWKD_INVALID_ARGUMENT, "the environment to be created is missing");
-        TRY(edit_begin_new(edit, batch));
+        TRY(edit_begin_new(edit, batch, cause, error));
         return create_environment(edit, create, broken, reply, error);
     }
     const char *name = environment_of(change->request);
     if (!name) return fail(error, JWKD_UNSUPPORTED, "this operation changes nothing");
-    TRY(edit_begin(edit, batch, name, error));
+    TRY(edit_begin(edit, batch, cause, name, error));
     return change_environment(edit, change, broken, reply, error);
 }
 

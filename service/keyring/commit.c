@@ -37,6 +37,8 @@ static void apply(struct batch *batch, struct snapshot *next)
             keyring_trouble(keyring, status, "an event was not sent; subscribers will take a snapshot");
         atomic_fetch_add_explicit(&keyring->changes, 1, memory_order_relaxed);
     }
+    for (struct batch_event *entry = batch->events; entry && keyring->options.on_change; entry = entry->next)
+        keyring->options.on_change(keyring->options.context, &entry->made);
     for (struct batch_forget *entry = batch->forgets; entry; entry = entry->next)
         signer_forget(keyring->options.signer, entry->owner, entry->kid);
     for (struct ready_key *key = batch->taken, *after; key; key = after) {

@@ -5,20 +5,32 @@
 #include "keyring/promotion.h"
 #include "keyring/rows.h"
 
-jwkd_status edit_begin(struct edit *edit, struct batch *batch, const char *name, jwkd_error *error)
+/* The name of who changes it goes into the event and its row as it is: never cut, for two would become one.
+ */
+static jwkd_status begin(struct edit *edit, struct batch *batch, struct edit_cause cause, jwkd_error *error)
 {
-    *edit = (struct edit){.batch = batch};
+    *edit = (struct edit){.batch = batch, .cause = cause};
+    if (strlen(cause.principal) > LIMIT_PRINCIPAL)
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "the caller's name is longer than %d bytes", LIMIT_PRINCIPAL);
+    return JWKD_OK;
+}
+
+jwkd_status edit_begin(
+    struct edit *edit, struct batch *batch, struct edit_cause cause, const char *name, jwkd_error *error)
+{
+    TRY(begin(edit, batch, cause, error));
     const struct ring_environment *before = batch_find(batch, name);
     if (!before) return fail(error, JWKD_NOT_FOUND, "there is no environment \"%.63s\"", name);
     edit->signed_before = before->primary >= 0;
     return ring_environment_copy(before, &edit->after);
 }
 
-jwkd_status edit_begin_new(struct edit *edit, struct batch *batch)
+jwkd_status edit_begin_new(struct edit *edit, struct batch *batch, struct edit_cause cause, jwkd_error *error)
 {
-    *edit = (struct edit){.batch = batch};
+    TRY(begin(edit, batch, cause, error));
     edit->after = ring_environment_new(batch->next_environment_id);
-    if (!edit->after) return JWKD_NO_MEMORY;
+    if (!edit->after) return fail(error, JWKD_NO_MEMORY, "out of memory");
     edit->after->created_at = batch->now;
     return JWKD_OK;
 }
@@ -141,6 +153,28 @@ static jwkd_status put_changed_keys(struct edit *edit)
     return JWKD_OK;
 }
 
+/* The key that the change is about is the first that it did something to. */
+static struct keyring_made describe(const struct edit *edit)
+{
+    const struct ring_environment *after = edit->after;
+    struct keyring_made made = {.verb = edit->cause.verb,
+        .environment = after->settings.name,
+        .revision = after->revision,
+        .principal = edit->cause.principal,
+        .kid = "",
+        .deactivated = "",
+        .primary_kid = edit->deleted ? "" : ring_environment_primary_kid(after)};
+    for (size_t i = 0; i < edit->count; i++) {
+        if (edit->changes[i].key < 0) continue;
+        const char *kid = jwk_kid(after->keys[edit->changes[i].key]->jwk);
+        if (!*made.kid)
+            made.kid = kid;
+        else if (edit->changes[i].kind == JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED)
+            made.deactivated = kid;
+    }
+    return made;
+}
+
 static jwkd_status put_event(struct edit *edit, struct environment_message *environment)
 {
     const struct keyring *keyring = edit->batch->keyring;
@@ -166,10 +200,12 @@ static jwkd_status put_event(struct edit *edit, struct environment_message *envi
     event.primary_kid = environment->environment.primary_kid;
     event.n_changes = edit->count;
     event.changes = pointers;
+    event.principal = wire_text(edit->cause.principal);
     if (!edit->deleted)
         TRY(rows_put_event(edit->batch, edit->after, &event)); /* of a past run, thus without boot id */
     event.boot_id = wire_bytes(bytes_of(keyring->options.boot_id, sizeof keyring->options.boot_id));
-    return batch_publish(edit->batch, &event);
+    const struct keyring_made made = describe(edit);
+    return batch_publish(edit->batch, &event, &made);
 }
 
 jwkd_status edit_finish(struct edit *edit, jwkd_error *error)

@@ -12,19 +12,26 @@ struct edit_change {
     int key; /* index, or -1 for a change of the environment */
 };
 
+/* Who changes something, and by which verb; see keyring_made. */
+struct edit_cause {
+    const char *verb, *principal;
+};
+
 struct edit {
     struct batch *batch;
+    struct edit_cause cause;
     struct ring_environment *after; /* owned; being changed */
     bool deleted, signed_before;    /* there was a primary key */
     struct edit_change changes[EDIT_MAX_CHANGES];
     size_t count;
 };
 
-/* Begins to change an existing environment: NOT_FOUND. */
-jwkd_status edit_begin(
-    struct edit *edit, struct batch *batch, const char *name, jwkd_error *error) MUST_CHECK;
+/* Begins to change an existing environment: NOT_FOUND. The cause is borrowed. */
+jwkd_status edit_begin(struct edit *edit, struct batch *batch, struct edit_cause cause, const char *name,
+    jwkd_error *error) MUST_CHECK;
 /* Begins a new one; its id is taken when the edit is finished. */
-jwkd_status edit_begin_new(struct edit *edit, struct batch *batch) MUST_CHECK;
+jwkd_status edit_begin_new(
+    struct edit *edit, struct batch *batch, struct edit_cause cause, jwkd_error *error) MUST_CHECK;
 void edit_clear(struct edit *edit);
 
 /* Counted from now. */

@@ -15,6 +15,17 @@
 
 struct keyring;
 
+/* A change that was made: one revision of one environment. Borrowed for the call. */
+struct keyring_made {
+    const char *verb; /* the operation's name in the contract; "promote" where a promotion came due */
+    const char *environment;
+    uint64_t revision;
+    const char *principal;   /* who made it; the service itself is "service:..." */
+    const char *kid;         /* "": it is the environment that was changed */
+    const char *deactivated; /* another key that was deactivated by it; "": none */
+    const char *primary_kid; /* after it; "": none */
+};
+
 struct keyring_options {
     struct store *store;       /* outlives the keyring */
     struct signer *signer;     /* likewise */
@@ -29,6 +40,9 @@ struct keyring_options {
     unsigned change_queue; /* changes that may wait; 0: 32 */
     /* Called with a sentence when something needs an operator's eye; any thread. May be NULL. */
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
+    /* Called after every change, once it is durable and was told to subscribers; the writer's thread. May be
+     * NULL. */
+    void (*on_change)(void *context, const struct keyring_made *made);
     void *context;
 };
 

@@ -55,6 +55,20 @@ generate() { member kid "$("$jwkctl" --json generate "$@")"; }
 daemon=$!
 await 'the start of the daemon' "$jwkctl" ping || exit 1
 
+# ---- watch: who changes what
+
+"$jwkctl" watch >"$work/watched" 2>&1 &
+watch=$!
+ok env create seen --algorithm ES256
+change_seen() { # again and again, since the watch may begin behind it
+    "$jwkctl" env update seen --leeway "$((RANDOM % 60))s" && grep '"ENVIRONMENT_UPDATED"' "$work/watched"
+}
+await 'an event' change_seen
+contains 'watch' "\"principal\":\"uid:$(id -u)\"" "$(grep '"ENVIRONMENT_UPDATED"' "$work/watched")"
+kill "$watch"
+wait "$watch"
+ok env delete seen
+
 # ---- generate: at once where nobody waits, and by --now and --hold
 
 ok env create plain --algorithm ES256

@@ -1,5 +1,6 @@
 #include "keyring/ring.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -13,6 +14,25 @@ static void on_trouble(void *context, jwkd_status status, const char *message)
     struct ring *ring = context;
     pthread_mutex_lock(&ring->lock);
     snprintf(ring->trouble, sizeof ring->trouble, "%s: %s", jwkd_status_name(status), message);
+    pthread_mutex_unlock(&ring->lock);
+}
+
+static void on_made(void *context, const struct keyring_made *made)
+{
+    struct ring *ring = context;
+    pthread_mutex_lock(&ring->lock);
+    size_t size = strlen(ring->made);
+    snprintf(ring->made + size, sizeof ring->made - size, "%s %s %" PRIu64 " %s %s%s%s%s\n", made->verb,
+        made->environment, made->revision, made->principal, made->kid, *made->deactivated ? ", " : "",
+        made->deactivated, *made->deactivated ? " deactivated" : "");
+    pthread_mutex_unlock(&ring->lock);
+}
+
+void ring_made(struct ring *ring, char out[4096])
+{
+    pthread_mutex_lock(&ring->lock);
+    memcpy(out, ring->made, sizeof ring->made);
+    ring->made[0] = '\0';
     pthread_mutex_unlock(&ring->lock);
 }
 
@@ -46,6 +66,7 @@ void ring_start(struct ring *ring)
         .registry = ring->registry,
         .machine_boot = ring->machine_boot,
         .on_trouble = ring->silent ? NULL : on_trouble,
+        .on_change = on_made,
         .context = ring};
     jwkd_error error = {0};
     check(keyring_open(&options, &ring->keyring, &error), &error);

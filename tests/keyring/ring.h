@@ -26,6 +26,7 @@ struct ring {
     unsigned ids;                /* of requests, so far */
     pthread_mutex_t lock;        /* guards what follows */
     char trouble[256];           /* what was complained of last; "": nothing */
+    char made[4096];             /* the changes that were told, a line each; see ring_made() */
 };
 
 /* The keyring is not started before ring_start(): rows can be put before. It keeps no keys ready. */
@@ -43,6 +44,9 @@ int ring_setup_counting(void **state);
 int ring_teardown(void **state);
 
 void ring_put(struct ring *ring, const char *key, struct bytes value);
+/* The changes that were told since it was asked last: "VERB ENVIRONMENT REVISION PRINCIPAL KID" each, and
+ * ", KID deactivated" where there is another one. */
+void ring_made(struct ring *ring, char out[4096]);
 bool ring_complained(struct ring *ring, const char *text);
 
 /* A request of an operation with an id of its own, which lies in `id`. */
