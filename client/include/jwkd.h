@@ -163,15 +163,21 @@ JWKD_API void jwkd_token_free(jwkd_token *token);
  * (data NULL, size 0) where the claim is absent or of another type, or the last verdict was not VALID (but
  * see jwkd_inspect()). One thread at a time. */
 JWKD_API jwkd_bytes jwkd_token_claims(const jwkd_token *token); /* the payload as it was signed */
+/* Whether the payload is a claims set: a JSON object whose names are unique, at every depth (RFC 7519 section
+ * 4). If not, it is bytes of any kind: after jwkd_inspect(), or where `signature_only` was expected. */
+JWKD_API bool jwkd_token_has_claims(const jwkd_token *token);
 JWKD_API jwkd_bytes jwkd_token_header(const jwkd_token *token); /* the JOSE header, decoded */
 JWKD_API jwkd_bytes jwkd_token_kid(const jwkd_token *token);
 JWKD_API jwkd_bytes jwkd_token_string(const jwkd_token *token, const char *claim);
-/* A claim of any type as JSON text; a string without its quotes. */
+/* A claim of any type as JSON text, in the very spelling that was signed; a string without quotes and
+ * escapes. */
 JWKD_API jwkd_bytes jwkd_token_json(const jwkd_token *token, const char *claim);
 /* 0, unless the token was judged by keys that nobody vouches for any more (JWKD_SERVE_STALE): then how long
  * ago they were known to be the present ones, in milliseconds; UINT64_MAX: never. */
 JWKD_API uint64_t jwkd_token_stale_ms(const jwkd_token *token);
-/* False where the claim is absent or no whole number. */
+/* A whole number, however it is written: 42, 42.0 and 4.2e1 are one. False, and *out stays as it is, where
+ * the claim is absent, no number, has a fraction (42.9, 1e-5), or does not fit: jwkd_token_json() tells its
+ * text. */
 JWKD_API bool jwkd_token_integer(const jwkd_token *token, const char *claim, int64_t *out);
 
 typedef struct jwkd_verifier jwkd_verifier;

@@ -61,28 +61,39 @@ uint64_t jwkd_token_stale_ms(const jwkd_token *token)
     return token->readable ? token->stale_ms : 0;
 }
 
+/* That of a claim is there though it is empty. */
+static jwkd_bytes handed_out_empty(struct bytes bytes)
+{
+    return (jwkd_bytes){.data = bytes.data, .size = bytes.size};
+}
+
 static int claim_node(const jwkd_token *token, const char *claim)
 {
     if (!token->readable || token->jwt.claims.count == 0) return JSON_NONE;
     return json_member(&token->jwt.claims, JSON_ROOT, claim);
 }
 
+bool jwkd_token_has_claims(const jwkd_token *token)
+{
+    return token->readable && json_is(&token->jwt.claims, JSON_ROOT, JSON_OBJECT);
+}
+
 jwkd_bytes jwkd_token_string(const jwkd_token *token, const char *claim)
 {
     int node = claim_node(token, claim);
-    return node == JSON_NONE ? (jwkd_bytes){0} : handed_out(json_string(&token->jwt.claims, node));
+    return node == JSON_NONE ? (jwkd_bytes){0} : handed_out_empty(json_string(&token->jwt.claims, node));
 }
 
 jwkd_bytes jwkd_token_json(const jwkd_token *token, const char *claim)
 {
     int node = claim_node(token, claim);
-    return node == JSON_NONE ? (jwkd_bytes){0} : handed_out(token->jwt.claims.nodes[node].text);
+    return node == JSON_NONE ? (jwkd_bytes){0} : handed_out_empty(token->jwt.claims.nodes[node].text);
 }
 
 bool jwkd_token_integer(const jwkd_token *token, const char *claim, int64_t *out)
 {
     int node = claim_node(token, claim);
-    return node != JSON_NONE && json_integer(&token->jwt.claims, node, out) == JWKD_OK;
+    return node != JSON_NONE && json_whole(&token->jwt.claims, node, out) == JWKD_OK;
 }
 
 jwkd_status jwkd_inspect(const char *token, size_t size, jwkd_token *out, jwkd_error *error)

@@ -67,6 +67,9 @@ struct bytes json_string(const struct json *json, int node);
 /* A NumericDate or other whole number (a fraction is cut off; RFC 7519 section 2). MALFORMED unless `node` is
  * a number whose whole part lies within +-2^53. */
 jwkd_status json_integer(const struct json *json, int node, int64_t *out) MUST_CHECK;
+/* A whole number in whatever spelling: 42, 42.0, 4.2e1. MALFORMED for what has a fraction, does not fit, or
+ * is no number. */
+jwkd_status json_whole(const struct json *json, int node, int64_t *out) MUST_CHECK;
 
 /* Appends `text` as a JSON string with its quotes. MALFORMED when it is not UTF-8. */
 jwkd_status json_append_string(struct buffer *out, struct bytes text) MUST_CHECK;

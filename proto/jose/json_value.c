@@ -67,19 +67,52 @@ static struct decimal decimal_of(struct bytes text)
     return decimal;
 }
 
+/* The part before the point, if it is at most `most`; *out_fraction is the rest of the mantissa. */
+static bool whole_part(
+    const struct decimal *decimal, uint64_t most, uint64_t *out, struct bytes *out_fraction)
+{
+    uint64_t value = 0;
+    const uint8_t *p = decimal->mantissa.data, *end = p + decimal->mantissa.size;
+    for (long left = decimal->point; left > 0 && (p < end || value > 0); left--) {
+        if (p < end && *p == '.') p++;
+        uint64_t digit = p < end ? (uint64_t)(*p++ - '0') : 0;
+        if (digit > most || value > (most - digit) / 10) return false;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    *out_fraction = bytes_of(p, (size_t)(end - p));
+    return true;
+}
+
 jwkd_status json_integer(const struct json *json, int node, int64_t *out)
 {
-    static const int64_t LARGEST = INT64_C(1) << 53; /* what a double still tells apart, RFC 8259 section 6 */
+    static const uint64_t LARGEST = UINT64_C(1)
+                                    << 53; /* what a double still tells apart, RFC 8259 section 6 */
     if (!json_is(json, node, JSON_NUMBER)) return JWKD_MALFORMED;
     struct decimal decimal = decimal_of(json->nodes[node].text);
-    int64_t value = 0;
-    const uint8_t *p = decimal.mantissa.data, *end = p + decimal.mantissa.size;
-    for (long left = decimal.point; left > 0 && (p < end || value > 0); left--) {
-        if (p < end && *p == '.') p++;
-        value = value * 10 + (p < end ? *p++ - '0' : 0);
-        if (value > LARGEST) return JWKD_MALFORMED;
-    }
-    *out = decimal.negative ? -value : value;
+    struct bytes fraction;
+    uint64_t value;
+    if (!whole_part(&decimal, LARGEST, &value, &fraction)) return JWKD_MALFORMED;
+    *out = decimal.negative ? -(int64_t)value : (int64_t)value;
+    return JWKD_OK;
+}
+
+static bool is_zero(struct bytes fraction)
+{
+    for (size_t i = 0; i < fraction.size; i++)
+        if (fraction.data[i] != '0' && fraction.data[i] != '.') return false;
+    return true;
+}
+
+jwkd_status json_whole(const struct json *json, int node, int64_t *out)
+{
+    if (!json_is(json, node, JSON_NUMBER)) return JWKD_MALFORMED;
+    struct decimal decimal = decimal_of(json->nodes[node].text);
+    struct bytes fraction;
+    uint64_t value, most = (uint64_t)INT64_MAX + decimal.negative;
+    if (!whole_part(&decimal, most, &value, &fraction) || !is_zero(fraction)) return JWKD_MALFORMED;
+    /* The least number has no counterpart above zero. */
+    *out = !decimal.negative ? (int64_t)value : value == most ? INT64_MIN : -(int64_t)value;
     return JWKD_OK;
 }
 

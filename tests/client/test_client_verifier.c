@@ -126,6 +126,59 @@ static void verify__hands_out_the_claims(void **state)
     jwkd_token_free(token);
 }
 
+/* {"alg":"none"}.{"dec":42.0,"exp":4.2e1,"frac":42.9,"tiny":1e-5,"k":1e3,"big":12345678901234567890,
+ * "id":1234567890123456789,"text":"42","empty":""}. */
+static const char NUMBERS[] =
+    "eyJhbGciOiJub25lIn0.eyJkZWMiOjQyLjAsImV4cCI6NC4yZTEsImZyYWMiOjQyLjksInRpbnkiOjFlLTUsImsiOjFlMywiYmlnIjox"
+    "MjM0NTY3ODkwMTIzNDU2Nzg5MCwiaWQiOjEyMzQ1Njc4OTAxMjM0NTY3ODksInRleHQiOiI0MiIsImVtcHR5IjoiIn0.";
+
+static void token__knows_whole_numbers_in_any_spelling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *claim;
+        int64_t value;
+    } WHOLE[] = {{"dec", 42}, {"exp", 42}, {"k", 1000}, {"id", INT64_C(1234567890123456789)}};
+    static const char *const OTHERS[] = {"frac", "tiny", "big", "text", "empty", "absent"};
+    jwkd_token *token = jwkd_token_new();
+    assert_int_equal(jwkd_inspect(NUMBERS, strlen(NUMBERS), token, NULL), JWKD_OK);
+    for (size_t i = 0; i < sizeof WHOLE / sizeof *WHOLE; i++) {
+        int64_t number = 0;
+        assert_true(jwkd_token_integer(token, WHOLE[i].claim, &number));
+        assert_int_equal(number, WHOLE[i].value);
+    }
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++) {
+        int64_t number = 77;
+        assert_false(jwkd_token_integer(token, OTHERS[i], &number));
+        assert_int_equal(number, 77);
+    }
+    jwkd_token_free(token);
+}
+
+/* Nothing that was signed is lost: neither a number's spelling, nor that a text is there and empty. */
+static void token__hands_out_claims_as_they_were_signed(void **state)
+{
+    (void)state;
+    jwkd_token *token = jwkd_token_new();
+    assert_false(jwkd_token_has_claims(token));
+    assert_int_equal(jwkd_inspect(NUMBERS, strlen(NUMBERS), token, NULL), JWKD_OK);
+    assert_true(jwkd_token_has_claims(token));
+    jwkd_bytes big = jwkd_token_json(token, "big"), empty = jwkd_token_string(token, "empty");
+    assert_int_equal(big.size, strlen("12345678901234567890"));
+    assert_memory_equal(big.data, "12345678901234567890", big.size);
+    assert_non_null(empty.data);
+    assert_int_equal(empty.size, 0);
+    assert_null(jwkd_token_string(token, "big").data);
+    /* {"alg":"none"}.["sub"]. and {"alg":"none"}.{"a":1,"a":2}. */
+    static const char *const NONE[] = {
+        "eyJhbGciOiJub25lIn0.WyJzdWIiXQ.", "eyJhbGciOiJub25lIn0.eyJhIjoxLCJhIjoyfQ."};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(jwkd_inspect(NONE[i], strlen(NONE[i]), token, NULL), JWKD_OK);
+        assert_false(jwkd_token_has_claims(token));
+    }
+    jwkd_token_free(token);
+}
+
 static void verify__expects_what_the_environment_says(void **state)
 {
     (void)state;
@@ -607,6 +660,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(verify__hands_out_the_claims),
+        cmocka_unit_test(token__knows_whole_numbers_in_any_spelling),
+        cmocka_unit_test(token__hands_out_claims_as_they_were_signed),
         CASE(verify__expects_what_the_environment_says),
         CASE(verify__reads_the_keys_state_last),
         cmocka_unit_test_teardown(verify__reads_the_freshness_last, tear_down),

@@ -27,13 +27,16 @@ static uint32_t check_node(const struct json *json, uint32_t index, bool is_name
 {
     MUST(index < json->count);
     const struct json_node *node = &json->nodes[index];
-    int64_t number;
+    int64_t number, whole;
     uint32_t next = index + 1;
     if (node->type == JSON_STRING) {
         check_string(node->text);
         MUST(!is_name || !memchr(node->text.data, 0, node->text.size));
     } else if (node->type == JSON_NUMBER) {
-        if (json_integer(json, (int)index, &number) == JWKD_OK) MUST(number <= (INT64_C(1) << 53));
+        bool dated = json_integer(json, (int)index, &number) == JWKD_OK;
+        if (dated) MUST(number <= (INT64_C(1) << 53));
+        if (json_whole(json, (int)index, &whole) == JWKD_OK)
+            MUST(dated ? number == whole : whole > (INT64_C(1) << 53) || whole < -(INT64_C(1) << 53));
     } else if (node->type == JSON_OBJECT || node->type == JSON_ARRAY) {
         uint32_t children = node->type == JSON_OBJECT ? 2 * node->children : node->children;
         MUST((json_first(json, (int)index) == JSON_NONE) == (children == 0));

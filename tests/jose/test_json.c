@@ -243,6 +243,38 @@ static void json__reads_whole_numbers(void **state)
     }
 }
 
+/* A whole number is one in any spelling; nothing is cut off. */
+static void json__tells_whole_numbers_from_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t value;
+    } GOOD[] = {{"0", 0}, {"-0", 0}, {"-0.0", 0}, {"42", 42}, {"42.0", 42}, {"42.000e0", 42}, {"4.2e1", 42},
+        {"4.2E+1", 42}, {"420e-1", 42}, {"0.042e3", 42}, {"-4.2e1", -42}, {"1e3", 1000}, {"0e-5", 0},
+        {"0.0e99999999999", 0}, {"9007199254740993", INT64_C(9007199254740993)},
+        {"1e18", INT64_C(1000000000000000000)}, {"9223372036854775807", INT64_MAX},
+        {"9223372036854775807.0", INT64_MAX}, {"-9223372036854775808", INT64_MIN},
+        {"-9.223372036854775808e18", INT64_MIN}};
+    static const char *const BAD[] = {"42.9", "42.0001", "-0.5", "1e-5", "5e-1", "42e-1", "4.25e1",
+        "1e-99999999999", "9223372036854775808", "-9223372036854775809", "12345678901234567890", "1e19",
+        "1e99999999999", "\"42\"", "null", "true", "[42]", "{}"};
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        CLEANUP(json_clear) struct json json;
+        int64_t value = 77;
+        assert_ok(json_parse(&json, B(GOOD[i].text), NULL));
+        assert_ok(json_whole(&json, JSON_ROOT, &value));
+        assert_true(GOOD[i].value == value);
+    }
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        CLEANUP(json_clear) struct json json;
+        int64_t value = 77;
+        assert_ok(json_parse(&json, B(BAD[i]), NULL));
+        assert_status(JWKD_MALFORMED, json_whole(&json, JSON_ROOT, &value));
+        assert_int_equal(77, value);
+    }
+}
+
 static void json__writes_strings(void **state)
 {
     (void)state;
@@ -269,6 +301,7 @@ int main(void)
         cmocka_unit_test(json__finds_duplicates_among_many),
         cmocka_unit_test(json__keeps_to_its_limits),
         cmocka_unit_test(json__reads_whole_numbers),
+        cmocka_unit_test(json__tells_whole_numbers_from_others),
         cmocka_unit_test(json__writes_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
