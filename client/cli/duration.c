@@ -65,15 +65,18 @@ void elapsed_format(uint64_t elapsed_us, char out[MOMENT_SIZE])
         snprintf(out, MOMENT_SIZE, "%" PRIu64 " %s", tenths / 10, unit);
 }
 
-void moment_format(int64_t at, char out[MOMENT_SIZE])
+bool moment_in_calendar(int64_t at, char out[MOMENT_SIZE])
 {
     time_t seconds = (time_t)at;
     struct tm calendar;
     /* Years of four digits only, as RFC 3339 has them. */
-    bool representable = at >= -INT64_C(62167219200) && at <= INT64_C(253402300799) &&
-                         gmtime_r(&seconds, &calendar) &&
-                         strftime(out, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &calendar) > 0;
-    if (!representable) snprintf(out, MOMENT_SIZE, "%" PRId64, at);
+    return at >= -INT64_C(62167219200) && at <= INT64_C(253402300799) && gmtime_r(&seconds, &calendar) &&
+           strftime(out, MOMENT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &calendar) > 0;
+}
+
+void moment_format(int64_t at, char out[MOMENT_SIZE])
+{
+    if (!moment_in_calendar(at, out)) snprintf(out, MOMENT_SIZE, "%" PRId64, at);
 }
 
 void moment_format_age(int64_t at, int64_t now, char out[MOMENT_SIZE])

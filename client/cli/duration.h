@@ -20,7 +20,9 @@ enum { MOMENT_SIZE = 32 };
 void duration_format(uint32_t duration_sec, char out[MOMENT_SIZE]);
 /* "0.8 ms", "250 ms", "3.1 s", "42 s": two or three digits, cut off. */
 void elapsed_format(uint64_t elapsed_us, char out[MOMENT_SIZE]);
-/* "2026-01-31T12:00:00Z" (RFC 3339); the bare number where the calendar ends. */
+/* "2026-01-31T12:00:00Z" (RFC 3339); false where the calendar ends. */
+bool moment_in_calendar(int64_t at, char out[MOMENT_SIZE]);
+/* Likewise; the bare number where the calendar ends. */
 void moment_format(int64_t at, char out[MOMENT_SIZE]);
 /* "3m ago", "in 2h", "now": whole units, cut off. */
 void moment_format_age(int64_t at, int64_t now, char out[MOMENT_SIZE]);

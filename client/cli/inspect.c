@@ -1,8 +1,10 @@
 #include <stdio.h>
 
+#include "cli/claims.h"
 #include "cli/input.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/verbatim.h"
 
 struct inspection {
     bool json;
@@ -22,15 +24,6 @@ static struct bytes claims_of(const jwkd_token *token)
     return bytes_of(claims.data, claims.size);
 }
 
-/* NULL where the payload is something else. */
-static json_t *claims_object(const jwkd_token *token)
-{
-    json_t *value = json_read(claims_of(token));
-    if (json_is_object(value)) return value;
-    json_decref(value);
-    return NULL;
-}
-
 /* As a JSON string, which shows what is not ASCII as escapes; NULL where it is no text for people. */
 static json_t *readable_text(struct bytes payload)
 {
@@ -41,24 +34,23 @@ static json_t *readable_text(struct bytes payload)
     return payload.size ? json_stringn((const char *)payload.data, payload.size) : json_string("");
 }
 
-/* Takes the reference. */
-static jwkd_status print_part(const char *title, json_t *value, jwkd_error *error)
+/* JSON that the library has read. */
+static jwkd_status print_part(const char *title, struct bytes json, jwkd_error *error)
 {
-    CLEANUP(json_decref_at) json_t *owned = value;
-    CLEANUP(free_at)
-    char *text = owned ? json_dumps(owned, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) : NULL;
-    if (!text) return fail(error, JWKD_NO_MEMORY, "memory is short");
-    printf("%s %s\n", title, text);
+    CLEANUP(buffer_clear) struct buffer text = {0};
+    if (verbatim_append(&text, json, true) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "memory is short");
+    printf("%s %.*s\n", title, (int)text.size, (const char *)text.data);
     return JWKD_OK;
 }
 
 static jwkd_status print_payload(struct bytes payload, jwkd_error *error)
 {
-    char title[64];
-    json_t *text = readable_text(payload);
-    snprintf(title, sizeof title, "payload (%zu bytes, no claims%s)", payload.size, text ? "" : ", no text");
-    if (text) return print_part(title, text, error);
-    puts(title);
+    CLEANUP(json_decref_at) json_t *text = readable_text(payload);
+    CLEANUP(buffer_clear) struct buffer shown = {0};
+    printf("payload (%zu bytes, no claims%s)", payload.size, text ? "" : ", no text");
+    if (text && append_json(&shown, json_incref(text)) != JWKD_OK)
+        return fail(error, JWKD_NO_MEMORY, "memory is short");
+    printf("%s%.*s\n", text ? " " : "", (int)shown.size, shown.data ? (const char *)shown.data : "");
     return JWKD_OK;
 }
 
@@ -67,7 +59,7 @@ static void print_times(const jwkd_token *token)
     static const char *const TIMES[][2] = {{"iat", "issued"}, {"nbf", "valid from"}, {"exp", "expires"}};
     for (size_t i = 0; i < sizeof TIMES / sizeof *TIMES; i++) {
         int64_t at = 0;
-        if (jwkd_token_integer(token, TIMES[i][0], &at)) print_moment(TIMES[i][1], at);
+        if (claims_date(token, TIMES[i][0], &at)) print_moment(TIMES[i][1], at);
     }
 }
 
@@ -86,21 +78,21 @@ static jwkd_status print_malformed(bool json, const jwkd_error *why, jwkd_error 
 
 static jwkd_status print_token_json(const jwkd_token *token, struct bytes text, jwkd_error *error)
 {
-    json_t *claims = claims_object(token);
-    /* Bytes of any kind are given as the token has them, which JSON can carry. */
-    json_t *payload = claims ? claims : json_text(encoded_payload(text));
-    return print_json(json_pack("{s:o, s:o, s:b}", "header", json_read(header_of(token)),
-                          claims ? "claims" : "payload", payload, "verified", 0),
-        error);
+    CLEANUP(buffer_clear) struct buffer line = {0};
+    jwkd_status status = buffer_append_text(&line, "{\"header\":");
+    if (status == JWKD_OK) status = verbatim_append(&line, header_of(token), false);
+    if (status == JWKD_OK) status = claims_append_member(&line, token, text);
+    if (status == JWKD_OK) status = buffer_append_text(&line, ",\"verified\":false}");
+    if (status != JWKD_OK) return fail(error, status, "memory is short");
+    return print_line(buffer_bytes(&line), error);
 }
 
 static jwkd_status print_token(const jwkd_token *token, jwkd_error *error)
 {
     puts("NOT VERIFIED: anybody can have written this");
-    TRY(print_part("header", json_read(header_of(token)), error));
-    json_t *claims = claims_object(token);
-    if (!claims) return print_payload(claims_of(token), error);
-    TRY(print_part("claims", claims, error));
+    TRY(print_part("header", header_of(token), error));
+    if (!jwkd_token_has_claims(token)) return print_payload(claims_of(token), error);
+    TRY(print_part("claims", claims_of(token), error));
     print_times(token);
     return JWKD_OK;
 }

@@ -12,15 +12,26 @@
  * look-alikes). */
 static const size_t DUMP = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY;
 
-jwkd_status print_json(json_t *value, jwkd_error *error)
+jwkd_status print_line(struct bytes text, jwkd_error *error)
+{
+    /* One call, so that lines of two threads do not mix. */
+    if (printf("%.*s\n", (int)text.size, (const char *)text.data) < 0 || fflush(stdout) != 0)
+        return fail(error, JWKD_INTERNAL, "cannot write to standard output: %s", strerror(errno));
+    return JWKD_OK;
+}
+
+jwkd_status append_json(struct buffer *out, json_t *value)
 {
     CLEANUP(json_decref_at) json_t *owned = value;
     CLEANUP(free_at) char *text = owned ? json_dumps(owned, DUMP) : NULL;
-    if (!text) return fail(error, JWKD_NO_MEMORY, "memory is short");
-    /* One call, so that lines of two threads do not mix. */
-    if (printf("%s\n", text) < 0 || fflush(stdout) != 0)
-        return fail(error, JWKD_INTERNAL, "cannot write to standard output: %s", strerror(errno));
-    return JWKD_OK;
+    return text ? buffer_append_text(out, text) : JWKD_NO_MEMORY;
+}
+
+jwkd_status print_json(json_t *value, jwkd_error *error)
+{
+    CLEANUP(buffer_clear) struct buffer line = {0};
+    if (append_json(&line, value) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "memory is short");
+    return print_line(buffer_bytes(&line), error);
 }
 
 json_t *json_text(struct bytes text)

@@ -15,6 +15,10 @@ DEFINE_CLEANUP(json_t *, json_decref)
 /* One line of JSON on stdout, flushed. Takes the reference; NULL, as jansson answers when memory is short,
  * fails. */
 jwkd_status print_json(json_t *value, jwkd_error *error) MUST_CHECK;
+/* The same, into a line that is being made. */
+jwkd_status append_json(struct buffer *out, json_t *value) MUST_CHECK;
+/* A line on stdout, flushed. */
+jwkd_status print_line(struct bytes text, jwkd_error *error) MUST_CHECK;
 /* A JSON string of any bytes: what is not UTF-8 becomes '?'. */
 json_t *json_text(struct bytes text);
 /* null for "" and NULL. */

@@ -1,9 +1,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/claims.h"
 #include "cli/input.h"
 #include "cli/output.h"
 #include "cli/session.h"
+#include "cli/verbatim.h"
 
 /* Who judges: the verifier where there is one, else the service. */
 struct judge {
@@ -12,8 +14,9 @@ struct judge {
     jwkd_verifier *verifier;
     const char *environment;
     jwkd_expectation expectation;
-    jwkd_token *token;
-    bool refused; /* at least one was */
+    jwkd_token *token; /* as the verifier judged it */
+    jwkd_token *shown; /* what a valid one says */
+    bool refused;      /* at least one was */
 };
 
 static struct bytes to_bytes(jwkd_bytes bytes)
@@ -22,54 +25,52 @@ static struct bytes to_bytes(jwkd_bytes bytes)
 }
 
 static jwkd_status print_valid_json(
-    struct bytes kid, struct bytes payload, struct bytes token, jwkd_error *error)
+    const jwkd_token *shown, struct bytes kid, struct bytes token, jwkd_error *error)
 {
-    CLEANUP(json_decref_at) json_t *claims = json_read(payload);
-    json_t *object =
-        json_pack("{s:s, s:o}", "verdict", jwkd_verdict_name(JWKD_VERDICT_VALID), "kid", json_text(kid));
-    if (!object) return fail(error, JWKD_NO_MEMORY, "memory is short");
-    int added;
-    if (json_is_object(claims)) {
-        added = json_object_set(object, "claims", claims);
-    } else {
-        /* Bytes of any kind: given as the token has them, which JSON can carry. */
-        added = json_object_set_new(object, "payload", json_text(encoded_payload(token)));
-    }
-    if (added != 0) {
-        json_decref(object);
-        return fail(error, JWKD_NO_MEMORY, "memory is short");
-    }
-    return print_json(object, error);
+    CLEANUP(buffer_clear) struct buffer line = {0};
+    jwkd_status status = buffer_append_text(&line, "{\"verdict\":\"VALID\",\"kid\":");
+    if (status == JWKD_OK) status = append_json(&line, json_text(kid));
+    if (status == JWKD_OK) status = claims_append_member(&line, shown, token);
+    if (status == JWKD_OK) status = buffer_append_text(&line, "}");
+    if (status != JWKD_OK) return fail(error, status, "memory is short");
+    return print_line(buffer_bytes(&line), error);
 }
 
-static void print_claim(const json_t *claims, const char *name)
+static jwkd_status print_claim(const jwkd_token *shown, const char *name, jwkd_error *error)
 {
-    const json_t *value = json_object_get(claims, name);
-    if (!value) return;
-    printf(" %s=", name);
-    if (json_is_string(value)) {
-        print_value(bytes_of(json_string_value(value), json_string_length(value)));
-    } else {
-        CLEANUP(free_at) char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
-        fputs(text ? text : "?", stdout);
+    struct bytes text = claims_string(shown, name);
+    CLEANUP(buffer_clear) struct buffer own = {0};
+    if (text.data) {
+        printf(" %s=", name);
+        print_value(text);
+        return JWKD_OK;
     }
+    text = claims_text(shown, name);
+    if (!text.data) return JWKD_OK;
+    if (verbatim_append(&own, text, false) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "memory is short");
+    printf(" %s=%.*s", name, (int)own.size, (const char *)own.data);
+    return JWKD_OK;
 }
 
-static void print_valid(struct bytes kid, struct bytes payload)
+/* As a moment, where it is one that calendars have. */
+static jwkd_status print_expiry(const jwkd_token *shown, jwkd_error *error)
 {
-    CLEANUP(json_decref_at) json_t *claims = json_read(payload);
+    char moment[MOMENT_SIZE];
+    if (!claims_moment(shown, "exp", moment)) return print_claim(shown, "exp", error);
+    printf(" exp=%s", moment);
+    return JWKD_OK;
+}
+
+static jwkd_status print_valid(const jwkd_token *shown, struct bytes kid, jwkd_error *error)
+{
     printf("%s kid=", jwkd_verdict_name(JWKD_VERDICT_VALID));
     print_value(kid);
-    print_claim(claims, "iss");
-    print_claim(claims, "sub");
-    print_claim(claims, "aud");
-    const json_t *exp = json_object_get(claims, "exp");
-    if (json_is_integer(exp)) {
-        char moment[MOMENT_SIZE];
-        moment_format(json_integer_value(exp), moment);
-        printf(" exp=%s", moment);
-    }
+    TRY(print_claim(shown, "iss", error));
+    TRY(print_claim(shown, "sub", error));
+    TRY(print_claim(shown, "aud", error));
+    TRY(print_expiry(shown, error));
     putchar('\n');
+    return JWKD_OK;
 }
 
 static jwkd_status print_refused(
@@ -87,13 +88,16 @@ static jwkd_status print_refused(
     return JWKD_OK;
 }
 
+/* What a token says is told from the token itself, whoever judged it. */
 static jwkd_status print_verdict(struct judge *judge, jwkd_verdict verdict, const char *message,
-    struct bytes kid, struct bytes payload, struct bytes token, jwkd_error *error)
+    struct bytes kid, struct bytes token, jwkd_error *error)
 {
     if (verdict != JWKD_VERDICT_VALID) return print_refused(judge, verdict, message, error);
-    if (judge->json) return print_valid_json(kid, payload, token, error);
-    print_valid(kid, payload);
-    return JWKD_OK;
+    /* One that the service can read and we cannot is shown with its payload as it is. */
+    jwkd_status status = jwkd_inspect((const char *)token.data, token.size, judge->shown, error);
+    if (status == JWKD_NO_MEMORY) return status;
+    if (judge->json) return print_valid_json(judge->shown, kid, token, error);
+    return print_valid(judge->shown, kid, error);
 }
 
 static jwkd_status judge_here(struct judge *judge, struct bytes token, jwkd_error *error)
@@ -101,8 +105,7 @@ static jwkd_status judge_here(struct judge *judge, struct bytes token, jwkd_erro
     jwkd_error why = {0};
     jwkd_verdict verdict = jwkd_verify(
         judge->verifier, (const char *)token.data, token.size, &judge->expectation, judge->token, &why);
-    return print_verdict(judge, verdict, why.message, to_bytes(jwkd_token_kid(judge->token)),
-        to_bytes(jwkd_token_claims(judge->token)), token, error);
+    return print_verdict(judge, verdict, why.message, to_bytes(jwkd_token_kid(judge->token)), token, error);
 }
 
 static jwkd_status judge_remotely(struct judge *judge, struct bytes token, jwkd_error *error)
@@ -110,8 +113,8 @@ static jwkd_status judge_remotely(struct judge *judge, struct bytes token, jwkd_
     CLEANUP(free_answer) jwkd_verified *verified = NULL;
     TRY(jwkd_verify_remotely(judge->client, judge->environment, (const char *)token.data, token.size,
         &judge->expectation, &verified, error));
-    return print_verdict(judge, verified->verdict, verified->message, bytes_of_text(verified->kid),
-        to_bytes(verified->claims), token, error);
+    return print_verdict(
+        judge, verified->verdict, verified->message, bytes_of_text(verified->kid), token, error);
 }
 
 static jwkd_status judge_token(void *context, struct bytes token, jwkd_error *error)
@@ -169,6 +172,7 @@ static jwkd_status open_judge(struct cli *cli, struct judge *judge, jwkd_error *
 static void judge_clear(struct judge *judge)
 {
     jwkd_token_free(judge->token);
+    jwkd_token_free(judge->shown);
     jwkd_verifier_close(judge->verifier);
     jwkd_close(judge->client);
 }
@@ -190,7 +194,8 @@ static jwkd_status verify(struct cli *cli, jwkd_error *error)
             },
     };
     judge.token = jwkd_token_new();
-    if (!judge.token) return fail(error, JWKD_NO_MEMORY, "memory is short");
+    judge.shown = jwkd_token_new();
+    if (!judge.token || !judge.shown) return fail(error, JWKD_NO_MEMORY, "memory is short");
     TRY(open_judge(cli, &judge, error));
     const char *token = option_given(arguments, OPTION_JWKS) ? cli->words[0] : cli->words[1];
     TRY(each_token(token, judge_token, &judge, error));

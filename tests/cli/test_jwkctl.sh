@@ -279,6 +279,43 @@ run inspect eyJhbGciOiJub25lIn0.AP8.
 contains 'inspect of bytes' $'\npayload (2 bytes, no claims, no text)' "$out"
 run inspect "$quoted"
 [[ $out != *$'\x1b'* ]] || failed 'inspect let a control character through'
+# What was signed is shown in its own spelling, on one line or on several.
+jws() { # header, payload: a token that nobody signed
+    local part
+    for part in "$1" "$2"; do printf '%s' "$part" | base64 -w0 | tr '+/' '-_' | tr -d '='; printf .; done
+}
+odd='{"id":12345678901234567890, "ratio":1.10,"e":1E+2,"z":-0.0,"sub":"\u00e9\u001b[31mé😀","aud":[ ],"o":{ } ,
+  "exp":4102444800.5,"huge":1e400,"deep":[{"id":12345678901234567890}]}'
+run --json inspect "$(jws '{"alg":"none","n":123456789012345678901}' "$odd")"
+equal 'inspect --json of odd claims' '{"header":{"alg":"none","n":123456789012345678901},"claims":{"id":12345678901234567890,"ratio":1.10,"e":1E+2,"z":-0.0,"sub":"\u00e9\u001b[31m\u00E9\uD83D\uDE00","aud":[],"o":{},"exp":4102444800.5,"huge":1e400,"deep":[{"id":12345678901234567890}]},"verified":false}' "$out"
+run inspect "$(jws '{"alg":"none","n":123456789012345678901}' "$odd")"
+contains 'inspect of odd claims' 'header {
+  "alg": "none",
+  "n": 123456789012345678901
+}
+claims {
+  "id": 12345678901234567890,
+  "ratio": 1.10,
+  "e": 1E+2,
+  "z": -0.0,
+  "sub": "\u00e9\u001b[31m\u00E9\uD83D\uDE00",
+  "aud": [],
+  "o": {},
+  "exp": 4102444800.5,
+  "huge": 1e400,
+  "deep": [
+    {
+      "id": 12345678901234567890
+    }
+  ]
+}
+expires        2100-01-01T00:00:00Z (in ' "$out"
+run inspect "$(jws '{"alg":"none"}' $'{"sub":"a\x7fb\xc2\x9bc"}')"
+contains 'inspect of raw control characters' '"sub": "a\u007Fb\u009Bc"' "$out"
+for payload in '{"a":1,"a":2}' '{"a":01}' '[1.10]' '{"a":1} x'; do
+    run inspect "$(jws '{"alg":"none"}' "$payload")"
+    contains "inspect of $payload, no claims set" "(${#payload} bytes, no claims) \"${payload//\"/\\\"}\"" "$out"
+done
 run_with "$good"$'\ngarbage\n'"$good" --json inspect
 equal 'inspect of garbage: exit code' 1 "$code"
 equal 'inspect of garbage: lines' 3 "$(wc -l <"$work/out")"

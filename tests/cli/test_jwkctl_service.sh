@@ -208,6 +208,22 @@ equal 'verify --local of a key that was shown once' \
 run verify quiet "$token"
 equal 'verify of a key that was shown once' VALID "${out%% *}"
 
+# ---- claims in the spelling that was signed, whoever judges
+
+ok env create exact --algorithm ES256
+generate exact >/dev/null
+"$jwkctl" jwks exact >"$work/exact.jwks"
+token=$("$jwkctl" sign exact --aud b --ttl 5m --claims '{"id":12345678901234567890,"ratio":1.10,"iss":"","sub":"a","e":"é"}')
+for how in 'exact' 'exact --local' "--jwks $work/exact.jwks"; do
+    # shellcheck disable=SC2086
+    run --json verify $how "$token"
+    contains "verify --json $how" '"ratio":1.10,"iss":"","sub":"a","e":"\u00E9"}}' "$out"
+    contains "verify --json $how" '"id":12345678901234567890,' "$out"
+    # shellcheck disable=SC2086
+    run verify $how "$token"
+    [[ $out =~ ^VALID\ kid=[^\ ]+\ iss=\"\"\ sub=a\ aud=b\ exp=20[0-9T:-]+Z$ ]] || failed "verify $how: $out"
+done
+
 # ---- by schedule
 
 ok --json env create often --algorithm ES256 --rotate-every 1s
