@@ -33,6 +33,7 @@ const struct verb VERB_ENV_CREATE = {
     .summary = "make an environment: a namespace with keys and rules of its own",
     .details =
         "A name has a-z, 0-9, '-', '_' and '.', at most 63 of them, and begins with a letter or digit.\n"
+        "Not api, console, metrics, healthz, readyz, openapi.json, static, follow.\n"
         "It has no key yet: 'jwkctl generate NAME' makes one.",
     .options = {{OPTION_ISSUER, "the iss of its tokens (none)"},
         {OPTION_ALGORITHM, "what its keys sign with (RS256)"},

@@ -91,7 +91,7 @@ JWKD_API jwkd_status jwkd_get_status(jwkd_client *client, jwkd_service_status **
 
 typedef struct jwkd_sign_item {
     jwkd_bytes claims; /* a JSON object, {} for none; iss, iat, exp, jti and aud are added where absent (RFC
-                          7519, 9068) */
+                          7519, 9068); an iat must not lie ahead of the service's clock */
     const char *type;  /* the typ header; NULL: "at+jwt" */
     const char *const *audiences; /* become aud; none: the claims' own, else the environment's default */
     size_t audience_count;
@@ -326,7 +326,8 @@ typedef enum jwkd_mode { JWKD_OVERLAP = 0, JWKD_EXCLUSIVE = 1 } jwkd_mode;
 
 /* An environment, as asked for and as answered. Zero and NULL in a new one mean the default given. */
 typedef struct jwkd_environment {
-    const char *name;                /* a-z, 0-9, '-', '_', '.'; at most 63; begins with a letter or digit */
+    const char *name; /* a-z, 0-9, '-', '_', '.'; at most 63; begins with a letter or digit; none
+                         of those that the HTTP addresses begin with (jwkctl(1)) */
     const char *issuer;              /* the iss of its tokens; "": none */
     const char *default_algorithm;   /* RS256 */
     uint32_t default_bits;           /* RSA: 4096 */

@@ -46,11 +46,11 @@ enum {
     LIMIT_ANSWER_AGE_SEC = 24 * 3600,  /* how long the answer to a change is kept */
 
     /* subscribers; of each table a principal may have as many places as are left for all others */
-    LIMIT_SUBSCRIBERS = 10 * 1000, /* registered at a time */
-    LIMIT_FOLLOWED = 256,          /* environments that one subscriber follows */
-    LIMIT_FOLLOWINGS = 100 * 1000, /* environments that all of them follow, counted for each */
-    LIMIT_CLIENT_NAME = 63,        /* longer ones are cut */
-    LIMIT_PRINCIPAL = 127,
+    LIMIT_SUBSCRIBERS = 10 * 1000,   /* registered at a time */
+    LIMIT_FOLLOWED = 256,            /* environments that one subscriber follows */
+    LIMIT_FOLLOWINGS = 100 * 1000,   /* environments that all of them follow, counted for each */
+    LIMIT_CLIENT_NAME = 63,          /* longer ones are cut */
+    LIMIT_PRINCIPAL = 400,           /* who asks; a longer one is refused, for cut two could become one */
     LIMIT_HEARTBEAT = 64,            /* changed environments that one lists */
     LIMIT_RECEIPTS = 256,            /* receipts of deactivations that are kept, */
     LIMIT_RECEIPT_LINES = 64 * 1024, /* and the lines of all of them */

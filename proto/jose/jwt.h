@@ -53,7 +53,6 @@ struct jwt_policy {
     struct bytes issuer;           /* empty: none is added, none is demanded */
     struct bytes default_audience; /* empty: none */
     int64_t default_lifetime_sec, max_lifetime_sec;
-    int64_t leeway_sec;
     int64_t now;
 };
 struct jwt_wish {

@@ -72,8 +72,8 @@ static jwkd_status choose_expiry(const struct jwt_policy *policy, const struct j
     if (expires_at <= policy->now) return invalid(error, "exp does not lie ahead");
     if (expires_at - policy->now > policy->max_lifetime_sec)
         return too_long(policy, "an exp", expires_at - policy->now, error);
-    if (claims->has_issued_at && claims->issued_at > policy->now + policy->leeway_sec)
-        return invalid(error, "iat lies ahead");
+    if (claims->has_issued_at && claims->issued_at > policy->now)
+        return invalid(error, "iat lies ahead of the service's clock");
     *out = expires_at;
     return JWKD_OK;
 }

@@ -23,6 +23,15 @@ bool environment_name_valid(const char *name)
     return true;
 }
 
+bool environment_name_reserved(const char *name)
+{
+    static const char *const RESERVED[] = {
+        "api", "console", "metrics", "healthz", "readyz", "openapi.json", "static", "follow"};
+    for (size_t i = 0; i < sizeof RESERVED / sizeof *RESERVED; i++)
+        if (strcmp(name, RESERVED[i]) == 0) return true;
+    return false;
+}
+
 bool environment_text_valid(const char *text)
 {
     const uint8_t *c = (const uint8_t *)text, *end = c + strlen(text);

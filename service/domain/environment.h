@@ -26,6 +26,10 @@ struct environment {
  * LIMIT_ENVIRONMENT_NAME. */
 bool environment_name_valid(const char *name);
 
+/* Whether an environment that is made must not be called so: an address of the service over HTTP begins like
+ * it. One that was made earlier keeps its name. */
+bool environment_name_reserved(const char *name);
+
 /* Fills what was left at zero with the defaults (jwkd.h, jwkd_environment), given that it was not set on
  * purpose. */
 void environment_defaults(struct environment *environment);

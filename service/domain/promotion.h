@@ -18,7 +18,7 @@ struct promotion {
  * confirmations bring it forward, nothing puts it off. */
 uint64_t promotion_due_ns(const struct promotion *promotion);
 
-/* Whether somebody who is registered has not got it. */
+/* Whether everybody has it who could be fresh: all of them are known, and each has confirmed it. */
 static inline bool promotion_is_confirmed(const struct promotion *promotion)
 {
     return promotion->all_known && promotion->confirmed >= promotion->subscribers;

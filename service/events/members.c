@@ -29,7 +29,7 @@ static void *find(const void *key, void *const *tree, comparison *compare)
     return node ? *node : NULL;
 }
 
-/* ---- principals: as long as they have a subscriber */
+/* ---- principals: as long as they have a subscriber, or a receipt names them */
 
 static jwkd_status find_principal(struct registry *registry, const char *name, struct principal **out)
 {
@@ -46,9 +46,9 @@ static jwkd_status find_principal(struct registry *registry, const char *name, s
     return JWKD_OK;
 }
 
-static void put_principal(struct registry *registry, struct principal *principal)
+void members_put_principal(struct registry *registry, struct principal *principal)
 {
-    if (principal->subscribers) return;
+    if (principal->subscribers || principal->lines) return;
     tdelete(principal, &registry->principals, compare_names);
     free(principal);
 }
@@ -116,14 +116,14 @@ jwkd_status members_add(struct registry *registry, const uint8_t id[REGISTRY_ID]
     if (find_principal(registry, principal, &owner) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     if (!fair(owner->subscribers, registry->subscriber_count, LIMIT_SUBSCRIBERS)) {
-        put_principal(registry, owner);
+        members_put_principal(registry, owner);
         return fail(
             error, JWKD_RESOURCE_EXHAUSTED, "too many subscribers are registered for %s already", principal);
     }
     struct subscriber *subscriber = new_subscriber(id, now_ns);
     if (!subscriber || !tsearch(subscriber, &registry->subscribers, compare_ids)) {
         free(subscriber);
-        put_principal(registry, owner);
+        members_put_principal(registry, owner);
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     }
     subscriber->principal = owner;
@@ -144,7 +144,7 @@ void members_remove(struct registry *registry, struct subscriber *subscriber)
     tdelete(subscriber, &registry->subscribers, compare_ids);
     registry->subscriber_count--;
     subscriber->principal->subscribers--;
-    put_principal(registry, subscriber->principal);
+    members_put_principal(registry, subscriber->principal);
     free(subscriber);
 }
 

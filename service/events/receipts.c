@@ -11,6 +11,10 @@ static void drop_receipt(struct registry *registry, struct receipt *receipt)
     TAILQ_REMOVE(&registry->receipts, receipt, entry);
     registry->receipt_count--;
     registry->line_count -= receipt->count;
+    for (size_t i = 0; i < receipt->count; i++) {
+        receipt->lines[i].principal->lines--;
+        members_put_principal(registry, receipt->lines[i].principal);
+    }
     free(receipt);
 }
 
@@ -43,8 +47,24 @@ static struct receipt *find_receipt(const struct registry *registry, uint64_t en
 
 static int compare_lines(const void *a, const void *b)
 {
-    const struct registry_line *x = a, *y = b;
-    return memcmp(x->subscriber.id, y->subscriber.id, REGISTRY_ID);
+    const struct receipt_line *x = a, *y = b;
+    return memcmp(x->id, y->id, REGISTRY_ID);
+}
+
+static struct receipt_line line_of(const struct receipt *receipt, const struct member *member)
+{
+    const struct subscriber *subscriber = member->subscriber;
+    struct receipt_line line = {.principal = subscriber->principal,
+        .revision = member->revision,
+        .last_seen_ns = subscriber->last_seen_ns,
+        .registered_ns = subscriber->registered_ns,
+        .lease_ms = subscriber->lease_ms,
+        .serves_stale = subscriber->serves_stale,
+        .confirmed = member->revision >= receipt->revision};
+    memcpy(line.id, subscriber->id, sizeof line.id);
+    memcpy(line.name, subscriber->name, sizeof line.name);
+    if (line.confirmed) line.confirmed_ns = receipt->swapped_ns;
+    return line;
 }
 
 /* A snapshot taken between the swap and now may have been confirmed already. */
@@ -53,10 +73,8 @@ static void fill_lines(struct receipt *receipt, const struct group *group)
     struct member *member;
     TAILQ_FOREACH(member, &group->members, of_group)
     {
-        struct registry_line *line = &receipt->lines[receipt->count++];
-        members_describe(member->subscriber, member, &line->subscriber);
-        line->confirmed = member->revision >= receipt->revision;
-        line->confirmed_ns = line->confirmed ? receipt->swapped_ns : 0;
+        receipt->lines[receipt->count++] = line_of(receipt, member);
+        member->subscriber->principal->lines++;
     }
     qsort(receipt->lines, receipt->count, sizeof *receipt->lines, compare_lines);
 }
@@ -71,6 +89,7 @@ jwkd_status registry_open_receipt(
     struct receipt *receipt = calloc(1, sizeof *receipt + count * sizeof *receipt->lines);
     if (receipt) {
         receipt->environment_id = key->environment_id;
+        if (group) memcpy(receipt->environment, group->environment, sizeof receipt->environment);
         snprintf(receipt->kid, sizeof receipt->kid, "%s", key->kid);
         receipt->revision = key->revision;
         receipt->swapped_ns = swapped_ns;
@@ -83,10 +102,10 @@ jwkd_status registry_open_receipt(
 
 /* ---- what happens to a member */
 
-static struct registry_line *find_line(struct receipt *receipt, const struct subscriber *subscriber)
+static struct receipt_line *find_line(struct receipt *receipt, const struct subscriber *subscriber)
 {
-    struct registry_line wanted;
-    memcpy(wanted.subscriber.id, subscriber->id, REGISTRY_ID);
+    struct receipt_line wanted;
+    memcpy(wanted.id, subscriber->id, REGISTRY_ID);
     return bsearch(&wanted, receipt->lines, receipt->count, sizeof wanted, compare_lines);
 }
 
@@ -103,7 +122,7 @@ void receipts_confirm(
     TAILQ_FOREACH(receipt, &registry->receipts, entry)
     {
         if (!open_for(receipt, member) || receipt->revision > revision) continue;
-        struct registry_line *line = find_line(receipt, member->subscriber);
+        struct receipt_line *line = find_line(receipt, member->subscriber);
         if (!line || line->confirmed) continue;
         line->confirmed = true;
         line->confirmed_ns = now_ns;
@@ -115,20 +134,42 @@ void receipts_leave(struct registry *registry, const struct member *member)
     struct receipt *receipt;
     TAILQ_FOREACH(receipt, &registry->receipts, entry)
     {
-        struct registry_line *line =
-            open_for(receipt, member) ? find_line(receipt, member->subscriber) : NULL;
+        struct receipt_line *line = open_for(receipt, member) ? find_line(receipt, member->subscriber) : NULL;
         if (line) line->left = true;
     }
 }
 
 /* ---- reading */
 
-static void refresh(const struct registry *registry, struct registry_line *line)
+/* What is known of one that follows the environment no more. */
+static void describe_gone(
+    const struct receipt *receipt, const struct receipt_line *line, struct registry_subscriber *out)
 {
-    const struct subscriber *subscriber = members_find(registry, line->subscriber.id);
-    const struct member *member = subscriber ? members_of(subscriber, line->subscriber.environment_id) : NULL;
-    line->gone = !member;
-    if (member) members_describe(subscriber, member, &line->subscriber);
+    out->environment_id = receipt->environment_id;
+    out->revision = line->revision;
+    out->last_seen_ns = line->last_seen_ns;
+    out->registered_ns = line->registered_ns;
+    out->lease_ms = line->lease_ms;
+    out->serves_stale = line->serves_stale;
+    memcpy(out->id, line->id, sizeof out->id);
+    memcpy(out->name, line->name, sizeof out->name);
+    memcpy(out->principal, line->principal->name, sizeof out->principal);
+    memcpy(out->environment, receipt->environment, sizeof out->environment);
+}
+
+static void read_line(const struct registry *registry, const struct receipt *receipt,
+    const struct receipt_line *line, struct registry_line *out)
+{
+    const struct subscriber *subscriber = members_find(registry, line->id);
+    const struct member *member = subscriber ? members_of(subscriber, receipt->environment_id) : NULL;
+    out->confirmed = line->confirmed;
+    out->confirmed_ns = line->confirmed_ns;
+    out->left = line->left;
+    out->gone = !member;
+    if (member)
+        members_describe(subscriber, member, &out->subscriber);
+    else
+        describe_gone(receipt, line, &out->subscriber);
 }
 
 /* Whether it cannot accept the key any more, whatever happens. */
@@ -149,7 +190,6 @@ static jwkd_status copy_receipt(const struct registry *registry, const struct re
 {
     struct registry_line *lines = calloc(receipt->count + 1, sizeof *lines);
     if (!lines) return JWKD_NO_MEMORY;
-    memcpy(lines, receipt->lines, receipt->count * sizeof *lines);
     *out = (struct registry_receipt){.revision = receipt->revision,
         .swapped_ns = receipt->swapped_ns,
         .effective_ns = registry_effective_ns(registry, receipt->swapped_ns),
@@ -157,7 +197,7 @@ static jwkd_status copy_receipt(const struct registry *registry, const struct re
         .lines = lines,
         .count = receipt->count};
     for (size_t i = 0; i < receipt->count; i++) {
-        refresh(registry, &lines[i]);
+        read_line(registry, receipt, &receipt->lines[i], &lines[i]);
         out->complete &= settled(&lines[i]);
         out->unbounded |= boundless(&lines[i]);
     }

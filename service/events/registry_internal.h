@@ -13,6 +13,7 @@
 struct principal {
     char name[LIMIT_PRINCIPAL + 1];
     size_t subscribers, members; /* the places that it has */
+    size_t lines;                /* of receipts that name it */
 };
 
 /* The subscribers of one environment. */
@@ -49,13 +50,23 @@ struct subscriber {
     TAILQ_ENTRY(subscriber) by_age, by_sight;
 };
 
+/* A registry_line as it is kept: there may be ten thousands of them. */
+struct receipt_line {
+    uint8_t id[REGISTRY_ID];
+    char name[LIMIT_CLIENT_NAME + 1];
+    struct principal *principal; /* kept by it */
+    uint64_t revision, last_seen_ns, registered_ns, confirmed_ns;
+    uint32_t lease_ms;
+    bool serves_stale, confirmed, left;
+};
+
 struct receipt {
     uint64_t environment_id;
-    char kid[LIMIT_KID + 1];
+    char environment[LIMIT_ENVIRONMENT_NAME + 1], kid[LIMIT_KID + 1];
     uint64_t revision, swapped_ns;
     TAILQ_ENTRY(receipt) entry;
     size_t count;
-    struct registry_line lines[]; /* in order of instance id */
+    struct receipt_line lines[]; /* in order of instance id */
 };
 
 enum { REGISTRY_CLOSED = 64 };
@@ -101,6 +112,8 @@ jwkd_status members_join(struct registry *registry, struct subscriber *subscribe
 void members_leave(struct registry *registry, struct member *member);
 /* It holds this revision, which is later than the one before. */
 void members_confirm(struct member *member, uint64_t revision);
+/* Frees it, once nobody has it any more: neither a subscriber nor a line of a receipt. */
+void members_put_principal(struct registry *registry, struct principal *principal);
 /* `member` NULL: it follows nothing. */
 void members_describe(
     const struct subscriber *subscriber, const struct member *member, struct registry_subscriber *out);

@@ -64,6 +64,11 @@ static jwkd_status create_environment(struct edit *edit, const Jwkd__V1__CreateE
     environment_defaults(settings);
     if (create->no_leeway) settings->leeway_sec = 0;
     TRY(environment_validate(settings, error));
+    if (environment_name_reserved(settings->name))
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "no environment may be called \"%s\": addresses of the service over HTTP begin so; take another "
+            "name",
+            settings->name);
     edit_schedule_rotation(edit);
     if (batch_find(edit->batch, settings->name))
         return fail(error, JWKD_ALREADY_EXISTS, "there is an environment \"%s\" already", settings->name);

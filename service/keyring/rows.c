@@ -9,6 +9,8 @@ void rows_request_name(
     const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE])
 {
     char id[2 * LIMIT_REQUEST_ID + 1];
+    _Static_assert(sizeof "answered/" + 16 + 2 + 2 * LIMIT_REQUEST_ID + LIMIT_PRINCIPAL <= LIMIT_STORE_KEY,
+        "the longest is a key of the store");
     bytes_to_hex(request_id, id);
     snprintf(name, ROW_KEY_SIZE, "%s/%s/%s", kind, id, principal);
 }

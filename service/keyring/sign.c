@@ -106,7 +106,6 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
         .default_audience = bytes_of_text(settings->default_audience),
         .default_lifetime_sec = settings->default_token_lifetime_sec,
         .max_lifetime_sec = settings->max_token_lifetime_sec,
-        .leeway_sec = settings->leeway_sec,
         .now = clock_wall_sec()};
     struct jwt_wish wish = {.claims = wire_view(item->claims),
         .audiences = audiences,

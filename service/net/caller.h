@@ -5,8 +5,9 @@
 #include <nng/nng.h>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 
-enum { NET_PRINCIPAL = 32 };
+enum { NET_PRINCIPAL = LIMIT_PRINCIPAL + 1 /* room for one */ };
 
 /* Writes "uid:N" over ipc, where the system says who is at the other end, and "anonymous" elsewhere.
  * UNAVAILABLE when the connection is gone: under another name the repetition of a change would be another

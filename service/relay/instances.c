@@ -4,15 +4,15 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "net/caller.h"
+#include "base/limits.h"
 
 enum { BUCKETS = 4096 }; /* of which the id's first bits are the number: it is random */
 
 struct instance {
     struct instance *next;
     uint8_t id[INSTANCES_ID];
-    char principal[NET_PRINCIPAL];
     uint64_t heard_ns;
+    char principal[]; /* of its own length: there may be ten thousand of them */
 };
 
 struct instances {
@@ -99,15 +99,27 @@ bool instances_may_bind(struct instances *instances, const char *principal, uint
 }
 
 /* Without memory it is not known afterwards: the caller is told to say hello again. */
-static struct instance *add(struct instances *instances, const uint8_t *id)
+static void add(struct instances *instances, const uint8_t *id, const char *principal, uint64_t now_ns)
 {
-    struct instance *instance = calloc(1, sizeof *instance), **bucket = bucket_of(instances, id);
-    if (!instance) return NULL;
+    size_t size = strlen(principal) + 1;
+    struct instance *instance = calloc(1, sizeof *instance + size), **bucket = bucket_of(instances, id);
+    if (!instance) return;
     memcpy(instance->id, id, INSTANCES_ID);
+    memcpy(instance->principal, principal, size);
+    instance->heard_ns = now_ns;
     instance->next = *bucket;
     *bucket = instance;
     instances->count++;
-    return instance;
+}
+
+/* Whoever had it before. */
+static void remove_id(struct instances *instances, const uint8_t *id)
+{
+    for (struct instance **place = bucket_of(instances, id); *place; place = &(*place)->next) {
+        if (memcmp((*place)->id, id, INSTANCES_ID) != 0) continue;
+        remove_at(instances, place);
+        return;
+    }
 }
 
 void instances_bind(struct instances *instances, const uint8_t boot_id[INSTANCES_ID],
@@ -118,12 +130,8 @@ void instances_bind(struct instances *instances, const uint8_t boot_id[INSTANCES
         clear(instances);
         memcpy(instances->boot_id, boot_id, INSTANCES_ID);
     }
-    struct instance *instance = find(instances, id);
-    if (!instance) instance = add(instances, id);
-    if (instance) {
-        strncpy(instance->principal, principal, NET_PRINCIPAL - 1);
-        instance->heard_ns = now_ns;
-    }
+    remove_id(instances, id);
+    add(instances, id, principal, now_ns);
     pthread_mutex_unlock(&instances->lock);
 }
 

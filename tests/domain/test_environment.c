@@ -26,6 +26,20 @@ static void name__is_lower_case_and_short(void **state)
         assert_false(environment_name_valid(invalid[i]));
 }
 
+static void name__that_is_an_address_is_reserved(void **state)
+{
+    (void)state;
+    static const char *const reserved[] = {
+        "api", "console", "metrics", "healthz", "readyz", "openapi.json", "static", "follow"};
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+        assert_true(environment_name_reserved(reserved[i]));
+        assert_true(environment_name_valid(reserved[i])); /* there may be one from before */
+    }
+    static const char *const free[] = {"", "ap", "api-v2", "my-console", "openapi", "follower"};
+    for (size_t i = 0; i < sizeof free / sizeof *free; i++)
+        assert_false(environment_name_reserved(free[i]));
+}
+
 static void defaults__are_valid_and_as_documented(void **state)
 {
     (void)state;
@@ -64,6 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(name__is_lower_case_and_short),
+        cmocka_unit_test(name__that_is_an_address_is_reserved),
         cmocka_unit_test(defaults__are_valid_and_as_documented),
         cmocka_unit_test(settings__out_of_range_are_refused_with_a_reason),
     };

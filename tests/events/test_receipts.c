@@ -150,6 +150,30 @@ static void receipt__takes_who_is_gone_to_refuse(void **state)
     assert_receipt(fixture, "k", 2, true, false);
 }
 
+/* Nobody of that name is registered any more, and the receipt is the last to know it. */
+static void receipt__names_in_full_who_is_gone(void **state)
+{
+    struct fixture *fixture = *state;
+    char longest[LIMIT_PRINCIPAL + 1];
+    memset(longest, 'p', LIMIT_PRINCIPAL);
+    longest[LIMIT_PRINCIPAL] = '\0';
+    struct instance a = join_stale(fixture, longest, "a");
+    assert_ok(follow(fixture, &a, SHOP));
+    assert_ok(renew(fixture, &a, 4, NOT_LISTED));
+    open_receipt(fixture, "k", 5);
+    pass_ms(fixture, REGISTRY_KEPT_MS);
+    for (int i = 0; i < 2; i++) {
+        struct registry_line line = line_of(fixture, "k", &a);
+        assert_true(line.gone && line.subscriber.serves_stale);
+        assert_string_equal(line.subscriber.principal, longest);
+        assert_string_equal(line.subscriber.environment, name_of(SHOP));
+        assert_int_equal(line.subscriber.environment_id, SHOP);
+        assert_int_equal(line.subscriber.lease_ms, MAX_LEASE_MS);
+        struct instance b = join(fixture, longest, "b"); /* and then somebody is again */
+        assert_ok(follow(fixture, &b, SHOP));
+    }
+}
+
 static void receipt__is_unbounded_while_a_server_of_stale_keys_has_not_confirmed(void **state)
 {
     struct fixture *fixture = *state;
@@ -250,6 +274,7 @@ int main(void)
         CASE(receipt__counts_a_confirmation_that_came_before_it),
         CASE(receipt__is_of_its_environment_and_key),
         CASE(receipt__takes_who_is_gone_to_refuse),
+        CASE(receipt__names_in_full_who_is_gone),
         CASE(receipt__is_unbounded_while_a_server_of_stale_keys_has_not_confirmed),
         CASE(receipt__trusts_the_word_of_who_leaves),
         CASE(receipt__sees_a_change_of_mind_about_stale_keys),

@@ -95,6 +95,27 @@ static void hello__refuses_a_principal_that_would_have_to_be_cut(void **state)
     assert_ok(hello_again(fixture, (struct bytes){0}, principal, id));
 }
 
+/* Two callers whose names differ in their length and in their last character only. */
+static void long_names(char longest[LIMIT_PRINCIPAL + 1], char shorter[LIMIT_PRINCIPAL + 1])
+{
+    memset(longest, 'p', LIMIT_PRINCIPAL);
+    longest[LIMIT_PRINCIPAL] = '\0';
+    memcpy(shorter, longest, LIMIT_PRINCIPAL - 1);
+    shorter[LIMIT_PRINCIPAL - 1] = '\0';
+    assert_int_equal(strlen(longest), 400);
+}
+
+static void principals__of_long_names_are_told_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    char longest[LIMIT_PRINCIPAL + 1], shorter[LIMIT_PRINCIPAL + 1];
+    long_names(longest, shorter);
+    struct instance instance = join(fixture, longest, "a");
+    assert_ok(follow(fixture, &instance, SHOP));
+    assert_int_equal(renew_as(fixture, &instance, shorter, 50, 5, NOT_LISTED), JWKD_NOT_REGISTERED);
+    assert_ok(renew(fixture, &instance, 5, NOT_LISTED));
+}
+
 static void renew__is_for_its_own_principal(void **state)
 {
     struct fixture *fixture = *state;
@@ -538,6 +559,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(hello__gives_each_its_own_id_and_the_smaller_lease),
         CASE(hello__with_an_earlier_id_goes_on_without_a_ghost),
+        CASE(principals__of_long_names_are_told_apart),
         CASE(hello__with_an_id_that_is_not_its_own_begins_anew),
         CASE(hello__refuses_a_principal_that_would_have_to_be_cut),
         CASE(renew__is_for_its_own_principal),

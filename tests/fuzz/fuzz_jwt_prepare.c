@@ -29,7 +29,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .default_audience = bytes_of_text("api"),
         .default_lifetime_sec = 300,
         .max_lifetime_sec = LONGEST,
-        .leeway_sec = 60,
         .now = NOW};
     const uint8_t *line = size ? memchr(data, '\n', size) : NULL;
     if (!line) return 0;

@@ -184,6 +184,34 @@ static void operation__of_another_caller_with_the_same_request_id_is_another(voi
     assert_memory_equal(first, again, 16);
 }
 
+/* Names that differ in their length and in their last character only. */
+static void change__of_callers_of_long_names_are_told_apart(void **state)
+{
+    struct ring *ring = *state;
+    char longest[LIMIT_PRINCIPAL + 2], shorter[LIMIT_PRINCIPAL + 1];
+    memset(longest, 'p', LIMIT_PRINCIPAL + 1);
+    longest[LIMIT_PRINCIPAL + 1] = '\0';
+    uint8_t id[16];
+    char kid[LIMIT_KID + 1], other[LIMIT_KID + 1];
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    ring_generate(ring, "shop", other);
+    Jwkd__V1__SetPrimaryRequest operation;
+    Jwkd__V1__Request request = set_primary_request(ring, id, &operation, kid);
+    ring->principal = longest;
+    assert_int_equal(ring_status(ring, &request), JWKD_INVALID_ARGUMENT); /* not cut */
+    longest[LIMIT_PRINCIPAL] = '\0';
+    assert_int_equal(ring_status(ring, &request), JWKD_OK);
+    memcpy(shorter, longest, LIMIT_PRINCIPAL - 1);
+    shorter[LIMIT_PRINCIPAL - 1] = '\0';
+    ring->principal = shorter;
+    operation.kid = other;
+    assert_int_equal(ring_status(ring, &request), JWKD_OK); /* the same id, and another caller */
+    assert_true(ring_is_primary(ring, "shop", other));
+    ring->principal = longest;
+    assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
+}
+
 /* Whoever asks again after the service was started anew, before or after the key was there, hears of one. */
 static void operation__is_the_same_for_a_repetition_across_restarts(void **state)
 {
@@ -301,6 +329,7 @@ int main(void)
         CASE(repetition__is_compared_without_the_envelope),
         CASE(repetition__is_compared_without_unknown_fields_of_parts),
         CASE(operation__of_another_caller_with_the_same_request_id_is_another),
+        CASE(change__of_callers_of_long_names_are_told_apart),
         CASE(operation__is_the_same_for_a_repetition_across_restarts),
         CASE(failure__is_not_kept),
         CASE(answer__that_cannot_be_kept_is_not_given),

@@ -45,6 +45,34 @@ static void instance__is_of_use_to_its_own_caller_only(void **state)
     instances_free(instances);
 }
 
+/* Two callers whose names differ in their length and in their last character only. */
+static void long_names(char longest[LIMIT_PRINCIPAL + 1], char shorter[LIMIT_PRINCIPAL + 1])
+{
+    memset(longest, 'p', LIMIT_PRINCIPAL);
+    longest[LIMIT_PRINCIPAL] = '\0';
+    memcpy(shorter, longest, LIMIT_PRINCIPAL - 1);
+    shorter[LIMIT_PRINCIPAL - 1] = '\0';
+    assert_int_equal(strlen(longest), 400);
+}
+
+static void instance__tells_callers_of_long_names_apart(void **state)
+{
+    (void)state;
+    struct instances *instances = new_instances(0);
+    char longest[LIMIT_PRINCIPAL + 1], shorter[LIMIT_PRINCIPAL + 1];
+    long_names(longest, shorter);
+    instances_bind(instances, BOOT, id_number(1).bytes, longest, NOW);
+    instances_bind(instances, BOOT, id_number(2).bytes, shorter, NOW);
+    assert_true(hears(instances, id_number(1), longest, NOW));
+    assert_true(hears(instances, id_number(2), shorter, NOW));
+    assert_false(hears(instances, id_number(1), shorter, NOW));
+    assert_false(hears(instances, id_number(2), longest, NOW));
+    instances_bind(instances, BOOT, id_number(2).bytes, longest, NOW); /* it is another's now */
+    assert_false(hears(instances, id_number(2), shorter, NOW));
+    assert_true(hears(instances, id_number(2), longest, NOW));
+    instances_free(instances);
+}
+
 static void instance__ends_with_the_run_of_the_service(void **state)
 {
     (void)state;
@@ -92,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instance__is_of_use_to_its_own_caller_only),
+        cmocka_unit_test(instance__tells_callers_of_long_names_apart),
         cmocka_unit_test(instance__ends_with_the_run_of_the_service),
         cmocka_unit_test(instance__is_kept_while_it_is_heard_of),
         cmocka_unit_test(caller__has_a_fair_share),
