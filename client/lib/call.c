@@ -10,7 +10,6 @@
 enum {
     FIRST_PAUSE_MS = 4,
     LONGEST_PAUSE_MS = 200,
-    SENDING_MS = 1000,  /* without a connection, then: does anybody try to make one? */
     PATIENCE_MS = 1500, /* without an answer, then twice as long: is the connection still one? */
     MOST_SILENCES = 5,
     HELLO_MS = 1000,           /* a service answers a hello at once, or the connection is none */
@@ -116,7 +115,7 @@ static void call_send(struct call *call)
     }
     call->phase = CALL_SENDING;
     call->sent_ns = now_ns;
-    nng_aio_set_timeout(call->aio, left_ms < SENDING_MS ? left_ms : SENDING_MS);
+    nng_aio_set_timeout(call->aio, left_ms); /* it leaves when there is a connection */
     nng_aio_set_msg(call->aio, message);
     nng_ctx_send(call->context, call->aio);
 }
@@ -158,21 +157,12 @@ static void call_unanswered(struct call *call)
         call_expire(call);
 }
 
-/* There was no connection all the while. */
-static void call_unsent(struct call *call)
-{
-    client_redial(call->client);
-    call_send(call); /* or expires */
-}
-
 static void call_broken(struct call *call, int result)
 {
     if (is_closing(call->client))
         call_fail(call, JWKD_CLOSED, "the client is being closed");
     else if (result == NNG_ETIMEDOUT && call->phase == CALL_RECEIVING)
         call_unanswered(call);
-    else if (result == NNG_ETIMEDOUT && call->phase == CALL_SENDING)
-        call_unsent(call);
     else if (result == NNG_ETIMEDOUT)
         call_expire(call);
     else if (result == NNG_EPERM)

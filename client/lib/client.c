@@ -107,11 +107,10 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
     jwkd_client *client = argument;
     if (event == NNG_PIPE_EV_REM_POST) {
         pthread_mutex_lock(&client->lock);
-        if (nng_pipe_id(pipe) == nng_pipe_id(client->pipe)) {
-            client->connected = false;
-            client->trying_ns = clock_elapsed_ns();
-        }
+        bool lost = nng_pipe_id(pipe) == nng_pipe_id(client->pipe);
+        if (lost) client->connected = false;
         pthread_mutex_unlock(&client->lock);
+        if (lost) dial_lost(&client->dial);
         return;
     }
     if (!client_admit(client, pipe)) {
@@ -124,6 +123,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
     client->unheard = 0;
     client->session.known = false;
     pthread_mutex_unlock(&client->lock);
+    dial_connected(&client->dial);
 }
 
 nng_pipe client_pipe(jwkd_client *client)
@@ -143,43 +143,21 @@ void client_hello_unheard(jwkd_client *client, nng_pipe pipe)
     if (dead) nng_pipe_close(pipe);
 }
 
-void client_redial(jwkd_client *client)
-{
-    uint64_t now_ns = clock_elapsed_ns();
-    pthread_mutex_lock(&client->lock);
-    bool dead = !client->connected && !client->closing && client->trying_ns != 0 &&
-                now_ns - client->trying_ns > DIALER_DEAD_MS * NS_PER_MS;
-    nng_dialer dialer = client->dialer;
-    if (dead) client->trying_ns = now_ns; /* one thread alone */
-    pthread_mutex_unlock(&client->lock);
-    if (!dead) return;
-    nng_dialer_close(dialer);
-    if (nng_dial(client->socket, client->url.text, &dialer, NNG_FLAG_NONBLOCK) != 0)
-        return; /* another time */
-    pthread_mutex_lock(&client->lock);
-    client->dialer = dialer;
-    pthread_mutex_unlock(&client->lock);
-}
-
 static jwkd_status client_dial(jwkd_client *client, jwkd_error *error)
 {
     nng_socket socket;
     int result = nng_req0_open(&socket);
     if (result != 0) return fail(error, JWKD_NO_MEMORY, "no socket: %s", nng_strerror(result));
     client->socket = socket;
+    result = dial_init(&client->dial, socket, PROBE_REPLIES);
     /* Never re-sent by nng: it would repeat a change that was executed (call.c repeats with the same id). */
-    result = nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
+    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE);
     if (result == 0) result = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, LIMIT_REPLY);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, DIAL_AGAIN_MIN_MS);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, DIAL_AGAIN_MAX_MS);
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, on_pipe, client);
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, on_pipe, client);
     if (result != 0) return fail(error, JWKD_INTERNAL, "no socket: %s", nng_strerror(result));
     if (!client->background) TRY(probe(client->url.text, client->timeout_ms, error));
-    client->trying_ns = clock_elapsed_ns(); /* nobody else knows the client yet */
-    result = nng_dial(socket, client->url.text, &client->dialer, NNG_FLAG_NONBLOCK);
-    if (result != 0)
-        return fail(error, JWKD_UNREACHABLE, "cannot dial %s: %s", client->url.text, nng_strerror(result));
+    dial_to(&client->dial, client->url.text, !client->background);
     return client->background ? JWKD_OK : client_hello(client, client->timeout_ms, error);
 }
 
@@ -234,9 +212,11 @@ void jwkd_close(jwkd_client *client)
     follow_free(client->follow);
     call_free_idle(client);
     if (nng_socket_id(client->socket) > 0) {
+        dial_stop(&client->dial);
         nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, NULL, NULL);
         nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, NULL, NULL);
         shut(client->socket);
+        dial_clear(&client->dial);
     }
     pthread_cond_destroy(&client->to_tick);
     pthread_cond_destroy(&client->calls_ended);

@@ -6,6 +6,7 @@
 #include <nng/nng.h>
 #include <pthread.h>
 
+#include "lib/dial.h"
 #include "wire/url.h"
 #include "wire/wire.h"
 
@@ -34,6 +35,7 @@ struct jwkd_client {
     uint32_t timeout_ms;
     bool background;
     nng_socket socket;
+    struct dial dial;
 
     pthread_mutex_t lock; /* guards all below; held across no call into nng but aborting */
     pthread_cond_t calls_ended;
@@ -45,8 +47,6 @@ struct jwkd_client {
     nng_pipe pipe;    /* the connection, where there is one */
     unsigned unheard; /* hellos on it since the last that was answered */
     bool connected;
-    nng_dialer dialer;
-    uint64_t trying_ns; /* since when the dialer tries to connect, when there is no connection */
     struct call *active, *idle[CALL_WAYS];
     struct lane *lanes[CLIENT_LANES];
     size_t waiting;        /* tokens in all lanes' queues */
@@ -66,8 +66,6 @@ void client_forget_session(jwkd_client *client, const uint8_t boot_id[16]);
  * free of danger (shut.h). `pipe`: what client_pipe() said when it was asked. */
 void client_hello_unheard(jwkd_client *client, nng_pipe pipe);
 nng_pipe client_pipe(jwkd_client *client);
-/* Replaces a dialer that is dead (url.h). */
-void client_redial(jwkd_client *client);
 /* Takes over a hello. MALFORMED, UNSUPPORTED. */
 jwkd_status client_learn(
     jwkd_client *client, const Jwkd__V1__HelloReply *hello, jwkd_error *error) MUST_CHECK;

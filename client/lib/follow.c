@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "base/wait.h"
 #include "lib/answer.h"
+#include "lib/probe.h"
 #include "lib/shut.h"
 
 enum {
@@ -143,13 +144,14 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         follow->denied = false;
         tell_all(follow, JWKD_EVENT_CONNECTED);
         lease_connected(&follow->lease, now_ns);
+        dial_connected(&follow->dial);
         forget_failures(follow);
         if (follow->connected_before) resync_watches(follow); /* what was published meanwhile is lost */
         follow->connected_before = true;
     } else if (event == NNG_PIPE_EV_REM_POST && follow->lease.connected &&
                nng_pipe_id(pipe) == nng_pipe_id(follow->pipe)) {
-        follow->dialled_ns = clock_elapsed_ns();
         lease_disconnected(&follow->lease);
+        dial_lost(&follow->dial);
         tell_all(follow, JWKD_EVENT_DISCONNECTED);
     }
     follow_update(follow, now_ns);
@@ -161,10 +163,9 @@ static int open_socket(struct follow *follow)
 {
     int result = nng_sub0_open(&follow->socket);
     if (result != 0) return result;
-    result = nng_socket_set_int(follow->socket, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
+    result = dial_init(&follow->dial, follow->socket, PROBE_EVENTS);
+    if (result == 0) result = nng_socket_set_int(follow->socket, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
     if (result == 0) result = nng_socket_set_size(follow->socket, NNG_OPT_RECVMAXSZ, LIMIT_EVENT);
-    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMINT, DIAL_AGAIN_MIN_MS);
-    if (result == 0) result = nng_socket_set_ms(follow->socket, NNG_OPT_RECONNMAXT, DIAL_AGAIN_MAX_MS);
     for (nng_pipe_ev event = NNG_PIPE_EV_ADD_PRE; result == 0 && event < NNG_PIPE_EV_NUM; event++)
         result = nng_pipe_notify(follow->socket, event, on_pipe, follow);
     struct bytes heartbeats = WIRE_HEARTBEAT_TOPIC;
@@ -178,10 +179,12 @@ static int open_socket(struct follow *follow)
 static void close_socket(struct follow *follow)
 {
     if (nng_socket_id(follow->socket) <= 0) return;
+    dial_stop(&follow->dial);
     if (follow->receive) nng_aio_stop(follow->receive);
     for (nng_pipe_ev event = NNG_PIPE_EV_ADD_PRE; event < NNG_PIPE_EV_NUM; event++)
         nng_pipe_notify(follow->socket, event, NULL, NULL);
     shut(follow->socket);
+    dial_clear(&follow->dial);
     if (follow->receive) nng_aio_free(follow->receive);
 }
 

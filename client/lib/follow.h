@@ -3,7 +3,7 @@
  * Threads. nng's callback applies events and heartbeats at once, so that a deactivation waits for nobody. The
  * worker (resync.c) asks: it registers, renews, takes snapshots, one request at a time, and waits for the
  * answers. The teller (notice.c) calls the program's callbacks, which may take their time. Lock order:
- * follow.lock, then a verifier's, then the client's. */
+ * follow.lock, then a verifier's, then the client's; a dial's last. */
 #ifndef LIB_FOLLOW_H
 #define LIB_FOLLOW_H
 
@@ -75,9 +75,8 @@ struct follow {
     struct lease_pace pace; /* of reaching the service at all */
     uint64_t wakes_ns; /* for when the alarm is set; 0: the worker is at work, and looks again by itself */
     /* the connection */
-    nng_dialer dialer;
-    uint64_t dialled_ns; /* when it began to dial, or the connection was lost */
-    char url[URL_SIZE];  /* what is dialled; "": nothing yet */
+    struct dial dial;   /* has a lock of its own */
+    char url[URL_SIZE]; /* what is dialled; "": nothing yet */
     nng_pipe pipe;
     bool connected_before; /* whether it is now stands in the lease */
     bool denied;

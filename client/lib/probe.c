@@ -1,21 +1,20 @@
 #include "lib/probe.h"
 
-#include <nng/nng.h>
 #include <string.h>
 
-#include "base/clock.h"
+/* What both ends of an SP connection say first: a zero byte, "SP", version 0, the number of the sender's
+ * protocol, two zero bytes. It must be said: a listener of nng 1.5.2 that is left without a word pauses for
+ * 100 ms, and can lose the connection that it was making meanwhile. */
+enum { GREETING_SIZE = 8, PROTOCOL = 5 };
+static const uint8_t GREETING[GREETING_SIZE] = {0, 'S', 'P'};
 
-/* What both ends of an SP connection say first: a zero byte, "SP", version 0, the protocol's number (0x30
- * request, 0x31 reply), two zero bytes. It must be said: a listener of nng 1.5.2 that is left without a word
- * pauses for 100 ms, and can lose the connection that it was making meanwhile. */
-enum { GREETING_SIZE = 8 };
-static const uint8_t OUR_GREETING[GREETING_SIZE] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
-static const uint8_t ITS_GREETING[GREETING_SIZE] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
-
-static int greet(nng_stream *stream, nng_aio *aio)
+static int greet(nng_stream *stream, nng_aio *aio, uint8_t peer)
 {
-    uint8_t said[GREETING_SIZE], heard[GREETING_SIZE];
-    memcpy(said, OUR_GREETING, sizeof said);
+    uint8_t said[GREETING_SIZE], expected[GREETING_SIZE], heard[GREETING_SIZE];
+    memcpy(said, GREETING, sizeof said);
+    memcpy(expected, GREETING, sizeof expected);
+    expected[PROTOCOL] = peer;
+    said[PROTOCOL] = peer ^ 1; /* the other one of the pair */
     nng_iov iov = {.iov_buf = said, .iov_len = sizeof said};
     nng_aio_set_iov(aio, 1, &iov);
     nng_stream_send(stream, aio);
@@ -29,13 +28,13 @@ static int greet(nng_stream *stream, nng_aio *aio)
         if (nng_aio_result(aio) == 0) got += nng_aio_count(aio);
     }
     if (nng_aio_result(aio) != 0) return nng_aio_result(aio);
-    return memcmp(heard, ITS_GREETING, sizeof heard) == 0 ? 0 : NNG_EPROTO;
+    return memcmp(heard, expected, sizeof heard) == 0 ? 0 : NNG_EPROTO;
 }
 
-static int connect_and_greet(nng_stream_dialer *dialer, uint32_t timeout_ms)
+int probe_greet(nng_aio *aio, const char *url, uint32_t timeout_ms, uint8_t peer)
 {
-    nng_aio *aio;
-    int result = nng_aio_alloc(&aio, NULL, NULL);
+    nng_stream_dialer *dialer;
+    int result = nng_stream_dialer_alloc(&dialer, url);
     if (result != 0) return result;
     nng_aio_set_timeout(aio, (nng_duration)timeout_ms);
     nng_stream_dialer_dial(dialer, aio);
@@ -43,20 +42,20 @@ static int connect_and_greet(nng_stream_dialer *dialer, uint32_t timeout_ms)
     result = nng_aio_result(aio);
     if (result == 0) {
         nng_stream *stream = nng_aio_get_output(aio, 0);
-        result = greet(stream, aio);
+        result = greet(stream, aio, peer);
         nng_stream_free(stream);
     }
-    nng_aio_free(aio);
+    nng_stream_dialer_free(dialer);
     return result;
 }
 
 jwkd_status probe(const char *url, uint32_t timeout_ms, jwkd_error *error)
 {
-    nng_stream_dialer *dialer;
-    int result = nng_stream_dialer_alloc(&dialer, url);
+    nng_aio *aio;
+    int result = nng_aio_alloc(&aio, NULL, NULL);
     if (result == 0) {
-        result = connect_and_greet(dialer, timeout_ms);
-        nng_stream_dialer_free(dialer);
+        result = probe_greet(aio, url, timeout_ms, PROBE_REPLIES);
+        nng_aio_free(aio);
     }
     if (result == 0) return JWKD_OK;
     if (result == NNG_ENOMEM) return fail(error, JWKD_NO_MEMORY, "out of memory");

@@ -3,11 +3,19 @@
 #ifndef LIB_PROBE_H
 #define LIB_PROBE_H
 
+#include <nng/nng.h>
 #include <stdint.h>
 
 #include "base/status.h"
 
-/* Makes one connection and closes it again. UNREACHABLE, DENIED (no permission to connect), NO_MEMORY. */
+/* The numbers of the protocols of who listens. */
+enum { PROBE_REPLIES = 0x31, PROBE_EVENTS = 0x20 };
+
+/* Makes one connection, greets, and closes it again; waits on the aio, which has no callback and may be
+ * stopped meanwhile. 0, or nng's reason. Never on a thread of nng's. */
+int probe_greet(nng_aio *aio, const char *url, uint32_t timeout_ms, uint8_t peer) MUST_CHECK;
+
+/* Likewise, of a service. UNREACHABLE, DENIED (no permission to connect), NO_MEMORY. */
 jwkd_status probe(const char *url, uint32_t timeout_ms, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -10,39 +10,19 @@ enum {
 
 /* ---- reaching the service */
 
-/* A dialer of nng 1.5.2 can have given up for good: see url.h. Where nobody listens it costs little
- * to ask another one. */
-static bool dials_in_vain(struct follow *follow, uint64_t now_ns)
-{
-    pthread_mutex_lock(&follow->lock);
-    bool in_vain = !follow->lease.connected && now_ns >= follow->dialled_ns + DIALER_DEAD_MS * NS_PER_MS;
-    pthread_mutex_unlock(&follow->lock);
-    return in_vain;
-}
-
 /* Dials what the present session says, unless that is dialled already. */
 static jwkd_status dial_events(struct follow *follow, const struct session *session, jwkd_error *error)
 {
     if (!session->events_url[0])
         return fail(
             error, JWKD_DENIED, "the service offers no event socket of the same transport in the same place");
-    bool dialled = strcmp(follow->url, session->events_url) == 0; /* only this thread writes it */
-    if (dialled && !dials_in_vain(follow, clock_elapsed_ns())) return JWKD_OK;
-    if (follow->url[0]) nng_dialer_close(follow->dialer);
-    nng_dialer dialer;
-    int result = nng_dial(follow->socket, session->events_url, &dialer, NNG_FLAG_NONBLOCK);
+    if (strcmp(follow->url, session->events_url) == 0) return JWKD_OK; /* only this thread writes it */
     pthread_mutex_lock(&follow->lock);
-    follow->url[0] = '\0';
-    if (result == 0) {
-        follow->dialer = dialer;
-        follow->dialled_ns = clock_elapsed_ns();
-        memcpy(follow->url, session->events_url, sizeof follow->url);
-        memcpy(follow->boot_id, session->boot_id, sizeof follow->boot_id);
-        if (follow->service_revision == 0) follow->service_revision = session->service_revision;
-    }
+    memcpy(follow->url, session->events_url, sizeof follow->url);
+    memcpy(follow->boot_id, session->boot_id, sizeof follow->boot_id);
+    if (follow->service_revision == 0) follow->service_revision = session->service_revision;
     pthread_mutex_unlock(&follow->lock);
-    if (result != 0)
-        return fail(error, JWKD_UNREACHABLE, "cannot dial %s: %s", session->events_url, nng_strerror(result));
+    dial_to(&follow->dial, follow->url, true);
     return JWKD_OK;
 }
 
@@ -59,11 +39,10 @@ static jwkd_status reach(struct follow *follow, jwkd_error *error)
 }
 
 /* Nothing is asked before the event stream is up: what changes after the answer must not be missed. */
-static bool wants_reaching(const struct follow *follow, uint64_t now_ns)
+static bool wants_reaching(const struct follow *follow)
 {
     if (!follow->followers || follow->lease.connected) return false;
     struct session session = client_session(follow->client);
-    if (now_ns >= follow->dialled_ns + DIALER_DEAD_MS * NS_PER_MS) return true;
     return !session.known || !follow->url[0] || strcmp(follow->url, session.events_url) != 0;
 }
 
@@ -125,7 +104,7 @@ static struct job next_job(struct follow *follow, uint64_t now_ns)
     job.at_ns = job.lease.at_ns;
     if (follow->followers && !follow->lease.connected && job.at_ns > now_ns + LOOK_AGAIN_MS * NS_PER_MS)
         job.at_ns = now_ns + LOOK_AGAIN_MS * NS_PER_MS;
-    if (wants_reaching(follow, now_ns)) {
+    if (wants_reaching(follow)) {
         uint64_t at_ns = somebody_opens(follow) ? 0 : follow->pace.at_ns;
         if (at_ns < job.at_ns) job = (struct job){.at_ns = at_ns, .reach = true};
     }

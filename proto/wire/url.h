@@ -32,14 +32,4 @@ bool url_same(const struct url *one, const struct url *other);
  * directory that the socket is in. */
 bool url_trusts_uid(const struct url *url, uid_t uid);
 
-/* How one dials. A dialer tries again first after the one, in the end after the other. In nng 1.5.2 both are
- * upper bounds of what chance gives, half of the pauses are none, and a pause of "-1" (one of a thousand at
- * 500 ms, one of twenty at 10 ms) is one without end. So the least is not little; and some hundred clients
- * whose service is away must not keep the processors from its start.
- *
- * A dialer of nng 1.5.2 gives up for good, without a word, for that reason, and when the other end closes a
- * new connection before the greeting is written: the system says EPIPE, nng makes "closed" of it, and takes
- * that for its own end. One that has had no connection for so long is to be replaced. */
-enum { DIAL_AGAIN_MIN_MS = 100, DIAL_AGAIN_MAX_MS = 1000, DIALER_DEAD_MS = 3000 };
-
 #endif

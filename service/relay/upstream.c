@@ -23,6 +23,13 @@ enum {
     OFFERED_URLS = 16,
 };
 
+/* A dialer of nng's tries again first after the one, in the end after the other. In nng 1.5.2 both are upper
+ * bounds of what chance gives, and half of the pauses are none. It gives up for good, without a word, when
+ * the other end closes a new connection before the greeting is written: the system says EPIPE, nng makes
+ * "closed" of it, and takes that for its own end. One that has had no connection for so long is to be
+ * replaced. */
+enum { DIAL_AGAIN_MIN_MS = 100, DIAL_AGAIN_MAX_MS = 1000, DIALER_DEAD_MS = 3000 };
+
 #define NOT_ITS_OWNERS "the other end belongs neither to root nor to the owner of its directory"
 
 /* One of the two sockets. */

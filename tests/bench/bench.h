@@ -63,6 +63,10 @@ double samples_quantile(struct samples *samples, double part);
 /* The calling process, which has no other thread, moves into the network namespace of process `pid`. */
 bool enter_netns(int pid);
 
+/* The first of two tcp ports in a row that nobody uses just now: below those that connections are given, of
+ * which there are thousands. 0: there are none. */
+unsigned free_ports(void);
+
 double now_sec(void); /* CLOCK_MONOTONIC: one clock for everything measured */
 
 /* ---- Callers

@@ -6,7 +6,8 @@
 static const struct {
     const char *name;
     fault_case *run;
-} CASES[] = {{"crash", fault_crash}, {"rotation", fault_rotation}, {"partition", fault_partition},
+} CASES[] = {{"crash", fault_crash}, {"restart", fault_restart}, {"restart-tcp", fault_restart_tcp},
+    {"restart-kill", fault_restart_kill}, {"rotation", fault_rotation}, {"partition", fault_partition},
     {"pause", fault_pause}, {"loss", fault_loss}, {"herd", fault_herd}};
 
 jwkd_status make_token(jwkd_client *client, const char *environment, char **out, jwkd_error *error)
@@ -44,9 +45,9 @@ static void report_finding(const struct bench *bench, const char *name, const st
 {
     report_progress_clear();
     if (!bench->json) {
-        printf("%-9s%-12s%s: %s%s\n", "faults", name, finding->fault[0] ? "WRONG" : "right", finding->done,
+        printf("%-9s%-13s%s: %s%s\n", "faults", name, finding->fault[0] ? "WRONG" : "right", finding->done,
             finding->fault[0] ? ";" : "");
-        if (finding->fault[0]) printf("%21s%s (--seed %u)\n", "", finding->fault, bench->seed);
+        if (finding->fault[0]) printf("%22s%s (--seed %u)\n", "", finding->fault, bench->seed);
     } else {
         printf("{\"bench\":\"faults\",\"case\":\"%s\",\"seed\":%u,\"done\":", name, bench->seed);
         print_json_text(finding->done);

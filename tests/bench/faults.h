@@ -20,7 +20,8 @@ void finding_set(struct finding *finding, const char *fault, const char *format,
 
 /* A failure is that the case could not be carried out. */
 typedef jwkd_status fault_case(const struct bench *bench, struct finding *out, jwkd_error *error);
-fault_case fault_crash, fault_rotation, fault_partition, fault_pause, fault_loss, fault_herd;
+fault_case fault_crash, fault_restart, fault_restart_tcp, fault_restart_kill, fault_rotation, fault_partition,
+    fault_pause, fault_loss, fault_herd;
 
 /* By the environment's primary key, for its default lifetime. */
 jwkd_status make_token(

@@ -2,7 +2,6 @@
  * from generate to the promotion; heartbeats; and what looking after the lease adds to signing and verifying.
  */
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,30 +26,6 @@ static void allow_files(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static bool is_free(unsigned port)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool free = one >= 0 && bind(one, (struct sockaddr *)&address, sizeof address) == 0;
-    if (one >= 0) close(one);
-    return free;
-}
-
-/* Two ports in a row that nobody uses just now: below those that connections are given, of which there are
- * thousands. */
-static unsigned free_ports(void)
-{
-    static unsigned next;
-    if (!next) next = 20000 + (unsigned)getpid() % 5000 * 2;
-    for (int tries = 0; tries < 500; tries++) {
-        unsigned port = next;
-        next = port < 32000 ? port + 2 : 20000;
-        if (is_free(port) && is_free(port + 1)) return port;
-    }
-    return 0;
 }
 
 /* ---- deactivation */
