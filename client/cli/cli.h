@@ -9,11 +9,13 @@
 /* One run of jwkctl. */
 struct cli {
     struct arguments arguments;
-    const char *const *words; /* the verb's own: arguments.words behind its name */
+    const char **words; /* the verb's own: arguments.words behind its name */
     size_t word_count;
     bool json;
-    bool usage_error; /* what failed is the command line: exit code 2 */
-    char hint[256];   /* what to do after this failure, where the verb knows better than session_hint() */
+    bool usage_error;        /* what failed is the command line: exit code 2 */
+    char kid[LIMIT_KID + 1]; /* the whole of one that was shortened, see kid.h */
+    char hint[1024];         /* lines of what to do after this failure, where the verb knows better than
+                                session_hint() */
 };
 
 enum { MAX_VERB_OPTIONS = 12 };
@@ -35,7 +37,7 @@ struct verb {
 
 /* One a file, see verbs.c. */
 extern const struct verb VERB_DEACTIVATE, VERB_DESTROY, VERB_ENV_CREATE, VERB_ENV_DELETE, VERB_ENV_LIST,
-    VERB_ENV_SHOW, VERB_ENV_UPDATE, VERB_GENERATE, VERB_IMPORT, VERB_INSPECT, VERB_JWKS, VERB_LIST,
+    VERB_ENV_SHOW, VERB_ENV_UPDATE, VERB_GENERATE, VERB_HELP, VERB_IMPORT, VERB_INSPECT, VERB_JWKS, VERB_LIST,
     VERB_OPERATION_SHOW, VERB_PING, VERB_RETIRE, VERB_ROTATE, VERB_SET_PRIMARY, VERB_SHOW, VERB_SIGN,
     VERB_STATUS, VERB_SUBSCRIBERS, VERB_VERIFY, VERB_WATCH;
 

@@ -2,10 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/confirm.h"
 #include "cli/describe.h"
+#include "cli/kid.h"
 #include "cli/progress.h"
 #include "cli/receipt.h"
 #include "cli/session.h"
@@ -35,15 +36,6 @@ static void tell_consequences(const char *environment, const jwkd_key *key)
             key->tokens_signed, key->tokens_signed == 1 ? "" : "s",
             key->last_expiry > now ? "expires" : "expired", age);
     fputs(".\n", stderr);
-}
-
-/* Anything but a yes is a no, the end of input too. */
-static bool answer_is_yes(void)
-{
-    int first = getchar(), c = first;
-    while (c != '\n' && c != EOF)
-        c = getchar();
-    return first == 'y' || first == 'Y';
 }
 
 static const jwkd_key *find_key(const jwkd_key_list *keys, const char *kid)
@@ -90,11 +82,9 @@ static size_t count_live(const jwkd_key_list *keys)
     return count;
 }
 
-/* Asks a person; a script has decided. */
-static jwkd_status confirm(struct cli *cli, jwkd_client *client, jwkd_error *error)
+static jwkd_status ask(struct cli *cli, jwkd_client *client, jwkd_error *error)
 {
-    bool person = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-    if (!person || cli->json || option_given(&cli->arguments, OPTION_YES)) return JWKD_OK;
+    if (!confirm_wanted(cli)) return JWKD_OK;
     CLEANUP(free_answer) jwkd_key_list *keys = NULL;
     TRY(jwkd_get_keys(client, cli->words[0], &keys, error));
     const jwkd_key *key = find_key(keys, cli->words[1]);
@@ -104,10 +94,7 @@ static jwkd_status confirm(struct cli *cli, jwkd_client *client, jwkd_error *err
             "this is the last active key and signing would stop: generate another first, or --allow-none");
     tell_consequences(cli->words[0], key);
     if (key->primary) tell_successor(keys);
-    fputs("Refuse all of them from now on, for good? [y/N] ", stderr);
-    return answer_is_yes()
-               ? JWKD_OK
-               : fail(error, JWKD_FAILED_PRECONDITION, "nothing was changed: --yes skips the question");
+    return confirm("Refuse all of them from now on, for good?", error);
 }
 
 /* ---- after: from here on nothing is a failure, since the key is deactivated */
@@ -185,7 +172,8 @@ static jwkd_status deactivate(struct cli *cli, jwkd_error *error)
     CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
     CLEANUP(free_answer) jwkd_receipt *receipt = NULL;
     TRY(session_open(cli, &client, error));
-    TRY(confirm(cli, client, error));
+    TRY(kid_complete(cli, client, &cli->words[1], error));
+    TRY(ask(cli, client, error));
     TRY(jwkd_deactivate(client, environment, cli->words[1], allow_none, &answer, error));
     if (!cli->json) {
         bool destroyed = answer->key.state == JWKD_KEY_DESTROYED;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/describe.h"
+#include "cli/kid.h"
 #include "cli/session.h"
 #include "cli/table.h"
 
@@ -20,10 +21,9 @@ static jwkd_status print_list(const jwkd_environment_list *list, jwkd_error *err
         fputs("jwkctl: no environment yet; 'jwkctl env create NAME' makes one\n", stderr);
         return JWKD_OK;
     }
-    static const char *const HEADINGS[] = {
-        "NAME", "NEW KEYS", "MODE", "ACTIVE", "PRIMARY", "REVISION", "ISSUER"};
+    static const char *const HEADINGS[] = {"NAME", "NEW KEYS", "MODE", "ACTIVE", "PRIMARY", "ISSUER"};
     enum { COLUMNS = sizeof HEADINGS / sizeof *HEADINGS };
-    CLEANUP(table_clear) struct table table = {.columns = COLUMNS};
+    CLEANUP(table_clear) struct table table = {.columns = COLUMNS, .may_cut = 1U << (COLUMNS - 1) | 1U << 0};
     for (size_t i = 0; i < COLUMNS; i++)
         table_add(&table, "%s", HEADINGS[i]);
     for (size_t i = 0; i < list->count; i++) {
@@ -34,8 +34,7 @@ static jwkd_status print_list(const jwkd_environment_list *list, jwkd_error *err
         table_add(&table, "%s", type);
         table_add(&table, "%s", mode_name(environment->mode));
         table_add(&table, "%" PRIu32, environment->active_keys);
-        table_add(&table, "%s", *environment->primary_kid ? environment->primary_kid : "-");
-        table_add(&table, "%" PRIu64, environment->revision);
+        table_add(&table, "%.*s", KID_SHOWN, *environment->primary_kid ? environment->primary_kid : "-");
         table_add(&table, "%s", *environment->issuer ? environment->issuer : "-");
     }
     return table_print(&table, error);
@@ -54,6 +53,7 @@ const struct verb VERB_ENV_LIST = {
     .name = "env list",
     .words = "",
     .summary = "list the environments",
-    .details = "",
+    .details =
+        "Kids, and what is too long for the table, are cut: 'jwkctl env show' and --json tell the whole.",
     .run = env_list,
 };

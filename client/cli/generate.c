@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "cli/kid.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/publication.h"
@@ -43,10 +44,12 @@ static jwkd_status generate(struct cli *cli, jwkd_error *error)
     CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
     CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
     TRY(session_open(cli, &client, error));
+    TRY(kid_complete(cli, client, &options.invalidate_kid, error));
     jwkd_status status = jwkd_generate(client, environment, &options, &answer, error);
     progress_clear(&progress);
     if (status == JWKD_IN_PROGRESS && !wait) return print_pending(cli->json, environment, error);
     TRY(status);
+    if (options.invalidate_kid && !cli->json) printf("stopped %s\n", options.invalidate_kid);
     return publication_report(cli, client, "made", answer, &promotion, error);
 }
 

@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include "cli/command.h"
 #include "cli/output.h"
 
-#define VERB_FORMAT "  %-15s %s\n"
+/* Text is wrapped to what any terminal has. */
+enum { WIDTH = 80, VERB_COLUMN = 18, OPTION_COLUMN = 23 };
 
 static const struct verb_option GLOBAL[] = {
     {OPTION_URL, "the service ($JWKD_URL, $XDG_RUNTIME_DIR/jwkd/rpc.sock, /run/jwkd/rpc.sock)"},
@@ -23,6 +25,31 @@ bool verb_takes(const struct verb *verb, enum option option)
     return false;
 }
 
+/* Writes words, from `column` on, where further lines begin, too. Line ends in the text are spaces. */
+static void print_wrapped(FILE *stream, size_t column, const char *text)
+{
+    size_t at = column;
+    for (text += strspn(text, " \n"); *text; text += strspn(text, " \n")) {
+        size_t length = strcspn(text, " \n");
+        bool first = at == column;
+        if (!first && at + 1 + length > WIDTH) {
+            fprintf(stream, "\n%*s", (int)column, "");
+            at = column;
+            first = true;
+        }
+        at += fprintf(stream, "%s%.*s", first ? "" : " ", (int)length, text) > 0 ? length + !first : 0;
+        text += length;
+    }
+    fputc('\n', stream);
+}
+
+/* "  name         text". */
+static void print_entry(FILE *stream, size_t column, const char *name, const char *text)
+{
+    fprintf(stream, "  %-*s ", (int)column - 3, name);
+    print_wrapped(stream, column, text);
+}
+
 static void print_options(FILE *stream, const struct verb_option *options)
 {
     for (; options->help; options++) {
@@ -30,7 +57,7 @@ static void print_options(FILE *stream, const struct verb_option *options)
         const char *value = option_value_name(options->option);
         snprintf(option, sizeof option, "--%s%s%s", option_name(options->option), value ? " " : "",
             value ? value : "");
-        fprintf(stream, "  %-20s %s\n", option, options->help);
+        print_entry(stream, OPTION_COLUMN, option, options->help);
     }
 }
 
@@ -40,21 +67,25 @@ void help_overall(FILE *stream)
           "Manages and uses the keys of a jwkd service.\n\nverbs:\n",
         stream);
     for (const struct verb *const *verb = VERBS; *verb; verb++)
-        fprintf(stream, VERB_FORMAT, (*verb)->name, (*verb)->summary);
-    fprintf(stream, VERB_FORMAT, "help VERB", "explain a verb");
+        print_entry(stream, VERB_COLUMN, (*verb)->name, (*verb)->summary);
     fputs("\noptions, anywhere:\n", stream);
     print_options(stream, GLOBAL);
-    fputs("\nExit status: 0 done; 1 failed, or a token refused; 2 wrong command line; 3 service not "
-          "reachable.\n",
+    fputs("\nExit status: 0 done; 1 failed, or a token refused; 2 wrong command line;\n"
+          "3 service not reachable.\n",
         stream);
 }
 
 void help_verb(const struct verb *verb)
 {
-    printf("usage: jwkctl %s%s%s%s\n\n", verb->name, *verb->words ? " " : "", verb->words,
+    char usage[160], summary[160];
+    snprintf(usage, sizeof usage, "jwkctl %s %s%s", verb->name, verb->words,
         verb->options[0].help ? " [options]" : "");
-    printf("%c%s.\n", verb->summary[0] - 'a' + 'A', verb->summary + 1);
-    if (*verb->details) printf("%s\n", verb->details);
+    snprintf(summary, sizeof summary, "%c%s.", verb->summary[0] - 'a' + 'A', verb->summary + 1);
+    fputs("usage: ", stdout);
+    print_wrapped(stdout, strlen("usage: "), usage);
+    putchar('\n');
+    print_wrapped(stdout, 0, summary);
+    if (*verb->details) print_wrapped(stdout, 0, verb->details);
     if (verb->options[0].help) {
         puts("\noptions:");
         print_options(stdout, verb->options);
@@ -90,7 +121,7 @@ static void help_group(const char *word)
     size_t length = strlen(word);
     for (const struct verb *const *verb = VERBS; *verb; verb++)
         if (strncmp((*verb)->name, word, length) == 0 && (*verb)->name[length] == ' ')
-            printf(VERB_FORMAT, (*verb)->name, (*verb)->summary);
+            print_entry(stdout, VERB_COLUMN, (*verb)->name, (*verb)->summary);
 }
 
 jwkd_status help(struct cli *cli, const char *const *words, size_t count, jwkd_error *error)
@@ -102,10 +133,24 @@ jwkd_status help(struct cli *cli, const char *const *words, size_t count, jwkd_e
         help_overall(stdout);
     } else if (verb) {
         help_verb(verb);
-    } else if (verb_is_group(words[0])) {
+    } else if (count == 1 && verb_is_group(words[0])) {
         help_group(words[0]);
     } else {
-        return usage_error(cli, error, "there is no verb '%s'", words[0]);
+        return command_unknown(cli, words, count, error);
     }
     return JWKD_OK;
 }
+
+static jwkd_status run_help(struct cli *cli, jwkd_error *error)
+{
+    return help(cli, cli->words, cli->word_count, error);
+}
+
+const struct verb VERB_HELP = {
+    .name = "help",
+    .words = "[VERB]",
+    .most_words = 2,
+    .summary = "explain a verb, or list all of them",
+    .details = "With --json and no verb: all verbs and their options.",
+    .run = run_help,
+};

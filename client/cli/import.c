@@ -1,4 +1,7 @@
+#include <stdio.h>
+
 #include "cli/input.h"
+#include "cli/kid.h"
 #include "cli/publication.h"
 #include "cli/session.h"
 
@@ -19,7 +22,9 @@ static jwkd_status import(struct cli *cli, jwkd_error *error)
     warn_if_exposed(cli->json, file);
     TRY(read_file(file, "the private key", LIMIT_JWK, &key, error));
     TRY(session_open(cli, &client, error));
+    TRY(kid_complete(cli, client, &options.invalidate_kid, error));
     TRY(jwkd_import(client, environment, (jwkd_bytes){key.data, key.size}, &options, &answer, error));
+    if (options.invalidate_kid && !cli->json) printf("stopped %s\n", options.invalidate_kid);
     return publication_report(cli, client, "imported", answer, &promotion, error);
 }
 

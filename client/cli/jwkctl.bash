@@ -14,11 +14,12 @@ _jwkctl_options() {
         echo --issuer --algorithm --bits --aud --max-ttl --ttl --leeway --mode --show-once --no-show-once \
             --rotate-every --jwks-max-age
         ;;
-    'env delete') echo --force ;;
+    'env delete') echo --force --yes ;;
     generate) echo --algorithm --bits --hold --now --wait --timeout --invalidate --no-wait ;;
     rotate) echo --algorithm --bits --now --wait --timeout --abort ;;
     import) echo --algorithm --hold --now --wait --timeout --invalidate ;;
     deactivate) echo --allow-none --yes --no-wait ;;
+    destroy) echo --yes ;;
     sign) echo --claims --sub --aud --ttl --type --payload ;;
     verify) echo --aud --iss --type --local --jwks --signature-only ;;
     jwks) echo --pem ;;
@@ -76,7 +77,7 @@ _jwkctl_words() {
         operation) echo show ;;
         esac
         ;;
-    'env list:'* | 'env create:'* | status:* | ping:* | inspect:* | 'operation show:'*) ;;
+    'env list:'* | 'env create:'* | status:* | ping:* | inspect:* | help:* | 'operation show:'*) ;;
     verify:0) [[ -n $_jwkctl_jwks ]] || _jwkctl_environments ;; # with --jwks only a token follows
     *:0) _jwkctl_environments ;;
     show:1) _jwkctl_kids "$1" '[a-z]+' ;;
@@ -88,7 +89,7 @@ _jwkctl_words() {
 }
 
 _jwkctl() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous='' word i verb=''
+    local current=${COMP_WORDS[COMP_CWORD]} previous='' word i verb='' options_ended=''
     local -a words=() _jwkctl_url=()
     local _jwkctl_program=${COMP_WORDS[0]} _jwkctl_jwks=''
     COMPREPLY=()
@@ -98,13 +99,17 @@ _jwkctl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         [[ $word != '=' ]] || continue
-        if [[ -n $previous ]]; then
+        if [[ -n $options_ended ]]; then
+            words+=("$word")
+        elif [[ $word == -- ]]; then
+            options_ended=1
+        elif [[ -n $previous ]]; then
             [[ $previous != --url ]] || _jwkctl_url=(--url "$word")
             [[ $previous != --jwks ]] || _jwkctl_jwks=$word
             previous=''
         elif _jwkctl_takes_value "$word"; then
             previous=$word
-        elif [[ $word != -? && $word != --* ]]; then # a kid may begin with a dash
+        elif [[ $word != -? && ($word != --* || $word == *[!a-z-]*) ]]; then # a kid may begin with a dash, or two
             words+=("$word")
         fi
     done
@@ -121,8 +126,9 @@ _jwkctl() {
         --claims | --payload | --jwks) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
         *) mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_option_values "$previous" "${words[0]-}")" -- "$current") ;;
         esac
-    elif [[ $current == - || $current == --* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_options "$verb") $_jwkctl_global_options" -- "$current")
+    elif [[ -z $options_ended && $current == -* ]]; then # options, and kids that begin with a dash
+        mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_options "$verb") $_jwkctl_global_options \
+            $([[ ${#words[@]} -ne 1 ]] || _jwkctl_words "$verb" "${words[@]}")" -- "$current")
     elif [[ $verb == import && ${#words[@]} -eq 1 ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
     else

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/describe.h"
+#include "cli/kid.h"
 #include "cli/session.h"
 #include "cli/table.h"
 
@@ -31,17 +32,18 @@ static jwkd_status print_list(const char *environment, const jwkd_key_list *list
         return JWKD_OK;
     }
     static const char *const HEADINGS[] = {
-        "KID", "STATE", "ALGORITHM", "CREATED", "IN USE UNTIL", "SIGNED", "LAST USED", "REVISION"};
+        "KID", "STATE", "ALGORITHM", "CREATED", "IN USE", "SIGNED", "LAST USED"};
     enum { COLUMNS = sizeof HEADINGS / sizeof *HEADINGS };
     CLEANUP(table_clear) struct table table = {.columns = COLUMNS};
     for (size_t i = 0; i < COLUMNS; i++)
         table_add(&table, "%s", HEADINGS[i]);
     int64_t now = clock_wall_sec();
+    int shown = (int)kid_shown_length(list);
     for (size_t i = 0; i < list->count; i++) {
         const jwkd_key *key = &list->keys[i];
         char type[MOMENT_SIZE];
         key_type_format(key->algorithm, key->bits, type);
-        table_add(&table, "%s", key->kid);
+        table_add(&table, "%.*s", shown, key->kid);
         table_add(&table, key->held ? "%s, held" : "%s", jwkd_key_state_name(key));
         table_add(&table, "%s", type);
         add_age(&table, key->created_at, now);
@@ -49,7 +51,6 @@ static jwkd_status print_list(const char *environment, const jwkd_key_list *list
         add_age(&table, key->state == JWKD_KEY_ACTIVE ? key->last_expiry : 0, now);
         table_add(&table, "%" PRIu64, key->tokens_signed);
         add_age(&table, key->last_used_at, now);
-        table_add(&table, "%" PRIu64, key->revision);
     }
     return table_print(&table, error);
 }
@@ -70,7 +71,9 @@ const struct verb VERB_LIST = {
     .most_words = 1,
     .summary = "list an environment's keys, newest first",
     .details =
-        "A key is in use until the last token that it signed expires. What it signed, and when it was last\n"
-        "used, is counted from the start of the service.",
+        "Kids are shortened, and verbs take them so: 'jwkctl show' and --json tell the whole. A key is in "
+        "use\n"
+        "until the last token that it signed expires. What it signed, and when it was last used, is counted\n"
+        "from the start of the service.",
     .run = list,
 };

@@ -77,18 +77,26 @@ static jwkd_status add_option(
 }
 _Static_assert(LIMIT_AUDIENCES == 16, "the message above says 16");
 
-/* No option has other characters; a kid (RFC 7638: base64url) nearly always does. */
-static bool may_be_kid(const char *name)
+bool may_be_kid(const char *word)
 {
-    return name[strspn(name, "abcdefghijklmnopqrstuvwxyz-")] != '\0' && !strchr(name, '=');
+    return word[strspn(word, "abcdefghijklmnopqrstuvwxyz-")] != '\0' && !strchr(word, '=');
 }
 
-static jwkd_status fail_unknown(const char *name, size_t length, jwkd_error *error)
+static jwkd_status add_word(struct arguments *arguments, const char *word, bool dashed, jwkd_error *error)
 {
-    if (may_be_kid(name))
-        return fail(error, JWKD_INVALID_ARGUMENT,
-            "unknown option --%s; if that is a kid, put '--' before it: -- --%s", name, name);
-    return fail(error, JWKD_INVALID_ARGUMENT, "unknown option --%.*s", (int)length, name);
+    if (arguments->word_count == MAX_WORDS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "too many arguments, from '%s' on", word);
+    arguments->dashed[arguments->word_count] = dashed;
+    arguments->words[arguments->word_count++] = word;
+    return JWKD_OK;
+}
+
+/* An option in the place of a value is a slip, and silently swallowing it would hide what it asks for. */
+static bool may_be_value(enum option option, const char *argument)
+{
+    if (strncmp(argument, "--", 2) != 0) return true;
+    bool known = option_by_name(argument + 2, strcspn(argument + 2, "=")) != OPTION_COUNT;
+    return option == OPTION_INVALIDATE && !known && may_be_kid(argument);
 }
 
 /* Reads the option that begins at argv[*index]; leaves *index at the last argument that belongs to it. */
@@ -99,15 +107,13 @@ static jwkd_status parse_option(
     size_t length = strcspn(name, "=");
     const char *value = name[length] == '=' ? name + length + 1 : NULL;
     enum option option = option_by_name(name, length);
-    if (option == OPTION_COUNT) return fail_unknown(name, length, error);
+    if (option == OPTION_COUNT) return add_word(arguments, argv[*index], true, error);
     if (!OPTIONS[option].value_name) {
         if (value) return fail(error, JWKD_INVALID_ARGUMENT, "--%s takes no value", OPTIONS[option].name);
         return add_option(arguments, option, NULL, error);
     }
     if (!value) {
-        /* An option in the place of a value is a slip, and silently swallowing it would hide what it asks
-         * for. */
-        if (*index + 1 == argc || strncmp(argv[*index + 1], "--", 2) == 0)
+        if (*index + 1 == argc || !may_be_value(option, argv[*index + 1]))
             return fail(error, JWKD_INVALID_ARGUMENT, "--%s needs a value: --%s=%s", OPTIONS[option].name,
                 OPTIONS[option].name, OPTIONS[option].value_name);
         value = argv[++*index];
@@ -121,13 +127,7 @@ static jwkd_status parse_argument(
     const char *argument = argv[*index];
     if (strncmp(argument, "--", 2) == 0) return parse_option(argc, argv, index, arguments, error);
     if (strcmp(argument, "-h") == 0) return add_option(arguments, OPTION_HELP, NULL, error);
-    /* What is longer is a word, since a kid may begin with a dash. */
-    if (argument[0] == '-' && argument[1] && !argument[2])
-        return fail(error, JWKD_INVALID_ARGUMENT, "unknown option %s", argument);
-    if (arguments->word_count == MAX_WORDS)
-        return fail(error, JWKD_INVALID_ARGUMENT, "too many arguments, from '%s' on", argument);
-    arguments->words[arguments->word_count++] = argument;
-    return JWKD_OK;
+    return add_word(arguments, argument, argument[0] == '-' && argument[1], error);
 }
 
 jwkd_status arguments_parse(int argc, char *const *argv, struct arguments *out, jwkd_error *error)
@@ -136,11 +136,8 @@ jwkd_status arguments_parse(int argc, char *const *argv, struct arguments *out, 
     int i = 1;
     for (; i < argc && strcmp(argv[i], "--") != 0; i++)
         TRY(parse_argument(argc, argv, &i, &arguments, error));
-    for (i++; i < argc; i++) {
-        if (arguments.word_count == MAX_WORDS)
-            return fail(error, JWKD_INVALID_ARGUMENT, "too many arguments, from '%s' on", argv[i]);
-        arguments.words[arguments.word_count++] = argv[i];
-    }
+    for (i++; i < argc; i++)
+        TRY(add_word(&arguments, argv[i], false, error));
     *out = arguments;
     return JWKD_OK;
 }

@@ -62,14 +62,19 @@ struct arguments {
         size_t count;
     } options[OPTION_COUNT];
     const char *words[MAX_WORDS + 1];
+    bool dashed[MAX_WORDS + 1]; /* the word looks like an option, and is none */
     size_t word_count;
 };
 
 /* Takes argv[1..argc-1] apart. Options are "--name value", "--name=value" or flags, and are never
- * abbreviated; "-h" is --help; "--" ends them. "-" alone is a word, and so is what begins with a single dash
- * and has more than a letter, as kids may. INVALID_ARGUMENT: an unknown option, a value missing or too many,
- * an option twice that may be given once. */
+ * abbreviated; "-h" is --help; "--" ends them. Everything else is a word: "-" alone, too, and what begins
+ * with a dash and is no option, since it may be a kid; only the verb can tell. INVALID_ARGUMENT: a value
+ * missing or too many, an option twice that may be given once. */
 jwkd_status arguments_parse(int argc, char *const *argv, struct arguments *out, jwkd_error *error) MUST_CHECK;
+
+/* Whether a word that looks like an option is a kid rather than a misspelt one: no option has other
+ * characters than small letters, and an RFC 7638 thumbprint (43 of base64url) has. */
+bool may_be_kid(const char *word);
 
 static inline bool option_given(const struct arguments *arguments, enum option option)
 {

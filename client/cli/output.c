@@ -126,9 +126,10 @@ void report_error(bool json, const jwkd_error *error, const char *hint)
     fputs("jwkctl: ", stderr);
     print_text(stderr, bytes_of_text(message));
     fputc('\n', stderr);
-    if (hint && *hint) {
+    for (size_t length; hint && *hint; hint += length + (hint[length] == '\n')) {
+        length = strcspn(hint, "\n");
         fputs("  ", stderr);
-        print_text(stderr, bytes_of_text(hint));
+        print_text(stderr, bytes_of(hint, length));
         fputc('\n', stderr);
     }
 }

@@ -35,7 +35,7 @@ void print_field(const char *name, const char *format, ...) __attribute__((forma
 /* A field that is a moment, with its age; nothing for 0. */
 void print_moment(const char *name, int64_t at);
 
-/* Tells what failed on stderr, and what to do next. */
+/* Tells what failed on stderr, and what to do next, in lines. */
 void report_error(bool json, const jwkd_error *error, const char *hint);
 /* Tells on stderr what should be known, and is no failure. */
 void report_warning(bool json, const char *format, ...) __attribute__((format(printf, 2, 3)));

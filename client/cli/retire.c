@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/describe.h"
+#include "cli/kid.h"
 #include "cli/session.h"
 
 /* When it will come to pass. */
@@ -27,6 +28,7 @@ static jwkd_status retire(struct cli *cli, jwkd_error *error)
     CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
     CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
     TRY(session_open(cli, &client, error));
+    TRY(kid_complete(cli, client, &cli->words[1], error));
     TRY(jwkd_retire(client, cli->words[0], cli->words[1], &answer, error));
     if (cli->json) return print_json(key_answer_json(cli->words[0], answer), error);
     print_retirement(cli->words[0], answer);

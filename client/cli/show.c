@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "cli/describe.h"
+#include "cli/kid.h"
 #include "cli/session.h"
 
 static void print_key(const jwkd_key *key)
@@ -28,6 +29,7 @@ static jwkd_status show(struct cli *cli, jwkd_error *error)
     CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
     CLEANUP(free_answer) jwkd_key_answer *answer = NULL;
     TRY(session_open(cli, &client, error));
+    TRY(kid_complete(cli, client, &cli->words[1], error));
     TRY(jwkd_get_key(client, cli->words[0], cli->words[1], &answer, error));
     if (cli->json) return print_json(key_answer_json(cli->words[0], answer), error);
     print_key(&answer->key);

@@ -50,13 +50,13 @@ static void add_row(struct table *table, const jwkd_subscriber *subscriber)
 static jwkd_status print_list(const char *environment, const jwkd_subscriber_list *list, jwkd_error *error)
 {
     static const char *const HEADINGS[] = {
-        "INSTANCE", "NAME", "ENVIRONMENT", "REVISION", "LAG", "LEASE", "ON STALE", "LAST SEEN"};
+        "INSTANCE", "NAME", "ENV", "REVISION", "LAG", "LEASE", "ON STALE", "LAST SEEN"};
     enum { COLUMNS = sizeof HEADINGS / sizeof *HEADINGS };
     if (list->count == 0) {
         fprintf(stderr, "jwkctl: nobody follows %s\n", environment ? environment : "any environment");
         return JWKD_OK;
     }
-    CLEANUP(table_clear) struct table table = {.columns = COLUMNS};
+    CLEANUP(table_clear) struct table table = {.columns = COLUMNS, .may_cut = 1U << 1 | 1U << 2};
     for (size_t i = 0; i < COLUMNS; i++)
         table_add(&table, "%s", HEADINGS[i]);
     for (size_t i = 0; i < list->count; i++)

@@ -23,6 +23,44 @@ void table_add(struct table *table, const char *format, ...)
         table->incomplete = true;
 }
 
+enum { TABLE_WIDTH = 80, GAP = 2, LEAST_WIDTH = 8 };
+
+/* The widest column that may be cut and is not at its least; NULL where there is none. */
+static size_t *widest(const struct table *table, size_t *widths)
+{
+    size_t *found = NULL;
+    for (size_t i = 0; i < table->columns; i++)
+        if ((table->may_cut >> i & 1) && widths[i] > LEAST_WIDTH && (!found || widths[i] > *found))
+            found = &widths[i];
+    return found;
+}
+
+static void fit(const struct table *table, size_t *widths)
+{
+    size_t total = GAP * (table->columns - 1), *cut;
+    for (size_t i = 0; i < table->columns; i++)
+        total += widths[i];
+    for (; total > TABLE_WIDTH && (cut = widest(table, widths)); total--)
+        --*cut;
+}
+
+/* Returns how wide it is on the screen. */
+static size_t print_cell(const char *cell, size_t width)
+{
+    static const char CUT[] = "...";
+    size_t length = strlen(cell);
+    if (length <= width) {
+        print_text(stdout, bytes_of_text(cell));
+        return length;
+    }
+    length = width - strlen(CUT);
+    while (length > 0 && ((unsigned char)cell[length] & 0xc0) == 0x80)
+        length--; /* no half characters */
+    print_text(stdout, bytes_of(cell, length));
+    fputs(CUT, stdout);
+    return length + strlen(CUT);
+}
+
 jwkd_status table_print(const struct table *table, jwkd_error *error)
 {
     CLEANUP(free_at) size_t *widths = calloc(table->columns, sizeof *widths);
@@ -30,11 +68,12 @@ jwkd_status table_print(const struct table *table, jwkd_error *error)
     const char *cell = (const char *)table->cells.data, *end = cell + table->cells.size;
     for (size_t i = 0; cell < end; i = (i + 1) % table->columns, cell += strlen(cell) + 1)
         if (strlen(cell) > widths[i]) widths[i] = strlen(cell);
+    fit(table, widths);
     cell = (const char *)table->cells.data;
     for (size_t i = 0; cell < end; i = (i + 1) % table->columns, cell += strlen(cell) + 1) {
-        print_text(stdout, bytes_of_text(cell));
+        size_t width = print_cell(cell, widths[i]);
         bool last = i + 1 == table->columns;
-        printf("%*s", last ? 0 : (int)(widths[i] - strlen(cell) + 2), "");
+        printf("%*s", last ? 0 : (int)(widths[i] - width + GAP), "");
         if (last) putchar('\n');
     }
     return JWKD_OK;

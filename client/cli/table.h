@@ -4,9 +4,11 @@
 
 #include "base/bytes.h"
 
-/* Columns of text, each as wide as its widest cell. A zeroed table with `columns` set is an empty one. */
+/* Columns of text, each as wide as its widest cell. Where all of them are wider than a terminal, cells of
+ * those that may be cut are ("..."). A zeroed table with `columns` set is an empty one. */
 struct table {
     size_t columns;
+    unsigned may_cut;    /* 1 << column */
     struct buffer cells; /* each ended by a NUL */
     bool incomplete;     /* memory was short */
 };

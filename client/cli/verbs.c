@@ -27,6 +27,7 @@ const struct verb *const VERBS[] = {
     &VERB_WATCH,
     &VERB_STATUS,
     &VERB_PING,
+    &VERB_HELP,
     NULL,
 };
 

@@ -37,17 +37,25 @@ options_of() {
     names <<<"${part%%']'*}"
 }
 
+# No line of $out is wider than a terminal.
+narrow() { # what
+    local wide
+    wide=$(awk 'length > 80' <<<"$out")
+    equal "$1: lines wider than 80" '' "$wide"
+}
+
 mapfile -t verbs < <("$jwkctl" --json help | sed 's/"options":\[[^]]*\]//g' | names)
 
 # ---- Help and version: on standard output, with success
 
-equal 'verbs in the table' 23 "${#verbs[@]}"
+equal 'verbs in the table' 24 "${#verbs[@]}"
 for arguments in --help -h help; do
     run "$arguments"
     equal "$arguments: exit code" 0 "$code"
     contains "$arguments" 'usage: jwkctl' "$out"
     equal "$arguments: standard error" '' "$err"
     for verb in "${verbs[@]}"; do contains "$arguments" "  $verb " "$out"; done
+    narrow "$arguments"
 done
 run --version
 equal '--version: exit code' 0 "$code"
@@ -60,6 +68,7 @@ for verb in "${verbs[@]}"; do
     contains "help $verb" "usage: jwkctl $verb" "$out"
     for option in $(options_of "$verb"); do contains "help $verb" "  --$option" "$out"; done
     explained=$out
+    narrow "help $verb"
     # shellcheck disable=SC2086
     run $verb --help
     equal "$verb --help" "$explained" "$out"
@@ -86,6 +95,9 @@ usage retire a
 usage subscribers a b
 usage deactivate a b --force
 usage help bogus
+usage list prod --bogus
+usage show prod --bogus
+usage bogus --help
 usage list
 usage list a b
 usage show a
@@ -132,6 +144,10 @@ usage verify --jwks f a b
 usage verify --jwks f --local a
 usage verify --jwks -
 usage verify --jwks - -
+run lsit
+contains 'a verb with a slip' "there is no verb 'lsit'; did you mean 'list'?" "$err"
+run help env shw
+contains 'help on a verb with a slip' "there is no verb 'env shw'; did you mean 'env show'?" "$err"
 run --json bogus
 equal 'usage error with --json: exit code' 2 "$code"
 contains 'usage error with --json' '{"error":{"status":"INVALID_ARGUMENT","message":"there is no verb '"'bogus'"'"' "$err"
@@ -150,6 +166,8 @@ equal 'list --json without a service: exit code' 3 "$code"
 contains 'list --json without a service' '{"error":{"status":"UNREACHABLE"' "$err"
 run --url "$work/none.sock" deactivate prod -Zu4
 equal 'a kid that begins with a dash: exit code' 3 "$code"
+run --url "$work/none.sock" deactivate prod --Zu4_x --allow-none
+equal 'a kid that begins with two dashes: exit code' 3 "$code"
 JWKD_URL=ipc://$work/other.sock run status
 equal 'status by JWKD_URL: exit code' 3 "$code"
 contains 'status by JWKD_URL' "$work/other.sock" "$err"
@@ -379,18 +397,23 @@ cat >"$work/jwkctl" <<'PROGRAM'
 #!/usr/bin/env bash
 case $* in
 '--url ipc:///here --json env list') echo '{"environments":[{"name":"prod","operation":{"id":"0a1b","kid":"xyz"}},{"name":"test"}]}' ;;
-'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","state":"primary","public_jwk":{"kid":"abc"}},{"kid":"xyz","state":"active"},{"kid":"-Aa4","state":"retiring"},{"kid":"off","state":"deactivated"},{"kid":"end","state":"destroyed"}],"environment":{"name":"prod"}}' ;;
+'--url ipc:///here --json list prod') echo '{"keys":[{"kid":"abc","state":"primary","public_jwk":{"kid":"abc"}},{"kid":"xyz","state":"active"},{"kid":"-Aa4","state":"retiring"},{"kid":"--Zu4","state":"active"},{"kid":"off","state":"deactivated"},{"kid":"end","state":"destroyed"}],"environment":{"name":"prod"}}' ;;
 *) exit 3 ;;
 esac
 PROGRAM
 chmod +x "$work/jwkctl"
 equal 'environments completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc:///here list '')"
 equal 'an environment completed' test "$(offered "$work/jwkctl" env delete --url = ipc:///here t)"
-equal 'kids completed' $'-Aa4\nabc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
+equal 'kids completed' $'--Zu4\n-Aa4\nabc\nxyz' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod '')"
 equal 'a kid with a dash completed' -Aa4 "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -A)"
-equal 'kids to show completed' $'-Aa4\nabc\nend\noff\nxyz' "$(offered "$work/jwkctl" --url ipc:///here show prod '')"
-equal 'kids to promote completed' $'-Aa4\nxyz' "$(offered "$work/jwkctl" --url ipc:///here set-primary prod '')"
-equal 'kids to retire completed' xyz "$(offered "$work/jwkctl" --url ipc:///here retire prod '')"
+contains 'kids with a dash completed beside options' '-Aa4' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -)"
+contains 'options completed beside kids with a dash' '--yes' "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -)"
+equal 'a kid with two dashes completed' --Zu4 "$(offered "$work/jwkctl" --url ipc:///here deactivate prod --Z)"
+equal 'a kid completed behind --' --Zu4 "$(offered "$work/jwkctl" --url ipc:///here deactivate prod -- --)"
+equal 'nothing behind a kid with two dashes' '' "$(offered "$work/jwkctl" --url ipc:///here show prod --Zu4 '')"
+equal 'kids to show completed' $'--Zu4\n-Aa4\nabc\nend\noff\nxyz' "$(offered "$work/jwkctl" --url ipc:///here show prod '')"
+equal 'kids to promote completed' $'--Zu4\n-Aa4\nxyz' "$(offered "$work/jwkctl" --url ipc:///here set-primary prod '')"
+equal 'kids to retire completed' $'--Zu4\nxyz' "$(offered "$work/jwkctl" --url ipc:///here retire prod '')"
 equal 'kids to destroy completed' off "$(offered "$work/jwkctl" --url ipc:///here destroy prod '')"
 equal 'environments to verify completed' $'prod\ntest' "$(offered "$work/jwkctl" --url ipc:///here verify '')"
 equal 'nothing completed for a token' '' "$(offered "$work/jwkctl" --url ipc:///here verify --jwks f '')"

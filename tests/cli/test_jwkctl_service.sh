@@ -176,8 +176,8 @@ equal 'rotate --wait' 'primary rotation done' "$(member state) $(of_operation ki
 equal 'rotate --wait: primary_kid' "$new" "$(member primary_kid)"
 equal 'the key that was replaced' retiring "$(key_state shop "$old")"
 ok list shop
-contains 'list' 'IN USE UNTIL' "$out"
-[[ $out =~ $old\ +retiring\ +ES256\ .*\ in\ [0-9]+m\ +1\  ]] || failed "list of a retiring key: $out"
+contains 'list' 'IN USE' "$out"
+[[ $out =~ ${old:0:12}\ +retiring\ +ES256\ .*\ in\ [0-9]+m\ +1\  ]] || failed "list of a retiring key: $out"
 ok --json list shop
 equal 'list --json: tokens_signed' $'0\n0\n1' "$(grep -o '"tokens_signed":[0-9]*' <<<"$out" | cut -d: -f2)"
 ok show shop -- "$old"
@@ -196,6 +196,63 @@ ok generate single
 fails 'exclusive mode does not rotate' rotate single
 fails 'there is no environment "none"' env show none
 fails 'there is no environment "none"' list none
+
+# ---- a kid is named by any beginning that no other has, of four characters or more
+
+jwk_with_kid() { # kid, file
+    tr -d '\n' <"$source_dir/tests/data/keys/$2" | sed -E 's/,? *"(use|key_ops|kid)": *("[^"]*"|\[[^]]*\])//g; s/\{/{"kid":"'"$1"'",/; s/,,/,/' >"$work/$1.jwk"
+    chmod 600 "$work/$1.jwk"
+}
+jwk_with_kid deadbeef rfc7517-a2-ec.jwk
+jwk_with_kid deadbeef-second rfc7515-a3.jwk
+jwk_with_kid --Dashed rfc8037-a1.jwk
+ok env create short --algorithm ES256
+ok import short "$work/deadbeef.jwk"
+ok import short "$work/deadbeef-second.jwk" --hold
+ok import short "$work/--Dashed.jwk" --hold --algorithm EdDSA
+run --json show short dead
+equal 'a beginning of two kids: exit code' 1 "$code"
+contains 'a beginning of two kids' '"dead\" is the beginning of 2 kids of short' "$err"
+run show short dead
+contains 'a beginning of two kids: the one' $'\n  deadbeef primary' "$err"
+contains 'a beginning of two kids: the other' $'\n  deadbeef-second active' "$err"
+run deactivate short dead --allow-none
+equal 'what is ambiguous is not deactivated' '1 primary active' "$code $(key_state short deadbeef) $(key_state short deadbeef-second)"
+ok --json show short deadbeef
+equal 'a whole kid stands for itself' deadbeef "$(member kid)"
+ok --json show short deadbeef-
+equal 'a beginning of one kid' deadbeef-second "$(member kid)"
+fails 'no key with the kid' show short dea
+fails 'no key with the kid' show short deadbeef-x
+fails 'there is no environment "none"' show none dead
+ok set-primary short deadbeef-s
+contains 'set-primary of a beginning' 'promoted deadbeef-second (ES256)' "$out"
+ok retire short deadbeef
+ok show short --Da
+contains 'a kid that begins with two dashes' 'kid            --Dashed' "$out"
+ok deactivate short --Dash
+contains 'deactivate of a beginning' 'stopped --Dashed (EdDSA): deactivated' "$out"
+ok destroy short --Dash
+contains 'destroy of a beginning' 'erased --Dashed (EdDSA): destroyed' "$out"
+single_kid=$(primary single)
+ok generate single --invalidate "${single_kid:0:10}"
+contains 'generate --invalidate of a beginning' "stopped $single_kid" "$out"
+equal 'generate --invalidate of a beginning' deactivated "$(key_state single "$single_kid")"
+
+# ---- tables are no wider than a terminal, and what they show of a kid names it
+
+ok env create a-name-of-forty-characters-and-even-some-more --algorithm RS256 --issuer https://accounts.example.org/a/tenant/with/a/long/path
+ok list short
+equal 'list: lines wider than 80' '' "$(awk 'length > 80' <<<"$out")"
+contains 'list tells kids apart' 'deadbeef-sec ' "$out"
+listed=$("$jwkctl" list plain | awk 'NR == 2 { print $1 }')
+equal 'what list shows of a kid' 12 "${#listed}"
+ok show plain "$listed"
+ok env list
+equal 'env list: lines wider than 80' '' "$(awk 'length > 80' <<<"$out")"
+listed=$(awk '$1 == "plain" { print $5 }' <<<"$out")
+ok --json show plain "$listed"
+equal 'what env list shows of a kid' primary "$(member state)"
 
 # ---- verify --local without the keys
 
@@ -317,6 +374,37 @@ if command -v script >/dev/null; then
     contains 'a key that does not sign' "$only is active in asked" "$out"
     [[ $out != *'signs then'* ]] || failed "deactivate named a successor of a key that did not sign: $out"
     equal 'an answer of yes' deactivated "$(key_state asked "$only")"
+fi
+
+# ---- destroy and env delete ask on a terminal, too
+
+if command -v script >/dev/null; then
+    at_terminal n destroy asked "${only:0:8}"
+    contains 'destroy: what it says' "$only (ES256) of asked was deactivated " "$out"
+    contains 'destroy: the question' 'Erase its private key, for good? [y/N]' "$out"
+    contains 'destroy: an answer of no' 'nothing was changed' "$out"
+    equal 'destroy: an answer of no' '1 deactivated' "$code $(key_state asked "$only")"
+    at_terminal n destroy asked --yes -- "$only"
+    [[ $out != *'[y/N]'* ]] || failed "destroy --yes asked: $out"
+    equal 'destroy --yes' '0 destroyed' "$code $(key_state asked "$only")"
+    at_terminal n destroy asked -- "$(primary asked)"
+    [[ $out != *'[y/N]'* ]] || failed "destroy asked what is refused anyway: $out"
+    at_terminal y env delete asked
+    [[ $out != *'[y/N]'* ]] || failed "env delete asked what is refused anyway: $out"
+    equal 'env delete with active keys: exit code' 1 "$code"
+    at_terminal n env delete asked --force
+    contains 'env delete: what it says' 'asked has 3 active keys, whose tokens are refused from then on.' "$out"
+    contains 'env delete: an answer of no' 'nothing was changed' "$out"
+    ok env show asked
+    at_terminal y env delete asked --force
+    equal 'env delete: an answer of yes' 0 "$code"
+    fails 'there is no environment' env show asked
+    ok env create empty
+    at_terminal n env delete empty
+    contains 'env delete of an empty one' 'empty has no active key.' "$out"
+    at_terminal n env delete empty --yes
+    equal 'env delete --yes' 0 "$code"
+    fails 'there is no environment' env show empty
 fi
 
 ((failures == 0)) || echo "$failures failed"

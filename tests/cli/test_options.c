@@ -1,4 +1,5 @@
 /* First, since cmocka has a macro of the name fail(). */
+#include "cli/command.h"
 #include "cli/environment.h"
 
 #include <setjmp.h>
@@ -18,6 +19,15 @@ static jwkd_status parse(char *line, struct arguments *out, jwkd_error *error)
     for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
         argv[argc++] = word;
     return arguments_parse(argc, argv, out, error);
+}
+
+/* Whether the command line is one that a verb takes. */
+static jwkd_status command(char *line, struct cli *out, jwkd_error *error)
+{
+    const struct verb *verb;
+    *out = (struct cli){0};
+    TRY(parse(line, &out->arguments, error));
+    return command_find(out, &verb, error);
 }
 
 static void arguments__options_stand_anywhere(void **state)
@@ -60,12 +70,12 @@ static void arguments__dashes_and_empty_values(void **state)
     assert_false(option_given(&arguments, OPTION_JSON));
 }
 
-/* As one RFC 7638 thumbprint of 64 does. */
+/* As one RFC 7638 thumbprint of 64 does, and one of 4,096 with two. */
 static void arguments__a_kid_may_begin_with_a_dash(void **state)
 {
     (void)state;
-    char line[] = "deactivate prod -Zu4 --invalidate -2b -hi -- --Q4x";
-    static const char *const WORDS[] = {"deactivate", "prod", "-Zu4", "-hi", "--Q4x"};
+    char line[] = "deactivate prod -Zu4 --invalidate -2b -hi --Q4x -- --abc";
+    static const char *const WORDS[] = {"deactivate", "prod", "-Zu4", "-hi", "--Q4x", "--abc"};
     struct arguments arguments;
     assert_int_equal(parse(line, &arguments, NULL), JWKD_OK);
     assert_int_equal(arguments.word_count, sizeof WORDS / sizeof *WORDS);
@@ -73,6 +83,17 @@ static void arguments__a_kid_may_begin_with_a_dash(void **state)
         assert_string_equal(arguments.words[i], WORDS[i]);
     assert_string_equal(option_text(&arguments, OPTION_INVALIDATE), "-2b");
     assert_false(option_given(&arguments, OPTION_HELP));
+
+    char lines[][56] = {"deactivate prod -Zu4", "show prod -abc", "show -x prod", "show prod --Zu4_x",
+        "retire prod --Q4x --json", "destroy --json prod --Q4x", "set-primary prod -- --abc",
+        "generate prod --invalidate --Zu4_x"};
+    static const bool GOOD[] = {true, true, false, true, true, true, true, true};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct cli cli;
+        jwkd_error error = {0};
+        jwkd_status status = command(lines[i], &cli, &error);
+        if ((status == JWKD_OK) != GOOD[i]) fail_msg("%s: %s", lines[i], error.message);
+    }
 }
 
 static void arguments__aud_is_repeatable_up_to_a_limit(void **state)
@@ -97,14 +118,28 @@ static void arguments__slips_are_named(void **state)
 {
     (void)state;
     struct {
-        char line[48];
+        char line[56];
         const char *message;
     } rows[] = {
+        {"jwks prod --pemm", "unknown option --pemm; did you mean --pem?"},
         {"list --pemm", "unknown option --pemm"},
         {"list --alg RS256", "unknown option --alg"},
-        {"list --algorithms RS256", "unknown option --algorithms"},
+        {"generate a --algorithms RS256", "unknown option --algorithms; did you mean --algorithm?"},
+        {"rotate a --tiemout=3s --wait", "unknown option --tiemout; did you mean --timeout?"},
         {"list -j", "unknown option -j"},
-        {"show prod --Zu4_x", "unknown option --Zu4_x; if that is a kid, put '--' before it: -- --Zu4_x"},
+        {"list prod -json", "unknown option -json; did you mean --json?"},
+        {"list prod --Zu4_x", "unknown option --Zu4_x"},
+        {"deactivate prod --yess",
+            "unknown option --yess; did you mean --yes? If that is a kid, put '--' before it: -- --yess"},
+        {"show prod --zuab", "unknown option --zuab; if that is a kid, put '--' before it: -- --zuab"},
+        {"--halp", "unknown option --halp; did you mean --help?"},
+        {"lst prod", "there is no verb 'lst'; did you mean 'list'?"},
+        {"destory prod", "there is no verb 'destory'; did you mean 'destroy'?"},
+        {"sub", "there is no verb 'sub'; did you mean 'subscribers'?"},
+        {"env lst", "there is no verb 'env lst'; did you mean 'env list'?"},
+        {"create prod", "there is no verb 'create'; did you mean 'env create'?"},
+        {"frobnicate", "there is no verb 'frobnicate'"},
+        {"env", "env is the first word of verbs"},
         {"list --json=yes", "--json takes no value"},
         {"list --url", "--url needs a value"},
         {"list --url a --url b", "--url may be given only once"},
@@ -113,13 +148,13 @@ static void arguments__slips_are_named(void **state)
         {"--=x", "unknown option --"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct arguments arguments = {.word_count = 77};
+        struct cli cli;
         jwkd_error error = {0};
-        assert_int_equal(parse(rows[i].line, &arguments, &error), JWKD_INVALID_ARGUMENT);
-        assert_non_null(strstr(error.message, rows[i].message));
-        /* A misspelt option is no kid. */
+        assert_int_equal(command(rows[i].line, &cli, &error), JWKD_INVALID_ARGUMENT);
+        if (!strstr(error.message, rows[i].message)) fail_msg("%s", error.message);
+        /* A misspelt option is no kid, and not everything is meant. */
         assert_int_equal(!!strstr(error.message, "kid"), !!strstr(rows[i].message, "kid"));
-        assert_int_equal(arguments.word_count, 77);
+        assert_int_equal(!!strstr(error.message, "mean"), !!strstr(rows[i].message, "mean"));
     }
 }
 

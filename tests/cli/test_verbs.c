@@ -498,9 +498,9 @@ static void subscribers__are_a_table(void **state)
     jwkctl(&run, fake, "subscribers");
     assert_int_equal(run.code, 0);
     assert_string_equal(run.out_text,
-        "INSTANCE  NAME     ENVIRONMENT  REVISION  LAG  LEASE  ON STALE  LAST SEEN\n"
-        "aa000000  gateway  prod         9         0    3.0 s  refuse    1.2 s ago\n"
-        "bb000000  -        prod         none yet  9    3.0 s  serve     0.0 ms ago\n");
+        "INSTANCE  NAME     ENV   REVISION  LAG  LEASE  ON STALE  LAST SEEN\n"
+        "aa000000  gateway  prod  9         0    3.0 s  refuse    1.2 s ago\n"
+        "bb000000  -        prod  none yet  9    3.0 s  serve     0.0 ms ago\n");
     jwkctl(&run, fake, "subscribers --json");
     assert_contains(run.out_text,
         "{\"subscribers\":[{\"instance\":\"aa000000000000000000000000000000\",\"name\":\"gateway\"");
