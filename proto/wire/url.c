@@ -1,6 +1,8 @@
 #include "wire/url.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -92,6 +94,54 @@ static bool same_directory(const char *a, const char *b)
            one.st_ino == other.st_ino;
 }
 
+/* An address that is written out, of either family, as one of IPv6. */
+static bool read_address(const char *host, struct in6_addr *out)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in_addr old;
+    size_t size = strlen(host);
+    if (inet_pton(AF_INET, host, &old) == 1) {
+        *out = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+        memcpy(&out->s6_addr[12], &old, sizeof old);
+        return true;
+    }
+    if (size < 2 || size - 2 >= sizeof text || host[0] != '[' || host[size - 1] != ']') return false;
+    memcpy(text, host + 1, size - 2);
+    text[size - 2] = '\0';
+    return inet_pton(AF_INET6, text, out) == 1;
+}
+
+/* "localhost" is never anything else: RFC 6761 section 6.3. */
+static bool is_loopback(const char *host)
+{
+    struct in6_addr address;
+    if (strcasecmp(host, "localhost") == 0) return true;
+    return read_address(host, &address) &&
+           (IN6_IS_ADDR_LOOPBACK(&address) || (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == 127));
+}
+
+/* Nobody is asked for what a name stands for. */
+static bool same_host(const char *a, const char *b)
+{
+    struct in6_addr one, other;
+    if (strcasecmp(a, b) == 0 || (is_loopback(a) && is_loopback(b))) return true;
+    return read_address(a, &one) && read_address(b, &other) && memcmp(&one, &other, sizeof one) == 0;
+}
+
+static jwkd_status follow_tcp(const struct url *dialled, const char *offered, struct url *out)
+{
+    struct url url;
+    if (!begins_with(offered, TCP) ||
+        parse_tcp(offered + strlen(TCP), dialled->place, &url, NULL) != JWKD_OK ||
+        !same_host(dialled->place, url.place))
+        return JWKD_DENIED;
+    /* That may be ::1 for the one and 127.0.0.1 for the other. */
+    if (strcasecmp(url.place, "localhost") == 0)
+        return parse_tcp(strrchr(offered, ':'), dialled->place, out, NULL);
+    *out = url;
+    return JWKD_OK;
+}
+
 jwkd_status url_follow(const struct url *dialled, const char *offered, struct url *out)
 {
     struct url url;
@@ -102,11 +152,7 @@ jwkd_status url_follow(const struct url *dialled, const char *offered, struct ur
             return JWKD_DENIED;
         break;
     case TRANSPORT_TCP:
-        if (!begins_with(offered, TCP) ||
-            parse_tcp(offered + strlen(TCP), dialled->place, &url, NULL) != JWKD_OK ||
-            strcasecmp(dialled->place, url.place) != 0)
-            return JWKD_DENIED;
-        break;
+        return follow_tcp(dialled, offered, out);
     }
     *out = url;
     return JWKD_OK;

@@ -21,7 +21,8 @@ struct url {
 jwkd_status url_parse(const char *text, struct url *out, jwkd_error *error) MUST_CHECK;
 
 /* The URL to dial for what the service behind `dialled` offers: the same transport and the same directory or
- * host (a tcp URL without host means the dialled one). DENIED for anything else: following it would weaken
+ * host (a tcp URL without host means the dialled one; all names and addresses of the loopback interface are
+ * one host). DENIED for anything else: following it would weaken
  * transport or identity. */
 jwkd_status url_follow(const struct url *dialled, const char *offered, struct url *out) MUST_CHECK;
 

@@ -3,15 +3,44 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error)
+static int listen_once(nng_socket socket, const char *url, size_t largest)
 {
     nng_listener listener;
     int result = nng_listener_create(&listener, socket, url);
-    if (result == 0 && strncmp(url, "ipc:", 4) == 0)
+    if (result != 0) return result;
+    if (strncmp(url, "ipc:", 4) == 0)
         result =
             nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
     if (result == 0) result = nng_listener_set_size(listener, NNG_OPT_RECVMAXSZ, largest);
     if (result == 0) result = nng_listener_start(listener, 0);
+    if (result != 0) nng_listener_close(listener);
+    return result;
+}
+
+/* The port of a tcp URL that means every address of both families; NULL: it is another one. */
+static const char *port_of_any(const char *url)
+{
+    static const char *const ANY[] = {"tcp://:", "tcp://*:"};
+    for (size_t i = 0; i < sizeof ANY / sizeof *ANY; i++)
+        if (strncmp(url, ANY[i], strlen(ANY[i])) == 0) return url + strlen(ANY[i]);
+    return NULL;
+}
+
+/* nng takes such a URL for IPv4 alone. A socket of IPv6 serves both, where the system has IPv6. */
+static int listen_on_any(nng_socket socket, const char *port, size_t largest)
+{
+    char url[URL_SIZE];
+    snprintf(url, sizeof url, "tcp://[::]:%s", port);
+    int result = listen_once(socket, url, largest);
+    if (result == 0 || result == NNG_EADDRINUSE) return result;
+    snprintf(url, sizeof url, "tcp://0.0.0.0:%s", port);
+    return listen_once(socket, url, largest);
+}
+
+jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error)
+{
+    const char *port = port_of_any(url);
+    int result = port ? listen_on_any(socket, port, largest) : listen_once(socket, url, largest);
     if (result == NNG_EADDRINUSE)
         return fail(
             error, JWKD_UNAVAILABLE, "cannot listen on %s: another program does, perhaps another jwkd", url);

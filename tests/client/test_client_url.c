@@ -84,6 +84,26 @@ static void url__follows_only_to_the_same_place(void **state)
     assert_false(follows("tcp://keys.example:7001", "tls+tcp://keys.example:7002", NULL));
 }
 
+static void url__knows_the_loopback_by_its_names(void **state)
+{
+    (void)state;
+    assert_true(follows("tcp://127.0.0.1:7001", "tcp://localhost:7002", "tcp://127.0.0.1:7002"));
+    assert_true(follows("tcp://[::1]:7001", "tcp://LocalHost:7002", "tcp://[::1]:7002"));
+    assert_true(follows("tcp://localhost:7001", "tcp://127.0.0.1:7002", "tcp://127.0.0.1:7002"));
+    assert_true(follows("tcp://localhost:7001", "tcp://[::1]:7002", "tcp://[::1]:7002"));
+    assert_true(follows("tcp://127.0.0.1:7001", "tcp://[0:0::1]:7002", "tcp://[0:0::1]:7002"));
+    assert_true(follows("tcp://[fd00::1]:7001", "tcp://[FD00:0::1]:7002", "tcp://[FD00:0::1]:7002"));
+    assert_true(follows("tcp://[::ffff:10.0.0.1]:7001", "tcp://10.0.0.1:7002", "tcp://10.0.0.1:7002"));
+    assert_false(follows("tcp://10.0.0.1:7001", "tcp://localhost:7002", NULL));
+    assert_false(follows("tcp://localhost:7001", "tcp://10.0.0.1:7002", NULL));
+    assert_false(follows("tcp://keys.example:7001", "tcp://localhost:7002", NULL));
+    assert_false(follows("tcp://localhost:7001", "tcp://localhost.example:7002", NULL));
+    assert_false(follows("tcp://127.0.0.1:7001", "tcp://127.0.0.1.example:7002", NULL));
+    assert_false(follows("tcp://[::1]:7001", "tcp://[::2]:7002", NULL));
+    assert_false(follows("tcp://[fd00::1]:7001", "tcp://[fd00::2]:7002", NULL));
+    assert_false(follows("tcp://[::1]:7001", "tcp://[:7002", NULL));
+}
+
 static void url__knows_a_directory_by_another_name(void **state)
 {
     (void)state;
@@ -137,6 +157,7 @@ int main(void)
         cmocka_unit_test(url__refuses_the_rest),
         cmocka_unit_test(url__without_one_looks_in_the_documented_places),
         cmocka_unit_test(url__follows_only_to_the_same_place),
+        cmocka_unit_test(url__knows_the_loopback_by_its_names),
         cmocka_unit_test(url__knows_a_directory_by_another_name),
         cmocka_unit_test(url__knows_a_socket_by_another_name),
         cmocka_unit_test(url__trusts_root_and_the_owner),

@@ -4,11 +4,13 @@
 #include "net/caller.h"
 #include "net/listen.h"
 
+#include <netinet/in.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,12 +161,46 @@ static void principal__of_a_lost_connection_is_not_guessed(void **state)
     nng_msg_free(message);
 }
 
+static bool has_ipv6(void)
+{
+    const struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int one = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = one >= 0 && bind(one, (const struct sockaddr *)&loopback, sizeof loopback) == 0;
+    if (one >= 0) close(one);
+    return has;
+}
+
+static void dial_and_hang_up(nng_socket socket, const char *host, unsigned port)
+{
+    char url[64];
+    nng_dialer dialer;
+    snprintf(url, sizeof url, "tcp://%s:%u", host, port);
+    if (nng_dial(socket, url, &dialer, 0) != 0) fail_msg("nobody listens at %s", url);
+    nng_dialer_close(dialer);
+}
+
+static void listen__without_a_host_is_for_both_families(void **state)
+{
+    struct pair *pair = *state;
+    static const char *const ANY[] = {"", "*"};
+    for (size_t i = 0; i < sizeof ANY / sizeof *ANY; i++) {
+        char url[64];
+        unsigned port = 20000 + (unsigned)getpid() % 5000;
+        do /* until one is free */
+            snprintf(url, sizeof url, "tcp://%s:%u", ANY[i], ++port);
+        while (port < 32000 && net_listen(pair->rep, url, LARGEST, NULL) != JWKD_OK);
+        dial_and_hang_up(pair->req, "127.0.0.1", port);
+        if (has_ipv6()) dial_and_hang_up(pair->req, "[::1]", port);
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(listen__is_for_owner_and_group),
         CASE(listen__drops_who_sends_too_much),
+        CASE(listen__without_a_host_is_for_both_families),
         CASE(listen__says_where_it_cannot),
         CASE(told_url__is_what_a_caller_can_dial),
         CASE(principal__is_the_user_over_ipc),
