@@ -8,7 +8,7 @@ build_packages=(
 # cmocka, three other implementations of JOSE (jose, jwcrypto, PyJWT), the second compiler, and tools that tests call.
 test_packages=(
   zlib1g-dev libzstd-dev # what pkg-config --static names behind Debian 13's libcrypto
-  libcmocka-dev clang g++ binutils openssl mandoc procps util-linux mount bash-completion spin
+  libcmocka-dev clang g++ binutils valgrind openssl mandoc procps util-linux mount bash-completion spin
   jose python3 python3-jwcrypto python3-jwt python3-cryptography
 )
 

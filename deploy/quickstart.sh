@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the build needs, builds, and shows jwkd at work: sign, verify in two other processes, rotate,
-# deactivate. Runs on Debian 12 and 13, as root or with sudo. Everything it starts, it ends; the programs stay
-# in build/release/bin.
+# deactivate. Runs on Debian 12 and 13, as root or with sudo. Everything it starts, it ends; what is built stays
+# in build/release.
+#   deploy/quickstart.sh         all of it
+#   deploy/quickstart.sh build   the packages and the build only
 set -euo pipefail
 export LC_ALL=C # so that EPOCHREALTIME has a point
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -39,8 +41,7 @@ build() {
   local log=build/quickstart.log
   mkdir -p build
   cmake --preset release -DBUILD_TESTING=OFF >"$log" 2>&1 || { tail -20 "$log" >&2; fail "the build could not be configured"; }
-  NINJA_STATUS='%p ' cmake --build --preset release -j "$(nproc)" \
-    --target jwkd jwkctl 2>&1 | show_progress 3>>"$log" ||
+  NINJA_STATUS='%p ' cmake --build --preset release -j "$(nproc)" 2>&1 | show_progress 3>>"$log" ||
     { tail -40 "$log" >&2; fail "the build failed; all of it is in $log"; }
 }
 
@@ -196,9 +197,11 @@ Run it for real:       deploy/README.md
 NEXT
 }
 
+case $#:${1:-} in 0: | 1:build) ;; *) sed -n '2,6s/^# \{0,1\}//p' deploy/quickstart.sh >&2; exit 2 ;; esac
 step "Packages and build"
 install_packages "${build_packages[@]}"
 build
+if [[ ${1:-} == build ]]; then exit; fi
 
 trap leave EXIT
 trap 'exit 130' INT TERM
