@@ -14,7 +14,8 @@
  * Units. Times are seconds since 1970-01-01 UTC; durations carry their unit in the name.
  *
  * Process. The library prints nothing, installs no signal handler, and never calls nng_fini(). Handles are
- * not valid in a child after fork(): there every call answers JWKD_CLOSED. */
+ * not valid in a child after fork(): there every call answers JWKD_CLOSED. Nor can a child open a connection
+ * once the parent has tried to, or has used libnng by itself: see jwkd_open(). */
 #ifndef JWKD_H
 #define JWKD_H
 
@@ -57,7 +58,12 @@ typedef struct jwkd_client_options {
  * the owner of the socket's directory (DENIED otherwise). UNREACHABLE (at once where nobody listens),
  * TIMED_OUT, DENIED, UNSUPPORTED (no protocol version in common), INVALID_ARGUMENT. Afterwards it reconnects
  * by itself. A call is repeated under one request id until its time is up: UNREACHABLE then says that there
- * was no connection, TIMED_OUT that the request may have been carried out. */
+ * was no connection, TIMED_OUT that the request may have been carried out.
+ *
+ * Programs that fork: libnng works in no child of a process that has used it. FAILED_PRECONDITION where that
+ * was an earlier jwkd_open(), successful or not; where the program itself has used libnng, libnng aborts the
+ * child. Two ways work: the parent opens nothing, and each child opens its own; or children verify by
+ * jwkd_verifier_from_jwks(), which needs no libnng. */
 JWKD_API jwkd_status jwkd_open(
     const char *url, const jwkd_client_options *options, jwkd_client **out, jwkd_error *error);
 /* Calls under way end with JWKD_CLOSED. Verifiers and watches made from it must be closed before. No other
@@ -326,13 +332,13 @@ typedef enum jwkd_mode { JWKD_OVERLAP = 0, JWKD_EXCLUSIVE = 1 } jwkd_mode;
 
 /* An environment, as asked for and as answered. Zero and NULL in a new one mean the default given. */
 typedef struct jwkd_environment {
-    const char *name; /* a-z, 0-9, '-', '_', '.'; at most 63; begins with a letter or digit; none
-                         of those that the HTTP addresses begin with (jwkctl(1)) */
-    const char *issuer;              /* the iss of its tokens; "": none */
-    const char *default_algorithm;   /* RS256 */
-    uint32_t default_bits;           /* RSA: 4096 */
-    const char *default_audience;    /* "": none */
-    uint32_t max_token_lifetime_sec; /* 3600 */
+    const char *name;              /* a-z, 0-9, '-', '_', '.'; at most 63; begins with a letter or digit; none
+                                      of those that the HTTP addresses begin with (jwkctl(1)) */
+    const char *issuer;            /* the iss of its tokens; "": none */
+    const char *default_algorithm; /* RS256 */
+    uint32_t default_bits;         /* RSA: 4096 */
+    const char *default_audience;  /* "": none */
+    uint32_t max_token_lifetime_sec;     /* 3600 */
     uint32_t default_token_lifetime_sec; /* 900, or the largest lifetime where that is less */
     uint32_t leeway_sec;                 /* 30 */
     jwkd_mode mode;

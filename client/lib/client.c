@@ -24,7 +24,9 @@ jwkd_status client_check(const jwkd_client *client, jwkd_error *error)
 {
     if (!client) return fail(error, JWKD_INVALID_ARGUMENT, "the client handle is NULL");
     if (client->generation != fork_generation())
-        return fail(error, JWKD_CLOSED, "the handle was opened before fork(); open another in the child");
+        return fail(error, JWKD_CLOSED,
+            "the handle was opened before fork(), and is the parent's; a child can open its own where the "
+            "parent has opened none");
     return JWKD_OK;
 }
 
@@ -168,6 +170,11 @@ static jwkd_status client_new(
     TRY(url_parse(url, &parsed, error));
     if (options->timeout_ms > LONGEST_TIMEOUT_MS)
         return fail(error, JWKD_INVALID_ARGUMENT, "timeout_ms is at most %d", (int)LONGEST_TIMEOUT_MS);
+    if (!fork_may_use_nng())
+        return fail(error, JWKD_FAILED_PRECONDITION,
+            "a parent of this process had opened a connection before fork(), and libnng works in no child "
+            "after that: "
+            "let each child open its own, and the parent none");
     jwkd_client *client = calloc(1, sizeof *client);
     char *name = strndup(options->name ? options->name : program_invocation_short_name, 64);
     if (!client || !name) {

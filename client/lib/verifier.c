@@ -224,7 +224,7 @@ static jwkd_status check_verifier(const jwkd_verifier *verifier, jwkd_error *err
 {
     if (!verifier) return fail(error, JWKD_INVALID_ARGUMENT, "the verifier handle is NULL");
     if (verifier->generation != fork_generation())
-        return fail(error, JWKD_CLOSED, "the handle was opened before fork(); open another in the child");
+        return fail(error, JWKD_CLOSED, "the handle was opened before fork(), and is the parent's");
     return JWKD_OK;
 }
 
