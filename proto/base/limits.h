@@ -33,6 +33,19 @@ enum {
     LIMIT_CREDENTIAL = 8 * 1024,
     LIMIT_DEADLINE_SEC = 60, /* how far ahead a deadline may lie */
 
+    /* connections; of each kind a caller may have as many as are left for all others */
+    LIMIT_CONNECTIONS = 16 * 1024,     /* that ask; as many may hear events */
+    LIMIT_INCOMING = 32 * 1024 * 1024, /* bytes of requests that are not complete */
+    LIMIT_OUTGOING = 64 * 1024 * 1024, /* bytes of answers that were not taken */
+    LIMIT_HELD = 24 * 1024,            /* requests that are held open */
+    LIMIT_PASSED = 512,                /* requests that a relay has asked the service */
+    LIMIT_UNDER_WAY = 128,             /* requests of one connection that are not answered */
+    LIMIT_UNREAD = 64 * 1024,          /* bytes of answers not taken, above which a connection is not read */
+    LIMIT_GREETING_SEC = 10,           /* until a connection has said what it speaks */
+    LIMIT_SILENCE_SEC = 10,            /* between two parts of one message */
+    LIMIT_MESSAGE_SEC = 60,            /* from its first part to its last */
+    LIMIT_UNREAD_SEC = 5,              /* in which nothing of an answer is taken */
+
     /* the store */
     LIMIT_STORE_KEY = 480, /* LMDB allows 511 */
     LIMIT_STORE_VALUE = 1024 * 1024,
@@ -46,8 +59,10 @@ enum {
     LIMIT_ANSWER_AGE_SEC = 24 * 3600,  /* how long the answer to a change is kept */
 
     /* subscribers; of each table a principal may have as many places as are left for all others */
-    LIMIT_SUBSCRIBERS = 10 * 1000,   /* registered at a time */
-    LIMIT_FOLLOWED = 256,            /* environments that one subscriber follows */
+    LIMIT_SUBSCRIBERS = 10 * 1000,                 /* registered at a time */
+    LIMIT_RELAYED = LIMIT_SUBSCRIBERS * 2 / 5,     /* behind a relay, to the service one caller: of that */
+    LIMIT_RELAYED_FOLLOWINGS = 100 * 1000 * 2 / 5, /* one's half, so that it has some for itself */
+    LIMIT_FOLLOWED = 256,                          /* environments that one subscriber follows */
     LIMIT_FOLLOWINGS = 100 * 1000,   /* environments that all of them follow, counted for each */
     LIMIT_CLIENT_NAME = 63,          /* longer ones are cut */
     LIMIT_PRINCIPAL = 400,           /* who asks; a longer one is refused, for cut two could become one */

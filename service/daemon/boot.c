@@ -18,7 +18,12 @@
 #include "rpc/server.h"
 #include "store/lmdb.h"
 
-enum { THREAD_STACK = 2 * 1024 * 1024, SHUTDOWN_SEC = 15, SOCKETS_SEC = 5 };
+enum {
+    THREAD_STACK = 2 * 1024 * 1024,
+    SHUTDOWN_SEC = 15,
+    DRAIN_MS = 1000,  /* for what was read to be answered: a client waits for longer by default */
+    SOCKETS_MS = 500, /* for nng */
+};
 
 struct service {
     struct seal *seal;
@@ -191,7 +196,8 @@ static jwkd_status open_sockets(
         .events_url_count = places->events_count,
         .heartbeat_ms = (uint32_t)config->heartbeat_ms,
         .workers = (unsigned)config->workers,
-        .queue = (unsigned)config->queue};
+        .queue = (unsigned)config->queue,
+        .on_trouble = on_trouble};
     memcpy(rpc.boot_id, service->boot_id, sizeof rpc.boot_id);
     return rpc_start(&rpc, &service->rpc, error);
 }
@@ -235,19 +241,35 @@ jwkd_status boot_start(
     return JWKD_OK;
 }
 
+static void log_end(size_t unanswered, uint64_t began_ns)
+{
+    char count[24], took[24];
+    snprintf(count, sizeof count, "%zu", unanswered);
+    snprintf(took, sizeof took, "%llu", (unsigned long long)((clock_elapsed_ns() - began_ns) / NS_PER_MS));
+    if (unanswered > 0)
+        log_warning("stopped with requests unanswered, or answers that nobody took", "requests", count,
+            "took_ms", took);
+    else
+        log_info("everything that was asked is answered", "took_ms", took);
+}
+
+/* Connections first, so that whoever asks finds nobody, or a successor; what was read is answered, and what
+ * was decided is durable, before the events' sockets end, which is nng's and may take for ever. */
 void boot_stop(struct service *service)
 {
     process_watchdog(SHUTDOWN_SEC);
+    const uint64_t began_ns = clock_elapsed_ns();
+    size_t unanswered = rpc_drain(service->rpc, DRAIN_MS);
     if (service->keyring) keyring_stop(service->keyring);
-    process_bound_sockets(
-        SOCKETS_SEC); /* what was decided is durable, and what was begun is being answered */
     rpc_stop(service->rpc);
-    publisher_stop(service->publisher);
     keyring_close(service->keyring);
     registry_free(service->registry);
     signer_free(service->signer);
     store_close(service->store);
     seal_close(service->seal);
+    log_end(unanswered, began_ns);
+    process_bound_sockets(SOCKETS_MS);
+    publisher_stop(service->publisher);
     free(service);
     nng_fini();
 }

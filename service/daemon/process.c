@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
@@ -107,15 +108,16 @@ static void *watch_shutdown(void *argument)
 
 static void *watch_sockets(void *argument)
 {
-    sleep(*(unsigned *)argument);
-    log_warning("connections do not end; leaving them to the system");
+    unsigned ms = *(unsigned *)argument;
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+    log_info("stopped; connections of events do not end, and are left to the system");
     _exit(0);
 }
 
-static void watch(void *(*how)(void *), unsigned *seconds)
+static void watch(void *(*how)(void *), unsigned *limit)
 {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, how, seconds) == 0) pthread_detach(thread);
+    if (pthread_create(&thread, NULL, how, limit) == 0) pthread_detach(thread);
 }
 
 void process_watchdog(unsigned seconds)
@@ -125,9 +127,9 @@ void process_watchdog(unsigned seconds)
     watch(watch_shutdown, &limit);
 }
 
-void process_bound_sockets(unsigned seconds)
+void process_bound_sockets(unsigned ms)
 {
     static unsigned limit;
-    limit = seconds;
+    limit = ms;
     watch(watch_sockets, &limit);
 }

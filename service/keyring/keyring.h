@@ -82,6 +82,13 @@ bool keyring_sign_next(struct keyring_signing *signing);
  * meanwhile. */
 jwkd_status keyring_sign_end(struct keyring_signing *signing, jwkd_error *error) MUST_CHECK;
 
+/* keyring_verify likewise, for one thread at a time: so that it can be left for others between two tokens. */
+struct keyring_verifying;
+jwkd_status keyring_verify_begin(struct keyring *keyring, const Jwkd__V1__Request *request,
+    struct reply *reply, struct keyring_verifying **out, jwkd_error *error) MUST_CHECK;
+bool keyring_verify_next(struct keyring_verifying *verifying);
+jwkd_status keyring_verify_end(struct keyring_verifying *verifying, jwkd_error *error) MUST_CHECK;
+
 /* ---- changing ---- */
 
 /* To be called when a subscriber confirmed or went: a promotion may be due. Any thread. */

@@ -55,37 +55,89 @@ static jwkd_status verify_item(struct keyring *keyring, const struct ring_enviro
     return JWKD_OK;
 }
 
-jwkd_status keyring_verify(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+/* ---- a batch, by one thread at a time */
+
+struct keyring_verifying {
+    struct keyring *keyring;
+    const Jwkd__V1__VerifyRequest *request;
+    struct reply *reply;
+    struct ring_environment *environment;
+    Jwkd__V1__VerifyReply *answer;
+    Jwkd__V1__State *state;
+    Jwkd__V1__VerifiedToken *items, **pointers;
+    size_t judged;
+    bool out_of_memory;
+};
+
+static jwkd_status check_items(const Jwkd__V1__VerifyRequest *verify, jwkd_error *error)
 {
-    const Jwkd__V1__VerifyRequest *verify = request->verify;
     if (verify->n_items == 0 || verify->n_items > LIMIT_BATCH)
         return fail(error, JWKD_INVALID_ARGUMENT, "a request verifies 1 to %d tokens, not %zu", LIMIT_BATCH,
             verify->n_items);
-    reply->snapshot = keyring_snapshot(keyring);
-    struct ring_environment *environment;
-    TRY(keyring_require(reply->snapshot, verify->environment, &environment, error));
-    Jwkd__V1__VerifyReply *answer = reply_alloc(reply, sizeof *answer);
-    Jwkd__V1__State *state = reply_alloc(reply, sizeof *state);
-    Jwkd__V1__VerifiedToken *items;
-    void *pointers = reply_array(reply, verify->n_items, sizeof *items, &items);
-    if (!answer || !state || !pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < verify->n_items; i++) {
+    for (size_t i = 0; i < verify->n_items; i++)
         if (verify->items[i]->n_audience > LIMIT_AUDIENCES)
             return fail(
                 error, JWKD_INVALID_ARGUMENT, "at most %d audiences can be expected", LIMIT_AUDIENCES);
-        TRY(verify_item(keyring, environment, verify->items[i], reply, &items[i]));
-    }
-    *answer = (Jwkd__V1__VerifyReply)JWKD__V1__VERIFY_REPLY__INIT;
-    *state = (Jwkd__V1__State)JWKD__V1__STATE__INIT;
-    state->epoch = wire_bytes(bytes_of(keyring->epoch, 16));
-    state->environment_id = environment->id;
-    state->revision = environment->revision;
-    answer->n_tokens = verify->n_items;
-    answer->tokens = pointers;
-    answer->state = state;
-    reply->message.result_case = JWKD__V1__REPLY__RESULT_VERIFIED;
-    reply->message.verified = answer;
-    atomic_fetch_add_explicit(&keyring->tokens_verified, verify->n_items, memory_order_relaxed);
     return JWKD_OK;
+}
+
+jwkd_status keyring_verify_begin(struct keyring *keyring, const Jwkd__V1__Request *request,
+    struct reply *reply, struct keyring_verifying **out, jwkd_error *error)
+{
+    const Jwkd__V1__VerifyRequest *verify = request->verify;
+    TRY(check_items(verify, error));
+    struct keyring_verifying *verifying = reply_alloc(reply, sizeof *verifying);
+    if (!verifying) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *verifying = (struct keyring_verifying){.keyring = keyring, .request = verify, .reply = reply};
+    reply->snapshot = keyring_snapshot(keyring);
+    TRY(keyring_require(reply->snapshot, verify->environment, &verifying->environment, error));
+    verifying->answer = reply_alloc(reply, sizeof *verifying->answer);
+    verifying->state = reply_alloc(reply, sizeof *verifying->state);
+    verifying->pointers = reply_array(reply, verify->n_items, sizeof *verifying->items, &verifying->items);
+    if (!verifying->answer || !verifying->state || !verifying->pointers)
+        return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *out = verifying;
+    return JWKD_OK;
+}
+
+bool keyring_verify_next(struct keyring_verifying *verifying)
+{
+    size_t n = verifying->judged;
+    if (n == verifying->request->n_items || verifying->out_of_memory) return false;
+    if (verify_item(verifying->keyring, verifying->environment, verifying->request->items[n],
+            verifying->reply, &verifying->items[n]) != JWKD_OK)
+        verifying->out_of_memory = true;
+    verifying->judged++;
+    return true;
+}
+
+jwkd_status keyring_verify_end(struct keyring_verifying *verifying, jwkd_error *error)
+{
+    const struct keyring *keyring = verifying->keyring;
+    const struct ring_environment *environment = verifying->environment;
+    Jwkd__V1__VerifyReply *answer = verifying->answer;
+    if (verifying->out_of_memory) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    *answer = (Jwkd__V1__VerifyReply)JWKD__V1__VERIFY_REPLY__INIT;
+    *verifying->state = (Jwkd__V1__State)JWKD__V1__STATE__INIT;
+    verifying->state->epoch = wire_bytes(bytes_of(keyring->epoch, 16));
+    verifying->state->environment_id = environment->id;
+    verifying->state->revision = environment->revision;
+    answer->n_tokens = verifying->request->n_items;
+    answer->tokens = verifying->pointers;
+    answer->state = verifying->state;
+    verifying->reply->message.result_case = JWKD__V1__REPLY__RESULT_VERIFIED;
+    verifying->reply->message.verified = answer;
+    atomic_fetch_add_explicit(
+        &verifying->keyring->tokens_verified, verifying->request->n_items, memory_order_relaxed);
+    return JWKD_OK;
+}
+
+jwkd_status keyring_verify(
+    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+{
+    struct keyring_verifying *verifying;
+    TRY(keyring_verify_begin(keyring, request, reply, &verifying, error));
+    while (keyring_verify_next(verifying))
+        continue;
+    return keyring_verify_end(verifying, error);
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "net/endpoint.h"
+
 static int listen_once(nng_socket socket, const char *url, size_t largest)
 {
     nng_listener listener;
@@ -40,6 +42,8 @@ static int listen_on_any(nng_socket socket, const char *port, size_t largest)
 jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error)
 {
     const char *port = port_of_any(url);
+    if (strncmp(url, "ipc://", 6) == 0)
+        TRY(endpoint_clear_path(url, error)); /* nng removes whatever is there */
     int result = port ? listen_on_any(socket, port, largest) : listen_once(socket, url, largest);
     if (result == NNG_EADDRINUSE)
         return fail(

@@ -1,12 +1,10 @@
 #include "relay/answer.h"
 
-static nng_msg *pack(const Jwkd__V1__Reply *reply)
+static struct buffer pack(const Jwkd__V1__Reply *reply)
 {
-    nng_msg *message;
-    size_t size = jwkd__v1__reply__get_packed_size(reply);
-    if (nng_msg_alloc(&message, size) != 0) return NULL;
-    jwkd__v1__reply__pack(reply, nng_msg_body(message));
-    return message;
+    struct buffer packed = {0};
+    if (wire_pack(&reply->base, &packed) != JWKD_OK) buffer_clear(&packed);
+    return packed;
 }
 
 static Jwkd__V1__Reply new_reply(struct bytes id, jwkd_status status)
@@ -18,7 +16,7 @@ static Jwkd__V1__Reply new_reply(struct bytes id, jwkd_status status)
     return reply;
 }
 
-nng_msg *answer_failure(struct bytes id, jwkd_status status, const jwkd_error *error)
+struct buffer answer_failure(struct bytes id, jwkd_status status, const jwkd_error *error)
 {
     Jwkd__V1__Reply reply = new_reply(id, status);
     reply.message = wire_text(error && error->message[0] ? error->message : jwkd_status_text(status));
@@ -26,20 +24,21 @@ nng_msg *answer_failure(struct bytes id, jwkd_status status, const jwkd_error *e
 }
 
 /* What is filled in can be larger than what the service sent. */
-static nng_msg *pack_within_limit(const Jwkd__V1__Reply *reply)
+static struct buffer pack_within_limit(const Jwkd__V1__Reply *reply)
 {
     if (jwkd__v1__reply__get_packed_size(reply) <= LIMIT_REPLY) return pack(reply);
     return answer_failure(wire_view(reply->request_id), JWKD_RESOURCE_EXHAUSTED, NULL);
 }
 
-nng_msg *answer_pass(struct bytes id, const Jwkd__V1__Reply *reply)
+struct buffer answer_pass(struct bytes id, const Jwkd__V1__Reply *reply)
 {
     Jwkd__V1__Reply passed = *reply;
     passed.request_id = wire_bytes(id);
     return pack_within_limit(&passed);
 }
 
-nng_msg *answer_hello(struct bytes id, const Jwkd__V1__Reply *reply, char *const *events_urls, size_t count)
+struct buffer answer_hello(
+    struct bytes id, const Jwkd__V1__Reply *reply, char *const *events_urls, size_t count)
 {
     Jwkd__V1__Reply passed = *reply;
     Jwkd__V1__HelloReply hello = *reply->hello;
@@ -49,7 +48,7 @@ nng_msg *answer_hello(struct bytes id, const Jwkd__V1__Reply *reply, char *const
     return answer_pass(id, &passed);
 }
 
-nng_msg *answer_unchanged(struct bytes id, const Jwkd__V1__Reply *reply, const struct held *snapshot)
+struct buffer answer_unchanged(struct bytes id, const Jwkd__V1__Reply *reply, const struct held *snapshot)
 {
     Jwkd__V1__Reply filled = *reply;
     Jwkd__V1__JwksReply jwks = *snapshot->reply->jwks;
@@ -80,7 +79,7 @@ static size_t budget_for(const struct hold_page *page)
     return budget;
 }
 
-nng_msg *answer_changes(struct bytes id, const struct hold_page *page)
+struct buffer answer_changes(struct bytes id, const struct hold_page *page)
 {
     CLEANUP(arena_clear) struct arena arena;
     Jwkd__V1__Event *events[LIMIT_PAGE];
@@ -88,7 +87,7 @@ nng_msg *answer_changes(struct bytes id, const struct hold_page *page)
     Jwkd__V1__ChangesReply changes = JWKD__V1__CHANGES_REPLY__INIT;
     Jwkd__V1__Reply reply = new_reply(id, JWKD_OK);
     arena_init(&arena, budget_for(page));
-    if (unpack_events(page, &arena, events) != JWKD_OK) return NULL;
+    if (unpack_events(page, &arena, events) != JWKD_OK) return (struct buffer){0};
     state.epoch = wire_bytes(bytes_of(page->epoch, sizeof page->epoch));
     state.environment_id = page->environment_id;
     state.revision = page->revision;

@@ -1,22 +1,21 @@
-/* Replies as they leave a relay: packed into a message of nng, under the caller's own request id. */
+/* Replies as they leave a relay: packed, under the caller's own request id. */
 #ifndef RELAY_ANSWER_H
 #define RELAY_ANSWER_H
 
-#include <nng/nng.h>
-
 #include "relay/hold.h"
 
-/* All of them: NULL where memory is short. */
+/* All of them: empty where memory is short. */
 
 /* `id` may be empty, where the request could not be read. */
-nng_msg *answer_failure(struct bytes id, jwkd_status status, const jwkd_error *error);
+struct buffer answer_failure(struct bytes id, jwkd_status status, const jwkd_error *error);
 /* A reply of the service as it is. */
-nng_msg *answer_pass(struct bytes id, const Jwkd__V1__Reply *reply);
+struct buffer answer_pass(struct bytes id, const Jwkd__V1__Reply *reply);
 /* A hello that leads to other event sockets. */
-nng_msg *answer_hello(struct bytes id, const Jwkd__V1__Reply *reply, char *const *events_urls, size_t count);
+struct buffer answer_hello(
+    struct bytes id, const Jwkd__V1__Reply *reply, char *const *events_urls, size_t count);
 /* The service's "unchanged", filled in from the snapshot that it spoke of. */
-nng_msg *answer_unchanged(struct bytes id, const Jwkd__V1__Reply *reply, const struct held *snapshot);
+struct buffer answer_unchanged(struct bytes id, const Jwkd__V1__Reply *reply, const struct held *snapshot);
 /* Changes out of the relay's own log. */
-nng_msg *answer_changes(struct bytes id, const struct hold_page *page);
+struct buffer answer_changes(struct bytes id, const struct hold_page *page);
 
 #endif

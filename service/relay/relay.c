@@ -63,7 +63,7 @@ static jwkd_status open_events(struct relay *relay, const struct relay_options *
 static jwkd_status open_upstream(
     struct relay *relay, const struct relay_options *options, const struct url *url, jwkd_error *error)
 {
-    if (hold_new(NULL, &relay->hold) != JWKD_OK || instances_new(0, &relay->instances) != JWKD_OK)
+    if (hold_new(NULL, &relay->hold) != JWKD_OK || instances_new(0, 0, &relay->instances) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     const struct upstream_options upstream = {.url = *url,
         .hold = relay->hold,

@@ -1,40 +1,41 @@
 #include "relay/server.h"
 
-#include <nng/protocol/reqrep0/rep.h>
+#include <nng/nng.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "net/caller.h"
-#include "net/listen.h"
+#include "net/server.h"
 #include "relay/answer.h"
 #include "relay/rules.h"
 
 enum {
-    IN_FLIGHT = 256,        /* requests that the service has not answered; more are told BUSY */
-    SPARE_CONTEXTS = 32,    /* to tell them, and to answer what needs no service */
-    PATIENCE_MS = 3000,     /* the service has so long to answer, less if the request's deadline is nearer */
-    ASK_LEAST_MS = 100,     /* deadlines are of another clock, of which we know a bound */
-    SEND_TIMEOUT_MS = 5000, /* a caller that does not read */
+    PATIENCE_MS = 3000,  /* the service has so long to answer, less if the request's deadline is nearer */
+    ASK_LEAST_MS = 100,  /* deadlines are of another clock, of which we know a bound */
+    DRAIN_MS = 500,      /* when the relay ends, the service has so long to answer what it was asked */
+    DRAIN_MORE_MS = 500, /* and callers to take that */
 };
 
-enum phase { PHASE_RECEIVING, PHASE_WORKING, PHASE_SENDING, PHASE_CLOSED };
-
-/* One context: receives a request, has it answered, sends the answer, and again. */
-struct call {
-    struct server *server;
+/* Where one request is passed on: a context of the request socket upstream. */
+struct passage {
+    struct passage *next;
+    struct call *call; /* whose it is; NULL: nobody's */
     nng_ctx context;
     nng_aio *aio;
-    _Atomic enum phase phase;
-    nng_pipe pipe; /* where the request came from */
-    char principal[NET_PRINCIPAL];
+    bool sent;
+};
+
+/* One request, from its arrival to its answer. */
+struct call {
+    struct net_request from; /* first: the server makes it */
+    struct server *server;
     struct arena arena;
     Jwkd__V1__Request *request; /* in the arena; NULL when it could not be read */
     enum rule rule;
     /* while it is passed on */
-    nng_ctx ask_context;
-    nng_aio *ask;
-    bool asking, sent;
+    struct passage *passage;
     uint64_t expires_ns;
     uint8_t sent_id[LIMIT_REQUEST_ID];
     struct held *snapshot; /* which the service was told of */
@@ -43,13 +44,14 @@ struct call {
 
 struct server {
     struct server_options options;
-    nng_socket socket;
-    _Atomic bool stopping;
-    atomic_uint in_flight;
+    struct net_server *net;
+    atomic_bool stopping;
     uint64_t id_prefix;
     atomic_uint_fast64_t id_counter;
-    struct call *calls;
-    size_t call_count;
+    struct passage *passages;
+    size_t passage_count;
+    pthread_mutex_t lock; /* guards the list */
+    struct passage *unused;
 };
 
 static struct bytes id_of(const struct call *call)
@@ -57,36 +59,45 @@ static struct bytes id_of(const struct call *call)
     return call->request ? wire_view(call->request->request_id) : (struct bytes){0};
 }
 
-static void receive(struct call *call)
+/* ---- passages */
+
+static struct passage *take_passage(struct call *call)
 {
-    call->phase = PHASE_RECEIVING;
-    nng_aio_set_timeout(call->aio, NNG_DURATION_INFINITE);
-    nng_ctx_recv(call->context, call->aio);
+    struct server *server = call->server;
+    if (net_take(&call->from, SHARE_PASSED) != JWKD_OK) return NULL;
+    pthread_mutex_lock(&server->lock);
+    struct passage *passage = server->unused; /* there are as many as shares */
+    if (passage) server->unused = passage->next;
+    pthread_mutex_unlock(&server->lock);
+    if (passage)
+        passage->call = call;
+    else
+        net_give(&call->from, SHARE_PASSED);
+    return passage;
 }
 
-/* Forgets the request; what may have been a private key is wiped. */
-static void release(struct call *call)
+static void put_passage(struct call *call)
+{
+    struct server *server = call->server;
+    struct passage *passage = call->passage;
+    if (!passage) return;
+    call->passage = NULL;
+    passage->call = NULL;
+    pthread_mutex_lock(&server->lock);
+    passage->next = server->unused;
+    server->unused = passage;
+    pthread_mutex_unlock(&server->lock);
+    net_give(&call->from, SHARE_PASSED);
+}
+
+/* Nothing of the call is there afterwards; what may have been a private key is wiped. An empty answer is
+ * none, where there is no memory for one: the caller's own timeout tells it. */
+static void answer(struct call *call, struct buffer packed)
 {
     arena_clear(&call->arena);
-    call->request = NULL;
     held_unref(call->snapshot);
-    call->snapshot = NULL;
-    if (call->asking) atomic_fetch_sub(&call->server->in_flight, 1);
-    call->asking = false;
-}
-
-/* Without memory for an answer (NULL) there is none: the caller's own timeout tells it. */
-static void answer(struct call *call, nng_msg *message)
-{
-    release(call);
-    if (!message) {
-        receive(call);
-        return;
-    }
-    call->phase = PHASE_SENDING;
-    nng_aio_set_timeout(call->aio, SEND_TIMEOUT_MS);
-    nng_aio_set_msg(call->aio, message);
-    nng_ctx_send(call->context, call->aio);
+    put_passage(call);
+    net_answer(&call->from, &packed);
 }
 
 static void refuse(struct call *call, jwkd_status status, const jwkd_error *error)
@@ -128,8 +139,8 @@ static void pass_hello(struct call *call, const Jwkd__V1__Reply *reply)
     const struct server_options *options = &call->server->options;
     const Jwkd__V1__HelloReply *hello = reply->hello;
     if (hello->instance_id.len == INSTANCES_ID && hello->boot_id.len == INSTANCES_ID)
-        instances_bind(options->instances, hello->boot_id.data, hello->instance_id.data, call->principal,
-            clock_elapsed_ns());
+        instances_bind(options->instances, hello->boot_id.data, hello->instance_id.data,
+            net_principal(&call->from), net_origin(&call->from), clock_elapsed_ns());
     answer(call, answer_hello(id_of(call), reply, options->events_urls, options->events_url_count));
 }
 
@@ -151,8 +162,8 @@ static void pass_jwks(struct call *call, struct held *held)
         hold_see(hold, environment, jwks->state);
     else if (!jwks->unchanged && jwks->state)
         hold_keep(hold, environment, held, call->generation);
-    nng_msg *message = filled ? answer_unchanged(id_of(call), held->reply, call->snapshot)
-                              : answer_pass(id_of(call), held->reply);
+    struct buffer message = filled ? answer_unchanged(id_of(call), held->reply, call->snapshot)
+                                   : answer_pass(id_of(call), held->reply);
     answer(call, message);
 }
 
@@ -209,24 +220,25 @@ static nng_duration time_left_ms(const struct call *call)
     return now_ns < call->expires_ns ? (nng_duration)((call->expires_ns - now_ns) / NS_PER_MS + 1) : 1;
 }
 
-static void on_ask(void *argument)
+static void on_passage(void *argument)
 {
-    struct call *call = argument;
-    int result = nng_aio_result(call->ask);
+    struct passage *passage = argument;
+    struct call *call = passage->call;
+    int result = nng_aio_result(passage->aio);
     if (result != 0) {
-        if (!call->sent) nng_msg_free(nng_aio_get_msg(call->ask));
-        nng_aio_set_msg(call->ask, NULL);
+        if (!passage->sent) nng_msg_free(nng_aio_get_msg(passage->aio));
+        nng_aio_set_msg(passage->aio, NULL);
         lost(call, result);
         return;
     }
-    if (!call->sent) {
-        call->sent = true;
-        nng_aio_set_timeout(call->ask, time_left_ms(call));
-        nng_ctx_recv(call->ask_context, call->ask);
+    if (!passage->sent) {
+        passage->sent = true;
+        nng_aio_set_timeout(passage->aio, time_left_ms(call));
+        nng_ctx_recv(passage->context, passage->aio);
         return;
     }
-    nng_msg *message = nng_aio_get_msg(call->ask);
-    nng_aio_set_msg(call->ask, NULL);
+    nng_msg *message = nng_aio_get_msg(passage->aio);
+    nng_aio_set_msg(passage->aio, NULL);
     if (message)
         answered(call, message);
     else
@@ -265,8 +277,8 @@ static void ask(struct call *call)
 {
     struct server *server = call->server;
     nng_msg *message = NULL;
-    call->asking = true;
-    if (atomic_fetch_add(&server->in_flight, 1) >= IN_FLIGHT) {
+    call->passage = take_passage(call);
+    if (!call->passage) {
         jwkd_error error = {0};
         fail(&error, JWKD_BUSY, "too many requests wait for the service; try again in a moment");
         refuse(call, JWKD_BUSY, &error);
@@ -275,11 +287,12 @@ static void ask(struct call *call)
     } else if (!(message = pack_request(call))) {
         refuse(call, JWKD_NO_MEMORY, NULL);
     } else {
-        call->sent = false;
+        struct passage *passage = call->passage;
+        passage->sent = false;
         set_expiry(call);
-        nng_aio_set_timeout(call->ask, time_left_ms(call));
-        nng_aio_set_msg(call->ask, message);
-        nng_ctx_send(call->ask_context, call->ask);
+        nng_aio_set_timeout(passage->aio, time_left_ms(call));
+        nng_aio_set_msg(passage->aio, message);
+        nng_ctx_send(passage->context, passage->aio);
     }
 }
 
@@ -288,7 +301,7 @@ static void ask(struct call *call)
 static bool owns(struct call *call, ProtobufCBinaryData id)
 {
     return instances_hear(
-        call->server->options.instances, wire_view(id), call->principal, clock_elapsed_ns());
+        call->server->options.instances, wire_view(id), net_principal(&call->from), clock_elapsed_ns());
 }
 
 static void ask_hello(struct call *call)
@@ -298,10 +311,10 @@ static void ask_hello(struct call *call)
     if (hello->subscribe && !(hello->instance_id.len == INSTANCES_ID && owns(call, hello->instance_id))) {
         /* Not known, or somebody else's: as with the service, that begins a new registration. */
         if (hello->instance_id.len == INSTANCES_ID) hello->instance_id = (ProtobufCBinaryData){0};
-        if (!instances_may_bind(instances, call->principal, clock_elapsed_ns())) {
+        if (!instances_may_bind(instances, net_origin(&call->from), clock_elapsed_ns())) {
             jwkd_error error = {0};
             fail(&error, JWKD_RESOURCE_EXHAUSTED, "too many subscribers are registered for %s already",
-                call->principal);
+                net_origin(&call->from));
             refuse(call, error.status, &error);
             return;
         }
@@ -319,12 +332,42 @@ static bool check_instance(struct call *call, ProtobufCBinaryData id)
     return false;
 }
 
+static void refuse_more(struct call *call)
+{
+    jwkd_error error = {0};
+    fail(&error, JWKD_RESOURCE_EXHAUSTED, "the subscribers of %s follow too many environments already",
+        net_origin(&call->from));
+    refuse(call, error.status, &error);
+}
+
+/* Whoever follows more than is left for others behind this relay is told so here: to the service they are all
+ * one. */
+static void ask_renew(struct call *call)
+{
+    const Jwkd__V1__RenewRequest *renew = call->request->renew;
+    const char *environments[LIMIT_FOLLOWED];
+    size_t count =
+        renew->n_held < LIMIT_FOLLOWED ? renew->n_held : LIMIT_FOLLOWED; /* the service refuses more */
+    if (!check_instance(call, renew->instance_id)) return;
+    for (size_t i = 0; i < count; i++)
+        environments[i] = renew->held[i]->environment;
+    if (instances_follow_only(
+            call->server->options.instances, wire_view(renew->instance_id), environments, count))
+        ask(call);
+    else
+        refuse_more(call);
+}
+
 /* The service makes the caller one of the environment's, and says whether the snapshot that is held here is
  * still the present one: then it need not send it. */
 static void ask_jwks(struct call *call)
 {
     Jwkd__V1__GetJwksRequest *get = call->request->get_jwks;
     if (!check_instance(call, get->instance_id)) return;
+    if (!instances_follow(call->server->options.instances, wire_view(get->instance_id), get->environment)) {
+        refuse_more(call);
+        return;
+    }
     struct held *snapshot = hold_snapshot(call->server->options.hold, get->environment, &call->generation);
     if (get->unless)
         held_unref(snapshot); /* the caller has one of its own */
@@ -366,7 +409,7 @@ static void handle(struct call *call)
         ask_hello(call);
         return;
     case RULE_RENEW:
-        if (check_instance(call, call->request->renew->instance_id)) ask(call);
+        ask_renew(call);
         return;
     case RULE_JWKS:
         ask_jwks(call);
@@ -399,83 +442,59 @@ static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_err
         return fail(error, JWKD_INVALID_ARGUMENT, "a request id has %d bytes, not %zu", LIMIT_REQUEST_ID,
             call->request->request_id.len);
     call->rule = rule_of(call->request);
-    return net_principal(call->pipe, call->principal, error);
+    if (!net_may_answer(&call->from))
+        return fail(error, JWKD_BUSY, "too much of what was answered here is not read yet; read it first");
+    return JWKD_OK;
 }
 
-static void received(struct call *call, nng_msg *message)
+static void received(void *context, struct net_request *from, struct bytes message)
 {
+    struct call *call = (struct call *)(void *)from;
     jwkd_error error = {0};
-    call->phase = PHASE_WORKING;
-    call->pipe = nng_msg_get_pipe(message);
-    jwkd_status status = read_request(call, bytes_of(nng_msg_body(message), nng_msg_len(message)), &error);
-    bytes_wipe(nng_msg_body(message), nng_msg_len(message));
-    nng_msg_free(message);
+    call->server = context;
+    jwkd_status status = read_request(call, message, &error);
     if (status == JWKD_OK)
         handle(call);
     else
         refuse(call, status, &error);
 }
 
-static void on_aio(void *argument)
-{
-    struct call *call = argument;
-    int result = nng_aio_result(call->aio);
-    if (call->phase == PHASE_SENDING && result != 0) {
-        nng_msg *unsent = nng_aio_get_msg(call->aio);
-        if (unsent) nng_msg_free(unsent);
-        nng_aio_set_msg(call->aio, NULL);
-        if (result == NNG_ETIMEDOUT) nng_pipe_close(call->pipe); /* it asks and does not read */
-    }
-    if (result == NNG_ECLOSED || result == NNG_ECANCELED ||
-        (call->server->stopping && call->phase == PHASE_SENDING)) {
-        call->phase = PHASE_CLOSED;
-        return;
-    }
-    if (call->phase == PHASE_SENDING || result != 0) {
-        receive(call);
-        return;
-    }
-    nng_msg *message = nng_aio_get_msg(call->aio);
-    nng_aio_set_msg(call->aio, NULL);
-    received(call, message);
-}
-
 /* ---- starting and stopping */
 
-static bool open_call(struct call *call)
+static bool open_passage(struct server *server, struct passage *passage)
 {
-    struct server *server = call->server;
-    if (nng_aio_alloc(&call->aio, on_aio, call) != 0) return false;
-    if (nng_aio_alloc(&call->ask, on_ask, call) != 0) return false;
-    return nng_ctx_open(&call->context, server->socket) == 0 &&
-           upstream_context(server->options.upstream, &call->ask_context) == 0;
+    if (nng_aio_alloc(&passage->aio, on_passage, passage) != 0) return false;
+    if (upstream_context(server->options.upstream, &passage->context) != 0) return false;
+    passage->next = server->unused;
+    server->unused = passage;
+    return true;
 }
 
-static jwkd_status open_calls(struct server *server, jwkd_error *error)
+static jwkd_status open_passages(struct server *server, jwkd_error *error)
 {
-    server->calls = calloc(IN_FLIGHT + SPARE_CONTEXTS, sizeof *server->calls);
-    if (!server->calls) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    while (server->call_count < IN_FLIGHT + SPARE_CONTEXTS) {
-        struct call *call = &server->calls[server->call_count++];
-        call->server = server;
-        if (!open_call(call)) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    }
+    server->passages = calloc(LIMIT_PASSED, sizeof *server->passages);
+    if (!server->passages) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    while (server->passage_count < LIMIT_PASSED)
+        if (!open_passage(server, &server->passages[server->passage_count++]))
+            return fail(error, JWKD_NO_MEMORY, "out of memory");
     return JWKD_OK;
 }
 
 static jwkd_status open_server(struct server *server, jwkd_error *error)
 {
     const struct server_options *options = &server->options;
+    const struct net_options net = {.urls = options->urls,
+        .url_count = options->url_count,
+        .largest = LIMIT_REQUEST,
+        .request_size = sizeof(struct call),
+        .handle = received,
+        .context = server,
+        .on_trouble = options->on_trouble,
+        .trouble_context = options->trouble_context};
     if (random_fill(&server->id_prefix, sizeof server->id_prefix) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "no random bytes");
-    int result = nng_rep0_open(&server->socket);
-    if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no request socket: %s", nng_strerror(result));
-    TRY(open_calls(server, error));
-    for (size_t i = 0; i < server->call_count; i++)
-        receive(&server->calls[i]);
-    for (size_t i = 0; i < options->url_count; i++)
-        TRY(net_listen(server->socket, options->urls[i], LIMIT_REQUEST, error));
-    return JWKD_OK;
+    TRY(open_passages(server, error));
+    return net_start(&net, &server->net, error);
 }
 
 jwkd_status server_start(const struct server_options *options, struct server **out, jwkd_error *error)
@@ -484,6 +503,7 @@ jwkd_status server_start(const struct server_options *options, struct server **o
     if (!server) return fail(error, JWKD_NO_MEMORY, "out of memory");
     server->options = *options;
     if (!server->options.patience_ms) server->options.patience_ms = PATIENCE_MS;
+    pthread_mutex_init(&server->lock, NULL);
     jwkd_status status = open_server(server, error);
     if (status != JWKD_OK) {
         server_stop(server);
@@ -493,29 +513,33 @@ jwkd_status server_start(const struct server_options *options, struct server **o
     return JWKD_OK;
 }
 
-static void free_calls(struct server *server)
+/* Whoever still waits for the service is told that it is not reached. */
+static void stop_passages(struct server *server)
 {
-    for (size_t i = 0; i < server->call_count; i++) {
-        struct call *call = &server->calls[i];
-        release(call);
-        if (call->aio) nng_aio_free(call->aio);
-        if (call->ask) nng_aio_free(call->ask);
-        if (nng_ctx_id(call->ask_context) > 0) nng_ctx_close(call->ask_context);
+    server->stopping = true;
+    for (size_t i = 0; i < server->passage_count; i++)
+        if (server->passages[i].aio) nng_aio_stop(server->passages[i].aio);
+}
+
+static void free_passages(struct server *server)
+{
+    for (size_t i = 0; i < server->passage_count; i++) {
+        struct passage *passage = &server->passages[i];
+        if (passage->aio) nng_aio_free(passage->aio);
+        if (nng_ctx_id(passage->context) > 0) nng_ctx_close(passage->context);
     }
-    free(server->calls);
+    free(server->passages);
 }
 
 void server_stop(struct server *server)
 {
     if (!server) return;
-    server->stopping = true; /* a context that has sent its answer receives no more */
-    for (size_t i = 0; i < server->call_count; i++)
-        if (server->calls[i].ask) nng_aio_stop(server->calls[i].ask); /* whose caller is told */
-    for (size_t i = 0; i < server->call_count; i++)
-        if (server->calls[i].phase == PHASE_SENDING) nng_aio_wait(server->calls[i].aio);
-    if (nng_socket_id(server->socket) > 0) nng_close(server->socket);
-    for (size_t i = 0; i < server->call_count; i++)
-        if (server->calls[i].aio) nng_aio_stop(server->calls[i].aio);
-    free_calls(server);
+    if (server->net) net_drain(server->net, DRAIN_MS);
+    stop_passages(server);
+    if (server->net) net_drain(server->net, DRAIN_MORE_MS);
+    net_stop(server->net);
+    net_free(server->net);
+    free_passages(server);
+    pthread_mutex_destroy(&server->lock);
     free(server);
 }

@@ -16,12 +16,16 @@ struct server_options {
     size_t url_count;
     char *const *events_urls; /* told to callers; outlives the server */
     size_t events_url_count;
+    /* With a sentence for the operator; any thread; may come often. May be NULL. */
+    void (*on_trouble)(void *context, jwkd_status status, const char *message);
+    void *trouble_context;
 };
 
 /* Listens and serves. UNAVAILABLE says which URL could not be listened on. */
 jwkd_status server_start(
     const struct server_options *options, struct server **out, jwkd_error *error) MUST_CHECK;
-/* Answers what was begun, without waiting for the service, and closes. NULL is fine. */
+/* Listens no more, answers what was begun (the service has half a second to answer what it was asked), and
+ * closes. NULL is fine. */
 void server_stop(struct server *server);
 
 #endif

@@ -10,6 +10,7 @@ enum dispatch_class {
     DISPATCH_CALLER, /* likewise, and the answer depends on who asks */
     DISPATCH_POOL,   /* cryptography or disk: by a worker */
     DISPATCH_SIGN,   /* likewise; a batch by several, where they have nothing else to do */
+    DISPATCH_VERIFY, /* likewise; a batch token by token, so that others get their turn */
     DISPATCH_CHANGE, /* by the keyring's writer */
     DISPATCH_IMPORT, /* a worker reads the key, the writer does the rest */
 };

@@ -1,62 +1,39 @@
 #include "rpc/server.h"
 
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "net/caller.h"
-#include "net/listen.h"
+#include "net/server.h"
 #include "rpc/dispatch.h"
 #include "rpc/hello.h"
 #include "rpc/pool.h"
 
 enum {
     DEFAULT_QUEUE = 128,
-    SPARE_CONTEXTS =
-        32, /* beyond what workers, queue and writer can hold: who comes to a full queue is told so */
-    SEND_TIMEOUT_MS = 5000, /* a client that does not read */
-    MOST_TOGETHER = 8,      /* workers that sign one batch: for each the signer keeps an RSA key once more */
+    MOST_TOGETHER = 8, /* workers that sign one batch: for each the signer keeps an RSA key once more */
 };
 
-enum phase { PHASE_RECEIVING, PHASE_WORKING, PHASE_SENDING, PHASE_CLOSED };
-
-/* One context: receives a request, has it answered, sends the answer, and again. */
+/* One request, from its arrival to its answer. */
 struct call {
+    struct net_request from; /* first: the server makes it */
+    struct rpc_server *server;
     struct pool_job job;
     struct pool_shared shared;
-    struct keyring_signing *signing; /* what is shared */
+    struct keyring_signing *signing;     /* what is shared: */
+    struct keyring_verifying *verifying; /* either of them */
     struct keyring_command command;
-    struct rpc_server *server;
-    nng_ctx context;
-    nng_aio *aio;
-    _Atomic enum phase phase;
-    nng_msg *message; /* the request's bytes; the unpacked form does not borrow from them */
     struct arena arena;
     Jwkd__V1__Request *request; /* in the arena; NULL when it could not be read */
     struct reply reply;         /* borrows from the request */
     const struct dispatch_entry *entry;
-    char principal[NET_PRINCIPAL];
-    nng_pipe pipe; /* where the request came from */
 };
 
 struct rpc_server {
     struct rpc_options options;
-    nng_socket socket;
+    struct net_server *net;
     struct pool *pool;
     atomic_uint_fast64_t requests, failed, busy;
-    _Atomic bool stopping;
-    struct call *calls; /* requests that can be under way; more wait in nng */
-    size_t call_count;
 };
-
-static void receive(struct call *call)
-{
-    call->phase = PHASE_RECEIVING;
-    nng_aio_set_timeout(call->aio, NNG_DURATION_INFINITE);
-    nng_ctx_recv(call->context, call->aio);
-}
 
 /* Forgets the request; what may have been a private key is wiped. */
 static void release(struct call *call)
@@ -64,21 +41,14 @@ static void release(struct call *call)
     reply_clear(&call->reply);
     keyring_command_clear(&call->command);
     arena_clear(&call->arena);
-    if (call->message) {
-        bytes_wipe(nng_msg_body(call->message), nng_msg_len(call->message));
-        nng_msg_free(call->message);
-    }
-    call->message = NULL;
-    call->request = NULL;
 }
 
-static void send_packed(struct call *call, nng_msg *message)
+/* Nothing of the call is there afterwards. Without memory for an answer there is none: the client's own
+ * timeout tells it. */
+static void send_packed(struct call *call, struct buffer *packed)
 {
     release(call);
-    call->phase = PHASE_SENDING;
-    nng_aio_set_timeout(call->aio, SEND_TIMEOUT_MS);
-    nng_aio_set_msg(call->aio, message);
-    nng_ctx_send(call->context, call->aio);
+    net_answer(&call->from, packed);
 }
 
 static void count(struct call *call, jwkd_status status)
@@ -88,29 +58,19 @@ static void count(struct call *call, jwkd_status status)
     if (status == JWKD_BUSY) atomic_fetch_add_explicit(&call->server->busy, 1, memory_order_relaxed);
 }
 
-/* Without memory for an answer there is none: the client's own timeout tells it. */
-static void give_up(struct call *call)
-{
-    release(call);
-    receive(call);
-}
-
 static void send_reply(struct call *call)
 {
     struct reply *reply = &call->reply;
+    struct buffer packed = {0};
     count(call, (jwkd_status)reply->message.status);
-    nng_msg *message;
     size_t size = protobuf_c_message_get_packed_size(&reply->message.base);
     if (size > LIMIT_REPLY) {
         reply_fail(reply, JWKD_RESOURCE_EXHAUSTED, NULL);
         size = protobuf_c_message_get_packed_size(&reply->message.base);
     }
-    if (nng_msg_alloc(&message, size) != 0) {
-        give_up(call);
-        return;
-    }
-    protobuf_c_message_pack(&reply->message.base, nng_msg_body(message));
-    send_packed(call, message);
+    if (buffer_reserve(&packed, size) == JWKD_OK)
+        packed.size = protobuf_c_message_pack(&reply->message.base, packed.data);
+    send_packed(call, &packed);
 }
 
 static void send_failure(struct call *call, jwkd_status status, const jwkd_error *error)
@@ -133,7 +93,7 @@ static jwkd_status carry_out(struct call *call, jwkd_error *error)
 {
     const struct rpc_options *options = &call->server->options;
     const struct dispatch_entry *entry = call->entry;
-    call->reply.principal = entry->class == DISPATCH_CALLER ? call->principal : NULL;
+    call->reply.principal = entry->class == DISPATCH_CALLER ? net_principal(&call->from) : NULL;
     if (entry->use_case) return entry->use_case(options->keyring, call->request, &call->reply, error);
     return hello_answer(options, call->request->hello, &call->reply, error);
 }
@@ -163,6 +123,13 @@ static void sign_end(struct pool_shared *shared)
     send_outcome(call, status, &error);
 }
 
+static void share(struct call *call, const struct pool_shared *how)
+{
+    call->shared = *how;
+    call->shared.caller = call->job.caller;
+    pool_share(call->server->pool, &call->shared);
+}
+
 static void sign_together(struct call *call)
 {
     jwkd_error error = {0};
@@ -173,31 +140,52 @@ static void sign_together(struct call *call)
         return;
     }
     size_t tokens = call->request->sign->n_items;
-    call->shared = (struct pool_shared){.work = sign_next,
+    const struct pool_shared how = {.work = sign_next,
         .end = sign_end,
         .most = tokens < MOST_TOGETHER ? (unsigned)tokens : MOST_TOGETHER};
-    pool_share(call->server->pool, &call->shared);
+    share(call, &how);
+}
+
+static bool verify_next(struct pool_shared *shared)
+{
+    return keyring_verify_next(sharing_call(shared)->verifying);
+}
+
+static void verify_end(struct pool_shared *shared)
+{
+    struct call *call = sharing_call(shared);
+    jwkd_error error = {0};
+    jwkd_status status = keyring_verify_end(call->verifying, &error);
+    send_outcome(call, status, &error);
+}
+
+static void verify_in_turns(struct call *call)
+{
+    jwkd_error error = {0};
+    jwkd_status status = keyring_verify_begin(
+        call->server->options.keyring, call->request, &call->reply, &call->verifying, &error);
+    if (status != JWKD_OK) {
+        send_failure(call, status, &error);
+        return;
+    }
+    share(call, &(struct pool_shared){.work = verify_next, .end = verify_end, .most = 1});
 }
 
 /* From the writer's thread. */
 static void change_done(struct keyring_command *command, struct bytes packed, jwkd_status status)
 {
     struct call *call = command->context;
-    nng_msg *message;
+    struct buffer copy = {0};
     count(call, status);
-    if (packed.size == 0 || nng_msg_alloc(&message, packed.size) != 0) {
-        give_up(call);
-        return;
-    }
-    memcpy(nng_msg_body(message), packed.data, packed.size);
-    send_packed(call, message);
+    if (packed.size > 0 && buffer_append_bytes(&copy, packed) != JWKD_OK) buffer_clear(&copy);
+    send_packed(call, &copy);
 }
 
 static void change(struct call *call)
 {
     jwkd_error error = {0};
     call->command.request = call->request;
-    call->command.principal = call->principal;
+    call->command.principal = net_principal(&call->from);
     call->command.done = change_done;
     call->command.context = call;
     jwkd_status status = JWKD_OK;
@@ -216,85 +204,71 @@ static void work(struct pool_job *job)
         send_failure(call, status, &error);
     else if (call->entry->class == DISPATCH_IMPORT)
         change(call);
-    else if (call->entry->class == DISPATCH_SIGN && call->request->sign->n_items > 1)
+    else if (!call->job.batch)
+        answer(call);
+    else if (call->entry->class == DISPATCH_SIGN)
         sign_together(call);
     else
-        answer(call);
+        verify_in_turns(call);
 }
 
 /* ---- receiving ---- */
 
-static bool matters_who_asks(const struct dispatch_entry *entry)
-{
-    return entry->class != DISPATCH_INLINE && entry->class != DISPATCH_POOL && entry->class != DISPATCH_SIGN;
-}
-
-static jwkd_status read_request(struct call *call, jwkd_error *error)
+static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_error *error)
 {
     ProtobufCMessage *message;
-    struct bytes packed = bytes_of(nng_msg_body(call->message), nng_msg_len(call->message));
     if (wire_unpack(&jwkd__v1__request__descriptor, packed, &call->arena, &message) != JWKD_OK)
         return fail(error, JWKD_MALFORMED, "the message is not a jwkd.v1.Request");
     call->request = (Jwkd__V1__Request *)message;
     TRY(dispatch_check(call->request, call->server->options.boot_id, clock_elapsed_ns(), error));
     call->entry = dispatch_find(call->request);
+    if (!net_may_answer(&call->from))
+        return fail(error, JWKD_BUSY, "too much of what was answered here is not read yet; read it first");
     return JWKD_OK;
 }
 
-static void handle(struct call *call)
+static bool is_batch(const struct call *call)
 {
-    jwkd_error error = {0};
-    call->phase = PHASE_WORKING;
-    atomic_fetch_add_explicit(&call->server->requests, 1, memory_order_relaxed);
-    jwkd_status status = read_request(call, &error);
-    reply_init(&call->reply, call->request);
-    if (status == JWKD_OK && matters_who_asks(call->entry))
-        status = net_principal(call->pipe, call->principal, &error);
-    if (status == JWKD_OK) {
-        switch (call->entry->class) {
-        case DISPATCH_INLINE:
-        case DISPATCH_CALLER:
-            answer(call);
-            return;
-        case DISPATCH_CHANGE:
-            change(call);
-            return;
-        case DISPATCH_IMPORT:
-        case DISPATCH_SIGN:
-        case DISPATCH_POOL:
-            break;
-        }
-        call->job.run = work;
-        status = pool_submit(call->server->pool, &call->job);
-        if (status == JWKD_OK) return;
-        fail(&error, status, "the service has too much to do at present; try again in a moment");
-    }
-    send_failure(call, status, &error);
+    return (call->entry->class == DISPATCH_SIGN && call->request->sign->n_items > 1) ||
+           (call->entry->class == DISPATCH_VERIFY && call->request->verify->n_items > 1);
 }
 
-static void on_aio(void *argument)
+static void queue(struct call *call)
 {
-    struct call *call = argument;
-    int result = nng_aio_result(call->aio);
-    if (call->phase == PHASE_SENDING && result != 0) {
-        nng_msg *unsent = nng_aio_get_msg(call->aio);
-        if (unsent) nng_msg_free(unsent);
-        nng_aio_set_msg(call->aio, NULL);
-        if (result == NNG_ETIMEDOUT) nng_pipe_close(call->pipe); /* it asks and does not read */
-    }
-    if (result == NNG_ECLOSED || result == NNG_ECANCELED ||
-        (call->server->stopping && call->phase == PHASE_SENDING)) {
-        call->phase = PHASE_CLOSED;
+    jwkd_error error = {0};
+    call->job = (struct pool_job){.run = work, .caller = net_caller(&call->from), .batch = is_batch(call)};
+    if (pool_submit(call->server->pool, &call->job) == JWKD_OK) return;
+    fail(&error, JWKD_BUSY, "the service has too much to do at present; try again in a moment");
+    send_failure(call, JWKD_BUSY, &error);
+}
+
+static void handle(void *context, struct net_request *from, struct bytes message)
+{
+    struct call *call = (struct call *)(void *)from;
+    jwkd_error error = {0};
+    call->server = context;
+    atomic_fetch_add_explicit(&call->server->requests, 1, memory_order_relaxed);
+    jwkd_status status = read_request(call, message, &error);
+    reply_init(&call->reply, call->request);
+    if (status != JWKD_OK) {
+        send_failure(call, status, &error);
         return;
     }
-    if (call->phase == PHASE_SENDING || result != 0) {
-        receive(call);
+    switch (call->entry->class) {
+    case DISPATCH_INLINE:
+    case DISPATCH_CALLER:
+        answer(call);
+        return;
+    case DISPATCH_CHANGE:
+        change(call);
+        return;
+    case DISPATCH_IMPORT:
+    case DISPATCH_SIGN:
+    case DISPATCH_VERIFY:
+    case DISPATCH_POOL:
+        queue(call);
         return;
     }
-    call->message = nng_aio_get_msg(call->aio);
-    nng_aio_set_msg(call->aio, NULL);
-    call->pipe = nng_msg_get_pipe(call->message);
-    handle(call);
 }
 
 /* ---- starting and stopping ---- */
@@ -306,40 +280,24 @@ static void read_traffic(void *context, struct keyring_traffic *out)
         .requests = server->requests, .failed = server->failed, .busy = server->busy};
 }
 
-static jwkd_status open_calls(struct rpc_server *server, size_t count, jwkd_error *error)
-{
-    server->calls = calloc(count, sizeof *server->calls);
-    if (!server->calls) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    for (; server->call_count < count; server->call_count++) {
-        struct call *call = &server->calls[server->call_count];
-        call->server = server;
-        if (nng_aio_alloc(&call->aio, on_aio, call) != 0) return fail(error, JWKD_NO_MEMORY, "out of memory");
-        if (nng_ctx_open(&call->context, server->socket) != 0) {
-            nng_aio_free(call->aio);
-            return fail(error, JWKD_NO_MEMORY, "out of memory");
-        }
-    }
-    return JWKD_OK;
-}
-
 static jwkd_status open_server(struct rpc_server *server, jwkd_error *error)
 {
     const struct rpc_options *options = &server->options;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned workers = options->workers ? options->workers : (unsigned)(processors > 0 ? processors : 1);
-    unsigned queue = options->queue ? options->queue : DEFAULT_QUEUE;
-    int result = nng_rep0_open(&server->socket);
-    if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no request socket: %s", nng_strerror(result));
-    if (pool_start(workers, queue, &server->pool) != JWKD_OK)
+    unsigned queued = options->queue ? options->queue : DEFAULT_QUEUE;
+    const struct net_options net = {.urls = options->urls,
+        .url_count = options->url_count,
+        .largest = LIMIT_REQUEST,
+        .request_size = sizeof(struct call),
+        .handle = handle,
+        .on_trouble = options->on_trouble,
+        .context = server,
+        .trouble_context = options->context};
+    if (pool_start(workers, queued, &server->pool) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "no threads for requests");
-    TRY(open_calls(
-        server, workers + queue + keyring_change_capacity(options->keyring) + SPARE_CONTEXTS, error));
     keyring_set_traffic(options->keyring, read_traffic, server);
-    for (size_t i = 0; i < server->call_count; i++)
-        receive(&server->calls[i]);
-    for (size_t i = 0; i < options->url_count; i++)
-        TRY(net_listen(server->socket, options->urls[i], LIMIT_REQUEST, error));
-    return JWKD_OK;
+    return net_start(&net, &server->net, error);
 }
 
 jwkd_status rpc_start(const struct rpc_options *options, struct rpc_server **out, jwkd_error *error)
@@ -356,22 +314,18 @@ jwkd_status rpc_start(const struct rpc_options *options, struct rpc_server **out
     return JWKD_OK;
 }
 
+size_t rpc_drain(struct rpc_server *server, unsigned patience_ms)
+{
+    return server ? net_drain(server->net, patience_ms) : 0;
+}
+
 void rpc_stop(struct rpc_server *server)
 {
     if (!server) return;
-    server->stopping = true; /* a context that has sent its answer receives no more */
-    pool_stop(server->pool); /* its jobs send their answers */
-    for (size_t i = 0; i < server->call_count; i++)
-        if (server->calls[i].phase == PHASE_SENDING) nng_aio_wait(server->calls[i].aio);
-    nng_close(server->socket);
-    for (size_t i = 0; i < server->call_count; i++)
-        nng_aio_stop(server->calls[i].aio);
-    keyring_set_traffic(server->options.keyring, NULL, NULL); /* no callback runs any more */
-    for (size_t i = 0; i < server->call_count; i++) {
-        release(&server->calls[i]);
-        nng_aio_free(server->calls[i].aio);
-    }
+    net_stop(server->net);
+    pool_stop(server->pool); /* its jobs end */
+    keyring_set_traffic(server->options.keyring, NULL, NULL);
+    net_free(server->net);
     pool_free(server->pool);
-    free(server->calls);
     free(server);
 }

@@ -1,4 +1,4 @@
-/* Requests over nng REQ/REP. */
+/* Requests over request-reply. */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H
 
@@ -17,13 +17,19 @@ struct rpc_options {
     size_t events_url_count;
     uint32_t heartbeat_ms;
     unsigned workers; /* 0: one a processor */
-    unsigned queue;   /* requests that may wait for a worker; 0: 128 */
+    unsigned queue;   /* requests of one caller that may wait for a worker; 0: 128 */
+    /* With a sentence for the operator; any thread; may come often. May be NULL. */
+    void (*on_trouble)(void *context, jwkd_status status, const char *message);
+    void *context;
 };
 
 /* Listens and serves. UNAVAILABLE says which URL could not be listened on. */
 jwkd_status rpc_start(
     const struct rpc_options *options, struct rpc_server **out, jwkd_error *error) MUST_CHECK;
-/* Answers what was begun, then closes; after keyring_stop(), before keyring_close(). NULL is fine. */
+/* Listens no more, reads no more, and answers what it has read: for `patience_ms` at most. Before
+ * keyring_stop(). Returns how many requests were left without an answer that was taken. NULL is fine. */
+size_t rpc_drain(struct rpc_server *server, unsigned patience_ms);
+/* Closes all connections; after keyring_stop(), before keyring_close(). NULL is fine. */
 void rpc_stop(struct rpc_server *server);
 
 #endif

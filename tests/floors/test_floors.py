@@ -34,7 +34,7 @@ MAY_USE = {
 PUBLIC = {"jwkd.h": {"client/lib", "client/cli", "client/examples"}}
 # Libraries, and where alone they may be seen.
 CONFINED = {
-    "nng": {"service/net", "service/rpc", "service/events", "service/relay", "service/daemon", "client/lib"},
+    "nng": {"service/net", "service/events", "service/relay", "service/daemon", "client/lib"},
     "lmdb.h": {"service/store"},
     "openssl": {"proto/base", "proto/jose", "service/seal", "service/signer", "service/store"},
     "jansson.h": {"client/cli"},

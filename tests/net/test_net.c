@@ -1,7 +1,6 @@
-/* Listening, and who asks, over real sockets. */
+/* Listening with nng, for what is only published. */
 #include "wire/cases.h"
 
-#include "net/caller.h"
 #include "net/listen.h"
 
 #include <netinet/in.h>
@@ -117,50 +116,6 @@ static void told_url__is_what_a_caller_can_dial(void **state)
     }
 }
 
-static void principal__is_the_user_over_ipc(void **state)
-{
-    struct pair *pair = *state;
-    char principal[NET_PRINCIPAL], expected[NET_PRINCIPAL];
-    assert_int_equal(net_listen(pair->rep, pair->url, LARGEST, NULL), JWKD_OK);
-    assert_int_equal(nng_dial(pair->req, pair->url, NULL, 0), 0);
-    nng_msg *message = ask(pair, "?", 1);
-    assert_int_equal(net_principal(nng_msg_get_pipe(message), principal, NULL), JWKD_OK);
-    snprintf(expected, sizeof expected, "uid:%u", (unsigned)geteuid());
-    assert_string_equal(principal, expected);
-    nng_msg_free(message);
-}
-
-static void principal__is_nobody_over_tcp(void **state)
-{
-    struct pair *pair = *state;
-    nng_listener listener;
-    char principal[NET_PRINCIPAL], url[64];
-    int port;
-    assert_int_equal(nng_listen(pair->rep, "tcp://127.0.0.1:0", &listener, 0), 0);
-    assert_int_equal(nng_listener_get_int(listener, NNG_OPT_TCP_BOUND_PORT, &port), 0);
-    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", port);
-    assert_int_equal(nng_dial(pair->req, url, NULL, 0), 0);
-    nng_msg *message = ask(pair, "?", 1);
-    assert_int_equal(net_principal(nng_msg_get_pipe(message), principal, NULL), JWKD_OK);
-    assert_string_equal(principal, "anonymous");
-    nng_msg_free(message);
-}
-
-static void principal__of_a_lost_connection_is_not_guessed(void **state)
-{
-    struct pair *pair = *state;
-    char principal[NET_PRINCIPAL];
-    assert_int_equal(net_listen(pair->rep, pair->url, LARGEST, NULL), JWKD_OK);
-    assert_int_equal(nng_dial(pair->req, pair->url, NULL, 0), 0);
-    nng_msg *message = ask(pair, "?", 1);
-    assert_int_equal(nng_pipe_close(nng_msg_get_pipe(message)), 0);
-    for (int i = 0; i < PATIENCE_MS && net_principal(nng_msg_get_pipe(message), principal, NULL) == JWKD_OK;
-         i++)
-        usleep(1000); /* until it is gone */
-    assert_int_equal(net_principal(nng_msg_get_pipe(message), principal, NULL), JWKD_UNAVAILABLE);
-    nng_msg_free(message);
-}
-
 static bool has_ipv6(void)
 {
     const struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -203,9 +158,6 @@ int main(void)
         CASE(listen__without_a_host_is_for_both_families),
         CASE(listen__says_where_it_cannot),
         CASE(told_url__is_what_a_caller_can_dial),
-        CASE(principal__is_the_user_over_ipc),
-        CASE(principal__is_nobody_over_tcp),
-        CASE(principal__of_a_lost_connection_is_not_guessed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

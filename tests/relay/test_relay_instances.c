@@ -26,7 +26,7 @@ static bool hears(struct instances *instances, struct id id, const char *princip
 static struct instances *new_instances(size_t capacity)
 {
     struct instances *instances = NULL;
-    assert_int_equal(instances_new(capacity, &instances), JWKD_OK);
+    assert_int_equal(instances_new(capacity, 0, &instances), JWKD_OK);
     return instances;
 }
 
@@ -35,7 +35,7 @@ static void instance__is_of_use_to_its_own_caller_only(void **state)
     (void)state;
     struct instances *instances = new_instances(0);
     const struct id id = id_number(7);
-    instances_bind(instances, BOOT, id.bytes, "uid:1", NOW);
+    instances_bind(instances, BOOT, id.bytes, "uid:1", "uid:1", NOW);
     assert_true(hears(instances, id, "uid:1", NOW));
     assert_false(hears(instances, id, "uid:2", NOW));
     assert_false(hears(instances, id, "uid:11", NOW));
@@ -61,13 +61,13 @@ static void instance__tells_callers_of_long_names_apart(void **state)
     struct instances *instances = new_instances(0);
     char longest[LIMIT_PRINCIPAL + 1], shorter[LIMIT_PRINCIPAL + 1];
     long_names(longest, shorter);
-    instances_bind(instances, BOOT, id_number(1).bytes, longest, NOW);
-    instances_bind(instances, BOOT, id_number(2).bytes, shorter, NOW);
+    instances_bind(instances, BOOT, id_number(1).bytes, longest, "uid:1", NOW);
+    instances_bind(instances, BOOT, id_number(2).bytes, shorter, "uid:1", NOW);
     assert_true(hears(instances, id_number(1), longest, NOW));
     assert_true(hears(instances, id_number(2), shorter, NOW));
     assert_false(hears(instances, id_number(1), shorter, NOW));
     assert_false(hears(instances, id_number(2), longest, NOW));
-    instances_bind(instances, BOOT, id_number(2).bytes, longest, NOW); /* it is another's now */
+    instances_bind(instances, BOOT, id_number(2).bytes, longest, "uid:1", NOW); /* it is another's now */
     assert_false(hears(instances, id_number(2), shorter, NOW));
     assert_true(hears(instances, id_number(2), longest, NOW));
     instances_free(instances);
@@ -77,8 +77,8 @@ static void instance__ends_with_the_run_of_the_service(void **state)
 {
     (void)state;
     struct instances *instances = new_instances(0);
-    instances_bind(instances, BOOT, id_number(1).bytes, "uid:1", NOW);
-    instances_bind(instances, OTHER_BOOT, id_number(2).bytes, "uid:1", NOW);
+    instances_bind(instances, BOOT, id_number(1).bytes, "uid:1", "uid:1", NOW);
+    instances_bind(instances, OTHER_BOOT, id_number(2).bytes, "uid:1", "uid:1", NOW);
     assert_false(hears(instances, id_number(1), "uid:1", NOW));
     assert_true(hears(instances, id_number(2), "uid:1", NOW));
     instances_free(instances);
@@ -89,8 +89,8 @@ static void instance__is_kept_while_it_is_heard_of(void **state)
     (void)state;
     const uint64_t kept_ns = INSTANCES_KEPT_SEC * NS_PER_SEC;
     struct instances *instances = new_instances(0);
-    instances_bind(instances, BOOT, id_number(1).bytes, "uid:1", NOW);
-    instances_bind(instances, BOOT, id_number(2).bytes, "uid:1", NOW);
+    instances_bind(instances, BOOT, id_number(1).bytes, "uid:1", "uid:1", NOW);
+    instances_bind(instances, BOOT, id_number(2).bytes, "uid:1", "uid:1", NOW);
     assert_true(hears(instances, id_number(1), "uid:1", NOW + kept_ns));
     assert_true(instances_may_bind(instances, "uid:1", NOW + kept_ns + 1));
     assert_true(hears(instances, id_number(1), "uid:1", NOW + kept_ns + 1));
@@ -105,10 +105,10 @@ static void caller__has_a_fair_share(void **state)
     struct instances *instances = new_instances(100);
     unsigned number = 0;
     while (instances_may_bind(instances, "uid:1", NOW))
-        instances_bind(instances, BOOT, id_number(number++).bytes, "uid:1", NOW);
+        instances_bind(instances, BOOT, id_number(number++).bytes, "uid:1", "uid:1", NOW);
     assert_int_equal(number, 50);
     while (instances_may_bind(instances, "uid:2", NOW))
-        instances_bind(instances, BOOT, id_number(number++).bytes, "uid:2", NOW);
+        instances_bind(instances, BOOT, id_number(number++).bytes, "uid:2", "uid:2", NOW);
     assert_int_equal(number, 75);
     assert_true(instances_may_bind(instances, "uid:3", NOW));
     assert_true(hears(instances, id_number(0), "uid:1", NOW));

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_SEC = 60, FLOOD = 320, IN_FLIGHT = 256 };
+enum { PATIENCE_SEC = 60, FLOOD = 320, FLOOD_SOCKETS = 4, IN_FLIGHT = 256 };
 
 struct scene {
     struct fake fake;
@@ -144,13 +144,20 @@ static void start_relay(struct scene *scene)
     if (relay_start(&options, &scene->relay, &error) != JWKD_OK) fail_msg("%s", error.message);
 }
 
+static nng_socket dial(const char *url)
+{
+    nng_socket req;
+    assert_int_equal(nng_req0_open(&req), 0);
+    assert_int_equal(nng_socket_set_ms(req, NNG_OPT_RECVTIMEO, PATIENCE_SEC * 1000), 0);
+    assert_int_equal(nng_socket_set_ms(req, NNG_OPT_SENDTIMEO, PATIENCE_SEC * 1000), 0);
+    assert_int_equal(nng_socket_set_ms(req, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
+    assert_int_equal(nng_dial(req, url, NULL, 0), 0);
+    return req;
+}
+
 static void open_sockets(struct scene *scene)
 {
-    assert_int_equal(nng_req0_open(&scene->req), 0);
-    assert_int_equal(nng_socket_set_ms(scene->req, NNG_OPT_RECVTIMEO, PATIENCE_SEC * 1000), 0);
-    assert_int_equal(nng_socket_set_ms(scene->req, NNG_OPT_SENDTIMEO, PATIENCE_SEC * 1000), 0);
-    assert_int_equal(nng_socket_set_ms(scene->req, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
-    assert_int_equal(nng_dial(scene->req, scene->url, NULL, 0), 0);
+    scene->req = dial(scene->url);
     assert_int_equal(nng_sub0_open(&scene->sub), 0);
     assert_int_equal(nng_socket_set_ms(scene->sub, NNG_OPT_RECVTIMEO, PATIENCE_SEC * 1000), 0);
     assert_int_equal(nng_socket_set(scene->sub, NNG_OPT_SUB_SUBSCRIBE, "", 0), 0);
@@ -549,7 +556,7 @@ static void on_question(void *argument)
     atomic_fetch_add(question->ended, 1);
 }
 
-static void flood_send(struct scene *scene, struct question *question)
+static void flood_send(struct scene *scene, nng_socket socket, struct question *question)
 {
     CLEANUP(buffer_clear) struct buffer packed = {0};
     nng_msg *message;
@@ -558,7 +565,7 @@ static void flood_send(struct scene *scene, struct question *question)
     assert_int_equal(wire_pack(&request.base, &packed), JWKD_OK);
     assert_int_equal(nng_msg_alloc(&message, packed.size), 0);
     memcpy(nng_msg_body(message), packed.data, packed.size);
-    assert_int_equal(nng_ctx_open(&question->context, scene->req), 0);
+    assert_int_equal(nng_ctx_open(&question->context, socket), 0);
     assert_int_equal(nng_aio_alloc(&question->aio, on_question, question), 0);
     nng_aio_set_timeout(question->aio, PATIENCE_SEC * 1000);
     nng_aio_set_msg(question->aio, message);
@@ -590,10 +597,13 @@ static void requests__to_a_silent_service_do_not_pile_up(void **state)
     static struct question questions[FLOOD];
     static atomic_uint ended;
     unsigned busy = 0, unavailable = 0;
+    nng_socket sockets[FLOOD_SOCKETS]; /* a connection has no more than 128 under way */
+    for (size_t i = 0; i < FLOOD_SOCKETS; i++)
+        sockets[i] = dial(scene->url);
     fake_set_mode(&scene->fake, FAKE_SILENT);
     for (size_t i = 0; i < FLOOD; i++) {
         questions[i].ended = &ended;
-        flood_send(scene, &questions[i]);
+        flood_send(scene, sockets[i % FLOOD_SOCKETS], &questions[i]);
     }
     for (time_t until = time(NULL) + PATIENCE_SEC; ended < FLOOD + (FLOOD - IN_FLIGHT); pause_shortly())
         assert_true(time(NULL) < until);
@@ -605,6 +615,8 @@ static void requests__to_a_silent_service_do_not_pile_up(void **state)
     }
     assert_int_equal(busy, FLOOD - IN_FLIGHT);
     assert_int_equal(unavailable, IN_FLIGHT);
+    for (size_t i = 0; i < FLOOD_SOCKETS; i++)
+        nng_close(sockets[i]);
 }
 
 static void request__to_a_silent_service_ends_with_its_deadline(void **state)

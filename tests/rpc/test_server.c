@@ -6,7 +6,13 @@
 #include <nng/protocol/reqrep0/req.h>
 
 /* With as many workers as a large host has processors. */
-enum { WORKERS = 80, QUEUE = 128, TOO_MANY = 8, ASKERS = WORKERS + QUEUE + TOO_MANY };
+enum {
+    WORKERS = 80,
+    QUEUE = 128,
+    TOO_MANY = 8,
+    ASKERS = WORKERS + QUEUE + TOO_MANY,
+    SOCKETS = 3, /* a connection has no more than 128 requests under way */
+};
 
 struct answers {
     atomic_uint ok, busy, other;
@@ -91,22 +97,24 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
         .queue = QUEUE};
     struct rpc_server *server;
     jwkd_error error = {0};
-    nng_socket socket;
+    nng_socket sockets[SOCKETS];
     CLEANUP(buffer_clear) struct buffer packed = {0};
     ring_create(ring, "shop");
     pack_request(ring, &packed);
     assert_int_equal(rpc_start(&options, &server, &error), JWKD_OK);
-    assert_int_equal(nng_req0_open(&socket), 0);
-    assert_int_equal(nng_socket_set_ms(socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
-    assert_int_equal(nng_dial(socket, url, NULL, 0), 0);
+    for (size_t i = 0; i < SOCKETS; i++) {
+        assert_int_equal(nng_req0_open(&sockets[i]), 0);
+        assert_int_equal(nng_socket_set_ms(sockets[i], NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
+        assert_int_equal(nng_dial(sockets[i], url, NULL, 0), 0);
+    }
 
     memory_hold(ring->memory, true);
     size_t count = 0;
     while (count < WORKERS)
-        ask(&askers[count++], socket, &answers, buffer_bytes(&packed));
+        ask(&askers[count], sockets[count % SOCKETS], &answers, buffer_bytes(&packed)), count++;
     AWAIT(memory_waiting(ring->memory) == WORKERS);
     while (count < ASKERS)
-        ask(&askers[count++], socket, &answers, buffer_bytes(&packed));
+        ask(&askers[count], sockets[count % SOCKETS], &answers, buffer_bytes(&packed)), count++;
     AWAIT(answers.busy == TOO_MANY);
     assert_int_equal(answers.ok, 0);
     memory_hold(ring->memory, false);
@@ -116,7 +124,8 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
 
     for (size_t i = 0; i < ASKERS; i++)
         nng_aio_free(askers[i].aio);
-    nng_close(socket);
+    for (size_t i = 0; i < SOCKETS; i++)
+        nng_close(sockets[i]);
     keyring_stop(ring->keyring);
     rpc_stop(server);
 }

@@ -1,0 +1,19 @@
+/* Who is at the other end of a connection. */
+#ifndef NET_PEER_H
+#define NET_PEER_H
+
+#include "base/bytes.h"
+#include "wire/url.h"
+
+enum { PEER_NAME = 64 };
+
+struct peer {
+    char principal[PEER_NAME]; /* "uid:N" over ipc, as the system says at the accept; "anonymous" elsewhere */
+    char origin[PEER_NAME]; /* who has the connection's share: the uid; over tcp the address, of IPv6 its /64
+                             */
+};
+
+/* UNAVAILABLE: the connection is gone already. */
+jwkd_status peer_of(int fd, enum transport transport, struct peer *out) MUST_CHECK;
+
+#endif
