@@ -1,5 +1,5 @@
-/* Preloaded: the wall clock stands still at $WALL_CLOCK_SEC, so that tokens with fixed times can be judged by the
- * real service. Other clocks go on. */
+/* Preloaded: the wall clock stands still at $WALL_CLOCK_SEC, so that tokens with fixed times can be judged by
+ * the real service. Other clocks go on. */
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>

@@ -38,6 +38,10 @@ class Unusable(Exception):
     """A key that is skipped, and why."""
 
 
+class NotKnownHere(Unusable):
+    """One of a kind that this verifier does not know."""
+
+
 # ---- JSON and base64url
 
 class Number(str):
@@ -133,12 +137,13 @@ class Key:
     @staticmethod
     def _check_purpose(jwk):
         if "use" in jwk and jwk["use"] != "sig":
-            raise Unusable("use")
+            raise NotKnownHere("use")
         if "key_ops" in jwk:
             operations = jwk["key_ops"]
-            if not isinstance(operations, list) or not all(map(is_string, operations)) \
-                    or "verify" not in operations:
+            if not isinstance(operations, list) or not all(map(is_string, operations)):
                 raise Unusable("key_ops")
+            if "verify" not in operations:
+                raise NotKnownHere("key_ops")
 
     def _read_alg(self, jwk, rsa_alg):
         if self.kty == "RSA":
@@ -149,7 +154,7 @@ class Key:
             fitting, implied = ("EdDSA", self.crv), "EdDSA"
         alg = jwk.get("alg", implied)
         if alg not in fitting:
-            raise Unusable("alg")
+            raise (Unusable if not is_string(alg) or alg in ALGS else NotKnownHere)("alg")
         return alg
 
     def _read(self, jwk):
@@ -175,7 +180,7 @@ class Key:
             if not edwards.is_sound(self.crv, x):
                 raise Unusable("not a point, or of low order")
             return kind.from_public_bytes(x), ("crv", "kty", "x")
-        raise Unusable("kty or crv")
+        raise NotKnownHere("kty or crv")
 
     def accepts(self, alg):
         return alg == self.alg or (self.kty == "OKP" and {alg, self.alg} == {"EdDSA", self.crv})
@@ -279,6 +284,25 @@ class KeySet:
 
     def is_live(self, kid):
         return kid not in self.deactivated and any(key.kid == kid for key in self.keys)
+
+
+def snapshot_keys(document, deactivated):
+    """Of a service's snapshot, which is not to be judged by in part. Malformed."""
+    parsed = parse_json(document)
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("keys"), list):
+        raise Malformed("no key set")
+    made = KeySet(b'{"keys":[]}', deactivated)
+    for entry in parsed["keys"]:
+        try:
+            key = Key(entry, foreign=False)
+        except NotKnownHere:
+            continue
+        except Unusable as error:
+            raise Malformed(str(error)) from error
+        if key.kid in made.deactivated or any(key.kid == other.kid for other in made.keys):
+            raise Malformed("a kid twice")
+        made.keys.append(key)
+    return made
 
 
 def is_private(entry):

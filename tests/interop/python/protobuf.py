@@ -108,7 +108,7 @@ class Schema:
 
     # ---- messages
 
-    def new(self, kind, **fields):
+    def new(self, kind, /, **fields):
         """A message. Fields may be given as keywords; messages within it as Message or as a dict."""
         message = Message(self, kind)
         for name, value in fields.items():

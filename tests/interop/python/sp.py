@@ -24,6 +24,7 @@ class Connection:
     def __init__(self, url, protocol, timeout, most):
         self.url, self.most = url, most
         self.buffer = bytearray()
+        self.socket = None
         scheme, _, address = url.partition("://")
         self.ipc = scheme == "ipc"
         try:
@@ -93,7 +94,8 @@ class Connection:
         return self._take(head + size)[head:]
 
     def close(self):
-        self.socket.close()
+        if self.socket is not None:
+            self.socket.close()
 
 
 class Request:
