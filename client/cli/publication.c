@@ -43,16 +43,30 @@ static void show_progress(void *context, const jwkd_operation *operation)
     progress_say(context, (uint64_t)operation->confirmed << 32 | operation->subscribers, line);
 }
 
-/* The operation at its end, or as it is when patience ends; fails only when nothing can be learned of it. */
+/* The operation at its end, or as it is after that time. */
+static jwkd_status await(jwkd_client *client, const char *id, uint32_t wait_ms, struct progress *progress,
+    jwkd_operation **out, jwkd_error *error)
+{
+    jwkd_status status = jwkd_await_operation(client, id, wait_ms, show_progress, progress, out, error);
+    return status == JWKD_TIMED_OUT ? jwkd_get_operation(client, id, out, error) : status;
+}
+
+/* Likewise, when patience ends; fails only when nothing can be learned of it. Who begins to follow meanwhile,
+ * and has a longer lease than the others, may put the end off. */
 static jwkd_status follow(struct cli *cli, jwkd_client *client, const jwkd_operation *begun,
     const struct publication_wait *wait, jwkd_operation **out, jwkd_error *error)
 {
     struct progress progress = progress_begin(cli->json);
     uint32_t wait_ms = wait->limited ? wait->ms : at_most_ms((uint64_t)begun->at_most_ms + MARGIN_MS);
-    jwkd_status status =
-        jwkd_await_operation(client, begun->id, wait_ms, show_progress, &progress, out, error);
+    jwkd_status status = await(client, begun->id, wait_ms, &progress, out, error);
+    while (status == JWKD_OK && !wait->limited && (*out)->phase == JWKD_PHASE_WAITING && (*out)->at_most_ms) {
+        wait_ms = at_most_ms((uint64_t)(*out)->at_most_ms + MARGIN_MS);
+        jwkd_free(*out);
+        *out = NULL;
+        status = await(client, begun->id, wait_ms, &progress, out, error);
+    }
     progress_clear(&progress);
-    return status == JWKD_TIMED_OUT ? jwkd_get_operation(client, begun->id, out, error) : status;
+    return status;
 }
 
 /* Whether the key became primary, in the end. */

@@ -495,7 +495,7 @@ typedef struct jwkd_operation {
     int64_t begun_at, ended_at;
     const char *reason;              /* what it waits for, or how it ended, for a person */
     uint32_t confirmed, subscribers; /* while WAITING: how many have confirmed it, of how many */
-    uint32_t at_most_ms;             /* while WAITING: it is done after this time at the latest */
+    uint32_t at_most_ms; /* while WAITING: it is done after this time at the latest, by all who follow now */
 } jwkd_operation;
 
 /* Generates a key, and lets the key that is replaced retire. FAILED_PRECONDITION: a promotion waits already,

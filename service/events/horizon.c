@@ -13,6 +13,11 @@ void registry_set_leases(struct registry *registry, uint32_t earlier_ms, uint32_
     registry->options.max_lease_ms = granted_ms;
 }
 
+void registry_set_first_new_environment(struct registry *registry, uint64_t environment_id)
+{
+    registry->first_new_environment = environment_id;
+}
+
 /* A lease and 1000 ppm of drift. */
 static uint64_t horizon_ns(uint32_t lease_ms)
 {
@@ -25,11 +30,12 @@ uint64_t registry_horizon_ns(const struct registry *registry)
     return horizon_ns(registry->options.max_lease_ms);
 }
 
-uint64_t registry_effective_ns(const struct registry *registry, uint64_t swapped_ns)
+uint64_t registry_effective_ns(
+    const struct registry *registry, uint64_t environment_id, uint32_t longest_lease_ms, uint64_t swapped_ns)
 {
-    uint64_t by_own_ns = swapped_ns + registry_horizon_ns(registry);
-    uint64_t by_earlier_ns = registry_knows_all_from_ns(registry);
-    return by_own_ns > by_earlier_ns ? by_own_ns : by_earlier_ns;
+    uint64_t by_lease_ns = swapped_ns + horizon_ns(longest_lease_ms);
+    uint64_t by_earlier_ns = registry_knows_followers_from_ns(registry, environment_id);
+    return by_lease_ns > by_earlier_ns ? by_lease_ns : by_earlier_ns;
 }
 
 static uint32_t longer_lease_ms(const struct registry *registry)
@@ -52,4 +58,15 @@ uint64_t registry_knows_all_from_ns(const struct registry *registry)
 bool registry_knows_all(const struct registry *registry, uint64_t now_ns)
 {
     return now_ns >= registry_knows_all_from_ns(registry);
+}
+
+uint64_t registry_knows_followers_from_ns(const struct registry *registry, uint64_t environment_id)
+{
+    bool is_new = registry->first_new_environment && environment_id >= registry->first_new_environment;
+    return is_new ? 0 : registry_knows_all_from_ns(registry);
+}
+
+bool registry_knows_followers(const struct registry *registry, uint64_t environment_id, uint64_t now_ns)
+{
+    return now_ns >= registry_knows_followers_from_ns(registry, environment_id);
 }

@@ -92,6 +92,41 @@ static void put_group(struct registry *registry, struct group *group)
     free(group);
 }
 
+/* ---- the longest lease of a group */
+
+static void take_lease_in(struct group *group, uint32_t lease_ms)
+{
+    if (lease_ms > group->longest_lease_ms) {
+        group->longest_lease_ms = lease_ms;
+        group->longest_count = 0;
+    }
+    group->longest_count += lease_ms == group->longest_lease_ms;
+}
+
+/* Nearly always others have the same, and nothing has to be looked through. */
+static void take_lease_out(struct group *group, uint32_t lease_ms)
+{
+    if (lease_ms != group->longest_lease_ms || --group->longest_count > 0) return;
+    struct member *member;
+    group->longest_lease_ms = 0;
+    TAILQ_FOREACH(member, &group->members, of_group)
+    take_lease_in(group, member->subscriber->longest_lease_ms);
+}
+
+void members_grant(struct subscriber *subscriber, uint32_t lease_ms)
+{
+    uint32_t before_ms = subscriber->longest_lease_ms;
+    struct member *member;
+    subscriber->lease_ms = lease_ms;
+    if (lease_ms <= before_ms) return;
+    subscriber->longest_lease_ms = lease_ms;
+    TAILQ_FOREACH(member, &subscriber->members, of_subscriber)
+    {
+        if (member->group->longest_lease_ms == before_ms) member->group->longest_count--;
+        take_lease_in(member->group, lease_ms); /* at least as long as all others, if the count is 0 now */
+    }
+}
+
 /* ---- subscribers */
 
 struct subscriber *members_find(const struct registry *registry, const uint8_t id[REGISTRY_ID])
@@ -217,6 +252,7 @@ jwkd_status members_join(struct registry *registry, struct subscriber *subscribe
     TAILQ_INSERT_TAIL(&subscriber->members, member, of_subscriber);
     group->count++;
     group->asked_count += holds_asked(member);
+    take_lease_in(group, subscriber->longest_lease_ms);
     subscriber->member_count++;
     subscriber->principal->members++;
     registry->member_count++;
@@ -232,6 +268,7 @@ void members_leave(struct registry *registry, struct member *member)
     TAILQ_REMOVE(&subscriber->members, member, of_subscriber);
     group->count--;
     group->asked_count -= holds_asked(member);
+    take_lease_out(group, subscriber->longest_lease_ms);
     subscriber->member_count--;
     subscriber->principal->members--;
     registry->member_count--;

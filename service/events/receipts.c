@@ -93,6 +93,7 @@ jwkd_status registry_open_receipt(
         snprintf(receipt->kid, sizeof receipt->kid, "%s", key->kid);
         receipt->revision = key->revision;
         receipt->swapped_ns = swapped_ns;
+        receipt->longest_lease_ms = group ? group->longest_lease_ms : 0;
         if (group) fill_lines(receipt, group);
         keep_receipt(registry, receipt);
     }
@@ -185,6 +186,15 @@ static bool boundless(const struct registry_line *line)
     return line->subscriber.serves_stale && !line->confirmed && !line->left;
 }
 
+/* Who began to follow since then has the key's end in its snapshot; its lease is counted all the same. */
+static uint64_t effective_ns(const struct registry *registry, const struct receipt *receipt)
+{
+    const struct group *group = members_group(registry, receipt->environment_id);
+    uint32_t longest_ms = group ? group->longest_lease_ms : 0;
+    if (longest_ms < receipt->longest_lease_ms) longest_ms = receipt->longest_lease_ms;
+    return registry_effective_ns(registry, receipt->environment_id, longest_ms, receipt->swapped_ns);
+}
+
 static jwkd_status copy_receipt(const struct registry *registry, const struct receipt *receipt,
     uint64_t now_ns, struct registry_receipt *out)
 {
@@ -192,8 +202,8 @@ static jwkd_status copy_receipt(const struct registry *registry, const struct re
     if (!lines) return JWKD_NO_MEMORY;
     *out = (struct registry_receipt){.revision = receipt->revision,
         .swapped_ns = receipt->swapped_ns,
-        .effective_ns = registry_effective_ns(registry, receipt->swapped_ns),
-        .complete = registry_knows_all(registry, now_ns),
+        .effective_ns = effective_ns(registry, receipt),
+        .complete = registry_knows_followers(registry, receipt->environment_id, now_ns),
         .lines = lines,
         .count = receipt->count};
     for (size_t i = 0; i < receipt->count; i++) {

@@ -35,7 +35,7 @@ static void take_wish(
 {
     uint32_t max = registry->options.max_lease_ms;
     label_copy(wish->name, subscriber->name, sizeof subscriber->name);
-    subscriber->lease_ms = wish->lease_ms && wish->lease_ms < max ? wish->lease_ms : max;
+    members_grant(subscriber, wish->lease_ms && wish->lease_ms < max ? wish->lease_ms : max);
     subscriber->serves_stale = wish->serves_stale;
 }
 
@@ -234,6 +234,7 @@ struct registry_count registry_count(
         if (group->asked != revision) count_anew(group, revision);
         count.subscribers = group->count;
         count.confirmed = group->asked_count;
+        count.longest_lease_ms = group->longest_lease_ms;
         count.next_end_ns = TAILQ_FIRST(&registry->by_sight)->last_seen_ns + REGISTRY_KEPT_MS * NS_PER_MS;
     }
     registry_unlock(registry, dropped);

@@ -38,6 +38,8 @@ uint32_t registry_max_lease_ms(const struct registry *registry);
 /* Before anybody registers: what the run before granted at most, and what this one grants, where it is less
  * than was wanted. Leases of the run before go on until they end: they have no way to hear of less. */
 void registry_set_leases(struct registry *registry, uint32_t earlier_ms, uint32_t granted_ms);
+/* Likewise: environments from this id on are made in this run. */
+void registry_set_first_new_environment(struct registry *registry, uint64_t environment_id);
 /* The longest lease that somebody may hold at this instant: what the next run has to know. */
 uint32_t registry_longest_lease_ms(const struct registry *registry, uint64_t now_ns);
 /* Over how long confirmations are to be spread, so that they come no faster than 5,000 a second: of few
@@ -45,13 +47,18 @@ uint32_t registry_longest_lease_ms(const struct registry *registry, uint64_t now
 uint32_t registry_spread_ms(struct registry *registry);
 /* How long after a swap the last lease that may not know of it has run out: max_lease, and 1000 ppm. */
 uint64_t registry_horizon_ns(const struct registry *registry);
-/* When the last lease ends that may not know of a swap: a horizon after it, and not before those of the run
- * before have ended. */
-uint64_t registry_effective_ns(const struct registry *registry, uint64_t swapped_ns);
+/* When the last lease ends that may not know of a swap in an environment whose followers have this lease at
+ * most: that and 1000 ppm after it, and not before everybody who can follow is registered. */
+uint64_t registry_effective_ns(
+    const struct registry *registry, uint64_t environment_id, uint32_t longest_lease_ms, uint64_t swapped_ns);
 /* From when on everybody who can be fresh is registered: a horizon after the start, by the longer of both
  * leases; 0 with a new store. */
 uint64_t registry_knows_all_from_ns(const struct registry *registry);
 bool registry_knows_all(const struct registry *registry, uint64_t now_ns);
+/* The same for those who can be fresh in one environment: nobody of the run before can, if it was made in
+ * this one. */
+uint64_t registry_knows_followers_from_ns(const struct registry *registry, uint64_t environment_id);
+bool registry_knows_followers(const struct registry *registry, uint64_t environment_id, uint64_t now_ns);
 
 /* ---- subscribers */
 
@@ -91,6 +98,7 @@ jwkd_status registry_renew(struct registry *registry, struct bytes id, const cha
 
 struct registry_count {
     uint32_t subscribers, confirmed; /* of the environment; those that hold the revision or a later one */
+    uint32_t longest_lease_ms;       /* that any of them was granted since it registered */
     uint64_t next_end_ns; /* none of them ends earlier: look again then; UINT64_MAX: there is none */
 };
 /* Cheap when it is asked for one revision of an environment again and again. */

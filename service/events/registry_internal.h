@@ -24,6 +24,8 @@ struct group {
     uint64_t asked;       /* the revision that was counted last, */
     uint32_t asked_count; /* and how many hold it: kept up to date, so that 1,000 confirmations are no 1,000
                              scans */
+    uint32_t longest_lease_ms; /* of its members, */
+    uint32_t longest_count;    /* and of how many of them: kept up to date likewise */
     TAILQ_HEAD(, member) members;
 };
 
@@ -42,6 +44,7 @@ struct subscriber {
     char name[LIMIT_CLIENT_NAME + 1];
     struct principal *principal;
     uint32_t lease_ms;
+    uint32_t longest_lease_ms; /* since it registered: the answer that shortened it may not have come */
     bool serves_stale;
     uint64_t sequence; /* of the last renewal */
     uint64_t registered_ns, last_seen_ns;
@@ -64,6 +67,7 @@ struct receipt {
     uint64_t environment_id;
     char environment[LIMIT_ENVIRONMENT_NAME + 1], kid[LIMIT_KID + 1];
     uint64_t revision, swapped_ns;
+    uint32_t longest_lease_ms; /* of those that followed the environment then */
     TAILQ_ENTRY(receipt) entry;
     size_t count;
     struct receipt_line lines[]; /* in order of instance id */
@@ -74,6 +78,7 @@ enum { REGISTRY_CLOSED = 64 };
 struct registry {
     struct registry_options options;
     uint32_t earlier_lease_ms;               /* of the run before; set once, before anybody registers */
+    uint64_t first_new_environment;          /* likewise: those from this id on are of this run */
     pthread_mutex_t lock;                    /* guards all below; innermost */
     void *subscribers, *groups, *principals; /* trees */
     size_t subscriber_count, member_count;
@@ -100,6 +105,8 @@ struct subscriber *members_find(const struct registry *registry, const uint8_t i
 jwkd_status members_add(struct registry *registry, const uint8_t id[REGISTRY_ID], const char *principal,
     uint64_t now_ns, struct subscriber **out, jwkd_error *error) MUST_CHECK;
 void members_remove(struct registry *registry, struct subscriber *subscriber);
+/* Grants it a lease. */
+void members_grant(struct subscriber *subscriber, uint32_t lease_ms);
 /* It was heard of. */
 void members_see(struct registry *registry, struct subscriber *subscriber, uint64_t now_ns);
 /* Removes those whose registration has ended; whether there were any. */

@@ -22,7 +22,8 @@ bool operation_key_confirmed(
     struct registry *registry = keyring->options.registry;
     if (!registry) return true;
     uint64_t now_ns = clock_elapsed_ns();
-    if (!registry_knows_all(registry, now_ns)) return every_lease_has_ended(registry, key, now_ns);
+    if (!registry_knows_followers(registry, environment->id, now_ns))
+        return every_lease_has_ended(registry, key, now_ns);
     struct registry_count count = registry_count(registry, environment->id, key->born, now_ns);
     return count.confirmed >= count.subscribers;
 }
@@ -35,7 +36,7 @@ bool operation_nobody_waits(struct edit *edit)
     if (ring_environment_jwks_wait(environment, edit->batch->age)) return false;
     if (!registry) return true;
     uint64_t now_ns = clock_elapsed_ns();
-    return registry_knows_all(registry, now_ns) &&
+    return registry_knows_followers(registry, environment->id, now_ns) &&
            registry_close_if_nobody(registry, environment->id, now_ns);
 }
 
@@ -49,8 +50,10 @@ struct promotion operation_standing(struct keyring *keyring, const struct ring_e
     if (!registry) return promotion;
     struct registry_count count =
         registry_count(registry, environment->id, environment->promotion.revision, now_ns);
-    promotion.horizon_ns = registry_effective_ns(registry, published_ns) - published_ns;
-    promotion.all_known = registry_knows_all(registry, now_ns);
+    promotion.known_from_ns = registry_knows_followers_from_ns(registry, environment->id);
+    promotion.horizon_ns =
+        registry_effective_ns(registry, environment->id, count.longest_lease_ms, published_ns) - published_ns;
+    promotion.all_known = registry_knows_followers(registry, environment->id, now_ns);
     promotion.subscribers = count.subscribers;
     promotion.confirmed = count.confirmed;
     return promotion;

@@ -259,6 +259,8 @@ void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
      * granted only once it does. Rows without one are of a version without leases. */
     bool unknown = longer && status != JWKD_OK;
     if (registry) registry_set_leases(registry, earlier_ms, unknown && earlier_ms ? earlier_ms : wanted_ms);
+    /* Of a store that was put back, the run before may have made environments with the ids that are next now. */
+    if (registry && !another) registry_set_first_new_environment(registry, keyring->next_environment_id);
     if (another) tell_of_epoch(keyring, status);
     if (keyring->estranged)
         keyring_trouble(keyring, status, error.message);

@@ -22,8 +22,13 @@ static void promotion__trusts_no_count_before_all_are_known(void **state)
     struct promotion p = WAITING;
     p.confirmed = 2;
     p.all_known = false;
-    assert_int_equal(1300, promotion_due_ns(&p));
+    p.known_from_ns = 1250;
+    assert_int_equal(1250, promotion_due_ns(&p)); /* then all that can be fresh will have been counted */
     assert_false(promotion_is_confirmed(&p));
+    p.confirmed = 1;
+    assert_int_equal(1300, promotion_due_ns(&p));
+    p.known_from_ns = 1400;
+    assert_int_equal(1400, promotion_due_ns(&p));
 }
 
 static void promotion__waits_for_readers_over_http(void **state)

@@ -100,6 +100,31 @@ static void receipt__without_subscribers_is_complete_once_all_are_known(void **s
     registry_free(young.registry);
 }
 
+/* Nobody has to wait longer than those can accept the key who followed. */
+static void receipt__is_bounded_by_the_leases_of_those_who_followed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct instance brief = {.principal = "uid:1"};
+    uint32_t lease_ms;
+    const struct registry_wish wish = {.principal = "uid:1", .name = "brief", .lease_ms = 3000};
+    assert_ok(registry_hello(fixture->registry, &wish, fixture->now, brief.id, &lease_ms, NULL));
+    assert_ok(follow(fixture, &brief, SHOP));
+    const uint64_t swapped = fixture->now;
+    open_receipt(fixture, "k", 5);
+    struct registry_receipt receipt = read_receipt(fixture, "k");
+    assert_int_equal(receipt.effective_ns, swapped + 3003 * NS_PER_MS);
+    assert_false(receipt.complete);
+    registry_receipt_clear(&receipt);
+    pass_ms(fixture, 200 * 1000); /* its registration ends: its lease counts all the same */
+    receipt = read_receipt(fixture, "k");
+    assert_int_equal(receipt.effective_ns, swapped + 3003 * NS_PER_MS);
+    registry_receipt_clear(&receipt);
+    open_receipt(fixture, "l", 6); /* nobody follows */
+    receipt = read_receipt(fixture, "l");
+    assert_int_equal(receipt.effective_ns, fixture->now);
+    registry_receipt_clear(&receipt);
+}
+
 static void receipt__counts_a_confirmation_that_came_before_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -272,6 +297,7 @@ int main(void)
         CASE(receipt__is_complete_when_everybody_has_confirmed),
         CASE(receipt__without_subscribers_is_complete_once_all_are_known),
         CASE(receipt__counts_a_confirmation_that_came_before_it),
+        CASE(receipt__is_bounded_by_the_leases_of_those_who_followed),
         CASE(receipt__is_of_its_environment_and_key),
         CASE(receipt__takes_who_is_gone_to_refuse),
         CASE(receipt__names_in_full_who_is_gone),

@@ -366,14 +366,81 @@ static void registry__waits_for_leases_of_the_run_before(void **state)
     assert_int_equal(registry_horizon_ns(registry), own);
     assert_false(registry_knows_all(registry, started + earlier - 1));
     assert_true(registry_knows_all(registry, started + earlier));
-    assert_int_equal(registry_effective_ns(registry, started), started + earlier);
-    assert_int_equal(registry_effective_ns(registry, started + earlier), started + earlier + own);
+    assert_int_equal(registry_effective_ns(registry, SHOP, 3000, started), started + earlier);
+    assert_int_equal(registry_effective_ns(registry, SHOP, 3000, started + earlier), started + earlier + own);
+    assert_int_equal(registry_effective_ns(registry, SHOP, 0, started + earlier), started + earlier);
     assert_int_equal(registry_longest_lease_ms(registry, started), 30000);
     assert_int_equal(registry_longest_lease_ms(registry, started + earlier), 3000);
     registry_set_leases(registry, 1000, 3000);
     assert_true(registry_knows_all(registry, started + own));
     assert_int_equal(registry_longest_lease_ms(registry, started), 3000);
     registry_free(registry);
+}
+
+/* Nobody of the run before can follow an environment that was made in this one. */
+static void registry__knows_all_followers_of_an_environment_of_its_own_run(void **state)
+{
+    (void)state;
+    const uint64_t started = 1000 * NS_PER_SEC, horizon = 30030 * NS_PER_MS;
+    const struct registry_options options = {.max_lease_ms = MAX_LEASE_MS, .started_ns = started};
+    struct registry *registry;
+    assert_ok(registry_new(&options, &registry));
+    assert_false(registry_knows_followers(registry, CAFE, started)); /* as long as nothing is said */
+    registry_set_first_new_environment(registry, SHOP + 1);
+    assert_true(registry_knows_followers(registry, SHOP + 1, started));
+    assert_false(registry_knows_followers(registry, SHOP, started + horizon - 1));
+    assert_true(registry_knows_followers(registry, SHOP, started + horizon));
+    assert_int_equal(registry_effective_ns(registry, SHOP + 1, 1000, started), started + 1001 * NS_PER_MS);
+    assert_int_equal(registry_effective_ns(registry, SHOP, 1000, started), started + horizon);
+    registry_free(registry);
+}
+
+static struct instance join_for(struct fixture *fixture, uint32_t lease_ms, struct bytes earlier_id)
+{
+    struct instance instance = {.principal = "uid:1"};
+    const struct registry_wish wish = {
+        .principal = "uid:1", .name = "a", .lease_ms = lease_ms, .instance_id = earlier_id};
+    assert_ok(registry_hello(fixture->registry, &wish, fixture->now, instance.id, &lease_ms, NULL));
+    return instance;
+}
+
+#define assert_longest(fixture, environment_id, lease_ms)                                          \
+    assert_int_equal(                                                                              \
+        registry_count((fixture)->registry, (environment_id), 1, (fixture)->now).longest_lease_ms, \
+        (lease_ms))
+
+/* What the last lease of those who lack a revision is bounded by. */
+static void count__tells_the_longest_lease_of_those_who_follow(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct bytes none = {0};
+    struct instance a = join_for(fixture, 3000, none), b = join_for(fixture, 3000, none),
+                    c = join_for(fixture, 5000, none), elsewhere = join_for(fixture, 0, none);
+    assert_ok(follow(fixture, &elsewhere, CAFE));
+    assert_longest(fixture, SHOP, 0);
+    assert_ok(follow(fixture, &a, SHOP));
+    assert_ok(follow(fixture, &b, SHOP));
+    assert_longest(fixture, SHOP, 3000);
+    assert_longest(fixture, CAFE, MAX_LEASE_MS);
+    assert_ok(follow(fixture, &c, SHOP));
+    assert_longest(fixture, SHOP, 5000);
+    assert_ok(renew(fixture, &c, 1, NOT_LISTED));
+    assert_ok(renew(fixture, &c, NOT_LISTED, NOT_LISTED)); /* it left */
+    assert_longest(fixture, SHOP, 3000);
+    assert_ok(renew(fixture, &a, 1, NOT_LISTED));
+    assert_ok(renew(fixture, &a, NOT_LISTED, NOT_LISTED)); /* another one has the same */
+    assert_longest(fixture, SHOP, 3000);
+    /* A longer one counts from its grant on; a shorter one not before the registration ends, for the answer
+     * may not have come. */
+    join_for(fixture, 8000, bytes_of(b.id, sizeof b.id));
+    assert_longest(fixture, SHOP, 8000);
+    join_for(fixture, 1000, bytes_of(b.id, sizeof b.id));
+    assert_longest(fixture, SHOP, 8000);
+    assert_ok(follow(fixture, &a, SHOP));
+    join_for(fixture, 8000, bytes_of(a.id, sizeof a.id));
+    assert_ok(renew(fixture, &b, 1, NOT_LISTED));
+    assert_ok(renew(fixture, &b, NOT_LISTED, NOT_LISTED));
+    assert_longest(fixture, SHOP, 8000);
 }
 
 /* ---- listing ---- */
@@ -575,6 +642,8 @@ int main(void)
         CASE(registration__ends_without_renewal),
         CASE(registry__knows_all_a_horizon_after_the_start_only),
         CASE(registry__waits_for_leases_of_the_run_before),
+        CASE(registry__knows_all_followers_of_an_environment_of_its_own_run),
+        CASE(count__tells_the_longest_lease_of_those_who_follow),
         CASE(list__pages_in_a_stable_order),
         CASE(table__always_has_a_place_for_the_others),
         CASE(subscriber__follows_a_bounded_number_of_environments),

@@ -39,10 +39,10 @@ static uint64_t environment_id(struct ring *ring, const char *name)
     return found;
 }
 
-static struct follower follow(struct ring *ring, const char *name)
+static struct follower follow_for(struct ring *ring, const char *name, uint32_t wish_ms)
 {
     struct follower follower = {.environment_id = environment_id(ring, name), .sequence = 1};
-    const struct registry_wish wish = {.principal = "uid:1", .name = "test"};
+    const struct registry_wish wish = {.principal = "uid:1", .name = "test", .lease_ms = wish_ms};
     uint32_t lease_ms;
     assert_int_equal(
         registry_hello(registry_of(ring), &wish, clock_elapsed_ns(), follower.id, &lease_ms, NULL), JWKD_OK);
@@ -50,6 +50,11 @@ static struct follower follow(struct ring *ring, const char *name)
                          follower.sequence, name, follower.environment_id, clock_elapsed_ns(), NULL),
         JWKD_OK);
     return follower;
+}
+
+static struct follower follow(struct ring *ring, const char *name)
+{
+    return follow_for(ring, name, 0);
 }
 
 static void confirm(struct ring *ring, struct follower *follower, uint64_t revision)
@@ -236,6 +241,54 @@ static void forget_subscribers(struct ring *ring)
     ring_start(ring);
 }
 
+/* The one follower can be fresh for three seconds, and the longest lease that is granted is ten minutes. */
+static void promotion__waits_as_long_as_the_leases_of_its_followers(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    make(ring, "shop", false, false);
+    follow_for(ring, "shop", 3000);
+    struct made second = make(ring, "shop", false, false);
+    clocks_pass(2);
+    clocks_look(ring);
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING);
+    clocks_pass(2);
+    clocks_look(ring);
+    AWAIT(ring_is_primary(ring, "shop", second.kid));
+    /* One with a longer lease that comes meanwhile is waited for, too. */
+    struct made third = make(ring, "shop", false, false);
+    struct follower longer = follow_for(ring, "shop", 60000);
+    clocks_pass(10);
+    clocks_look(ring);
+    assert_int_equal(phase(ring, third.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING);
+    confirm(ring, &longer, third.revision);
+    clocks_pass(51);
+    clocks_look(ring);
+    AWAIT(ring_is_primary(ring, "shop", third.kid));
+}
+
+/* After a start only those environments are waited with that somebody of the run before may follow, and no
+ * longer than until all are known. */
+static void promotion__after_a_start_waits_for_those_who_can_follow(void **state)
+{
+    struct ring *ring = *state;
+    ring_create(ring, "shop");
+    make(ring, "shop", false, false);
+    forget_subscribers(ring);
+    ring_create(ring, "new");
+    make(ring, "new", false, false);
+    assert_int_equal(make(ring, "new", false, false).phase, JWKD__V1__OPERATION__PHASE__DONE);
+    clocks_pass(500);
+    struct made second = make(ring, "shop", false, false);
+    assert_int_equal(second.phase, JWKD__V1__OPERATION__PHASE__WAITING);
+    clocks_pass(99);
+    clocks_look(ring);
+    assert_int_equal(phase(ring, second.id, NULL), JWKD__V1__OPERATION__PHASE__WAITING);
+    clocks_pass(2); /* 600.6 seconds after the start */
+    clocks_look(ring);
+    AWAIT(ring_is_primary(ring, "shop", second.kid));
+}
+
 /* A subscriber of the run before may be fresh and lack the youngest key. */
 static void successor__after_a_start_is_a_key_that_everybody_had_time_for(void **state)
 {
@@ -400,6 +453,8 @@ int main(void)
     const struct CMUnitTest cases[] = {
         CASE(promotion__is_at_once_where_nobody_follows),
         CASE(promotion__waits_until_all_have_confirmed),
+        CASE(promotion__waits_as_long_as_the_leases_of_its_followers),
+        CASE(promotion__after_a_start_waits_for_those_who_can_follow),
         CASE(promotion__now_skips_the_wait),
         CASE(promotion__goes_on_after_a_restart),
         CASE(promotion__says_what_it_waited_for),
