@@ -13,6 +13,7 @@ struct cli {
     size_t word_count;
     bool json;
     bool usage_error;        /* what failed is the command line: exit code 2 */
+    bool shut_out;           /* the socket lets us not in: exit code 3, as where there is none */
     char kid[LIMIT_KID + 1]; /* the whole of one that was shortened, see kid.h */
     char hint[1024];         /* lines of what to do after this failure, where the verb knows better than
                                 session_hint() */

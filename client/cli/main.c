@@ -8,7 +8,7 @@
 #include "cli/output.h"
 #include "cli/session.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, EXIT_NOT_REACHED = 3 };
 
 static jwkd_status run(struct cli *cli, jwkd_error *error)
 {
@@ -50,5 +50,6 @@ int main(int argc, char **argv)
         error.status = status;
         report_error(cli.json, &error, hint);
     }
-    return cli.usage_error ? EXIT_USAGE : jwkd_status_exit_code(status);
+    if (cli.usage_error) return EXIT_USAGE;
+    return cli.shut_out ? EXIT_NOT_REACHED : jwkd_status_exit_code(status);
 }

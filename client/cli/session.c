@@ -10,6 +10,7 @@ jwkd_status session_open(struct cli *cli, jwkd_client **out, jwkd_error *error)
     jwkd_status status = jwkd_open(option_text(&cli->arguments, OPTION_URL), &options, out, error);
     /* No other argument of the call can be wrong. */
     if (status == JWKD_INVALID_ARGUMENT) cli->usage_error = option_given(&cli->arguments, OPTION_URL);
+    cli->shut_out = status == JWKD_DENIED;
     return status;
 }
 
@@ -52,6 +53,9 @@ void session_hint(const struct cli *cli, jwkd_status status, char *out, size_t s
         snprintf(out, size, "see 'jwkctl --help' and 'jwkctl help VERB'");
     } else if (cli->hint[0]) {
         snprintf(out, size, "%s", cli->hint);
+    } else if (cli->shut_out) {
+        snprintf(out, size,
+            "the socket's owner and group may connect, and no others: 'ls -l' shows them, 'id' yours");
     } else if (status == JWKD_UNREACHABLE) {
         char url[512];
         session_url(cli, url, sizeof url);

@@ -69,6 +69,23 @@ kill "$watch"
 wait "$watch"
 ok env delete seen
 
+# ---- a socket that lets us not in
+
+mkdir "$work/closed"
+chmod 700 "$work/closed"
+shut_out=(env)
+if ((EUID == 0)); then
+    shut_out=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+else
+    chmod 000 "$work/closed"
+fi
+if "${shut_out[@]}" "$jwkctl" --version >/dev/null 2>&1; then
+    out=$("${shut_out[@]}" "$jwkctl" --url "$work/closed/rpc.sock" ping 2>&1)
+    equal 'no permission on the socket: exit code' 3 $?
+    contains 'no permission on the socket' 'no permission to connect to ' "$out"
+    contains 'no permission on the socket' "'ls -l'" "$out"
+fi
+
 # ---- generate: at once where nobody waits, and by --now and --hold
 
 ok env create plain --algorithm ES256
