@@ -89,6 +89,11 @@ typedef struct jwkd_service_status {
     uint64_t requests, requests_failed, requests_busy, tokens_signed, tokens_verified, changes, commits;
     size_t reserve_count;
     const jwkd_reserve_status *reserves;
+    int64_t signing_refused_until;       /* the wall clock is behind what the keys have seen; 0: it is not */
+    const char *signing_refused_because; /* "": it is not */
+    int64_t clock_accepted_at;           /* when an operator last took such a clock for right; 0: never */
+    int64_t clock_accepted_seen;         /* the instant that it was behind */
+    const char *clock_accepted_by;       /* who did, e.g. "uid:0" */
 } jwkd_service_status;
 /* How the service is doing. */
 JWKD_API jwkd_status jwkd_get_status(jwkd_client *client, jwkd_service_status **out, jwkd_error *error);

@@ -50,6 +50,11 @@ static void *lay_out_status(struct block *block, const void *from)
         .commits = reply->commits,
         .reserve_count = reply->n_reserves,
         .reserves = reserves,
+        .signing_refused_until = reply->signing_refused_until,
+        .signing_refused_because = block_text(block, reply->signing_refused_because),
+        .clock_accepted_at = reply->clock_accepted_at,
+        .clock_accepted_seen = reply->clock_accepted_seen,
+        .clock_accepted_by = block_text(block, reply->clock_accepted_by),
     };
     if (out) *out = status;
     return out;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -35,7 +36,7 @@ struct service {
     struct rpc_server *rpc;
     struct places places;
     uint8_t boot_id[16];
-    char machine_boot[PROCESS_BOOT_NAME];
+    char machine_boot[PROCESS_BOOT_NAME], operator[32];
     bool locked;
     bool new_store; /* made by this start */
 };
@@ -166,8 +167,11 @@ static jwkd_status open_keys(
         .reserve = (unsigned)config->reserve,
         .memory_locked = service->locked,
         .new_epoch = config->new_epoch,
+        .accept_clock = config->accept_clock,
+        .operator= service->operator,
         .on_trouble = on_trouble,
         .on_change = on_change};
+    snprintf(service->operator, sizeof service->operator, "uid:%u", (unsigned)getuid());
     process_machine_boot(service->machine_boot);
     keyring.machine_boot = service->machine_boot;
     memcpy(keyring.boot_id, service->boot_id, sizeof keyring.boot_id);

@@ -60,6 +60,8 @@ static const struct option OPTIONS[] = {
     {"log-format", "FORMAT", OPTION_WORD, AT(log_format), 0, 0, 0, false, "text or json (text)"},
     {"new-epoch", NULL, OPTION_FLAG, AT(new_epoch), 0, 0, 0, true,
      "have all verifiers take the keys anew: after a disk or a machine was set back as a whole, which does not show by itself"},
+    {"accept-clock", NULL, OPTION_FLAG, AT(accept_clock), 0, 0, 0, true,
+     "the clock is right, although it is behind what the keys have seen: sign again"},
     {"config", "FILE", OPTION_PATH, AT(config_file), 0, 0, 0, true, "read options from a file first: name = value lines"},
     {"check", NULL, OPTION_FLAG, AT(check), 0, 0, 0, true, "check configuration, key file and every stored row, then exit"},
     {"help", NULL, OPTION_FLAG, AT(help), 0, 0, 0, true, "show this"},

@@ -19,7 +19,7 @@ struct config {
     char log_level[16], log_format[16];
     bool relay; /* "jwkd relay": the options are a relay's */
     char upstream[256];
-    bool check, help, version, new_epoch;
+    bool check, help, version, new_epoch, accept_clock;
 };
 
 /* Sets the defaults, reads --config FILE if it is given, then the command line. A first argument "relay"

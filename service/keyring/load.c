@@ -7,6 +7,7 @@
 #include "keyring/age.h"
 #include "keyring/rows.h"
 #include "keyring/service_row.h"
+#include "keyring/wall.h"
 
 /* Environments while they are read, in order of name. */
 struct loader {
@@ -178,6 +179,9 @@ static jwkd_status finish(struct loader *loader, jwkd_error *error)
         const struct key_type *type;
         sort_keys(environment);
         if (environment->jwks_kept_until > furthest) environment->jwks_kept_until = furthest;
+        /* Further ahead only where it was reckoned by a wall clock that was ahead. */
+        int64_t latest = now + environment->settings.rotate_every_sec;
+        if (environment->rotate_at > latest) environment->rotate_at = latest;
         environment->promotion.published_ns = clock_elapsed_ns();
         TRY(ring_environment_finish(environment, now, error));
         if (alg_key_type(environment->settings.default_alg, environment->settings.default_bits, &type) ==
@@ -209,6 +213,9 @@ jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error)
     TRY(service_row_load(keyring, &arena, &row, error));
     struct loader loader = {.keyring = keyring};
     jwkd_status status = load_all(&loader, error);
+    if (status == JWKD_OK && wall_load(keyring) != JWKD_OK)
+        status = fail(error, JWKD_UNAVAILABLE, "the accepted clocks cannot be read");
+    if (status == JWKD_OK && row) wall_accept(keyring, row, loader.environments, loader.count);
     if (status == JWKD_OK && row) service_row_settle(keyring, row, loader.environments, loader.count);
     for (size_t i = 0; i < loader.count; i++)
         ring_environment_unref(loader.environments[i]);

@@ -6,6 +6,7 @@
 #include "keyring/message.h"
 #include "keyring/promotion.h"
 #include "keyring/state.h"
+#include "keyring/wall.h"
 
 #define OUT_OF_MEMORY(error) fail(error, JWKD_NO_MEMORY, "out of memory for the answer")
 
@@ -265,6 +266,17 @@ static jwkd_status report_reserves(
     return JWKD_OK;
 }
 
+static jwkd_status report_clock(struct keyring *keyring, struct reply *reply, Jwkd__V1__StatusReply *status)
+{
+    char reason[WALL_REASON] = "";
+    status->signing_refused_until = wall_refused_until(keyring, reply->snapshot, reason);
+    status->signing_refused_because = arena_text(&reply->arena, bytes_of_text(reason));
+    status->clock_accepted_at = keyring->accepted.at;
+    status->clock_accepted_seen = keyring->accepted.seen;
+    status->clock_accepted_by = wire_text(keyring->accepted.by);
+    return status->signing_refused_because ? JWKD_OK : JWKD_NO_MEMORY;
+}
+
 jwkd_status keyring_status(
     struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
@@ -293,7 +305,8 @@ jwkd_status keyring_status(
     status->tokens_verified = keyring->tokens_verified;
     status->changes = keyring->changes;
     status->commits = keyring->commits;
-    if (report_reserves(keyring, reply, status) != JWKD_OK) return OUT_OF_MEMORY(error);
+    if (report_reserves(keyring, reply, status) != JWKD_OK || report_clock(keyring, reply, status) != JWKD_OK)
+        return OUT_OF_MEMORY(error);
     reply->message.result_case = JWKD__V1__REPLY__RESULT_SERVICE_STATUS;
     reply->message.service_status = status;
     return JWKD_OK;

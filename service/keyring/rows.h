@@ -10,7 +10,9 @@
  *   answer/REQUEST-ID/PRINCIPAL          the answer to a change
  *   answered/TIME/REQUEST-ID/PRINCIPAL   the same by age: empty
  *   work/REQUEST-ID/PRINCIPAL            a generation that waits for its key
- *   reserve/TYPE/KID                     a ready key */
+ *   reserve/TYPE/KID                     a ready key
+ *   clock/AGE                            an operator accepted the wall clock (wall.h); AGE is the store's, in
+ * 16 hexadecimal digits */
 #ifndef KEYRING_ROWS_H
 #define KEYRING_ROWS_H
 

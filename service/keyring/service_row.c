@@ -96,6 +96,14 @@ jwkd_status service_row_find_out(
     return fail(error, JWKD_INTERNAL, "it is not known whether the change was stored; " KEYRING_RESTART);
 }
 
+jwkd_status service_row_rewrite(struct keyring *keyring, const Jwkd__Row__Service *row,
+    struct store_write *writes, size_t count, jwkd_error *error)
+{
+    jwkd_status status = commit(keyring, row, keyring->service_row_revision, writes, count, error);
+    if (status == JWKD_OK) return status;
+    return service_row_find_out(keyring, status, false, &keyring->service_row_revision, error);
+}
+
 /* ---- another epoch */
 
 /* How far a key may have signed in a history that is lost. */
@@ -197,7 +205,7 @@ static jwkd_status commit_all(struct keyring *keyring, const Jwkd__Row__Service 
     for (size_t i = 0; i < ready->count; i++)
         writes[count++] =
             (struct store_write){.key = bytes_of_text(ready->names[i]), .erase = true, .expected = STORE_ANY};
-    return commit(keyring, row, keyring->service_row_revision, writes, count, error);
+    return service_row_rewrite(keyring, row, writes, count, error);
 }
 
 static bool wants_epoch(const struct keyring *keyring)
@@ -232,8 +240,6 @@ static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, 
     for (size_t i = 0; i < uses.count; i++)
         reach_raise(&uses.items[i].key->usage->last, uses.items[i].reach);
     status = commit_all(keyring, row, &uses, &ready, error);
-    if (status != JWKD_OK)
-        status = service_row_find_out(keyring, status, false, &keyring->service_row_revision, error);
     for (size_t i = 0; i < uses.count && status == JWKD_OK; i++)
         reach_raise(&uses.items[i].key->usage->ceiling, uses.items[i].reach);
     return status;
@@ -245,6 +251,7 @@ void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct registry *registry = keyring->options.registry;
     jwkd_error error = {0};
     Jwkd__Row__Service settled = *row;
+    settled.wall_high = keyring->wall_high; /* perhaps accepted a moment ago */
     uint32_t earlier_ms = row->max_lease_ms,
              wanted_ms = registry ? registry_max_lease_ms(registry) : earlier_ms;
     bool another = wants_epoch(keyring), longer = wanted_ms > earlier_ms;

@@ -15,6 +15,10 @@ jwkd_status service_row_load(struct keyring *keyring, struct arena *arena, const
 /* What every commit writes, as the keyring stands; it borrows from the keyring. */
 void service_row_fill(const struct keyring *keyring, Jwkd__Row__Service *out);
 
+/* At the start: the row as it is to be, which is the first of `writes` and put there, and others. */
+jwkd_status service_row_rewrite(struct keyring *keyring, const Jwkd__Row__Service *row,
+    struct store_write *writes, size_t count, jwkd_error *error) MUST_CHECK;
+
 /* A commit that failed may have been carried out all the same, by a disk that wrote and could not say so. The
  * service's row tells, for every commit writes it and nobody else does. OK: it was, and *out_revision is the
  * row's. Otherwise the failure; or INTERNAL, where it cannot be known: nothing is changed any more then

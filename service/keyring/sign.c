@@ -9,6 +9,7 @@
 #include "keyring/age.h"
 #include "keyring/ceiling.h"
 #include "keyring/state.h"
+#include "keyring/wall.h"
 
 /* What signs: taken from one snapshot. */
 struct signing {
@@ -16,16 +17,6 @@ struct signing {
     struct ring_key *key;
     struct signer_key signer_key;
 };
-
-/* A clock that is behind what this store has seen would make tokens that end before others that are out
- * already. */
-static jwkd_status check_clock(
-    const struct keyring *keyring, const struct ring_environment *environment, jwkd_error *error)
-{
-    if (clock_wall_sec() + environment->settings.leeway_sec >= keyring->wall_high) return JWKD_OK;
-    return fail(error, JWKD_UNAVAILABLE,
-        "the wall clock is behind the last change of the keys: nothing is signed until it is set right");
-}
 
 static jwkd_status choose_key(
     const struct ring_environment *environment, struct signing *out, jwkd_error *error)
@@ -130,7 +121,7 @@ static jwkd_status begin_signing(
     reply->snapshot = keyring_snapshot(keyring);
     struct ring_environment *environment;
     TRY(keyring_require(reply->snapshot, name, &environment, error));
-    TRY(check_clock(keyring, environment, error));
+    TRY(wall_check(keyring, environment, error));
     return choose_key(environment, out, error);
 }
 

@@ -12,6 +12,12 @@
 /* What to do about a keyring that is estranged from its store. */
 #define KEYRING_RESTART "restart jwkd, then repeat the request with the same request id"
 
+/* That an operator accepted the wall clock; `at` 0: nobody did. */
+struct wall_accepted {
+    int64_t at, seen;
+    char by[LIMIT_PRINCIPAL + 1];
+};
+
 struct agenda_entry;
 struct ceiling_wish;
 
@@ -20,6 +26,7 @@ struct keyring {
     struct publisher *publisher;
     uint8_t epoch[16];
     uint64_t started_ns;
+    struct wall_accepted accepted; /* the last one; set at the start */
     uint64_t age_ahead_ns; /* of the running-time clock: the store's age (age.h) */
     void (*read_traffic)(void *context, struct keyring_traffic *out);
     void *traffic_context;
@@ -49,12 +56,15 @@ struct keyring {
     uint64_t agenda_reckoned_ns; /* when all of it was */
     uint64_t agenda_failed_ns;   /* when something due could not be committed; 0: not */
     uint64_t settle_ns;          /* when to settle the store; 0: nothing to settle */
+    int64_t wall_told;           /* until when it said last that nothing is signed; 0: not */
     int64_t clocks_apart_ms;     /* the wall clock's distance from the running-time clock */
     bool unsettled;              /* what the start had to write could not be written (service_row.h) */
     bool estranged; /* the store may hold a change that is not known here: nothing may be built on either */
 
     atomic_uint promotions_waiting;
-    atomic_int_fast64_t wall_high; /* the latest instant of the wall clock that a change was made at */
+    atomic_int_fast64_t
+        wall_high;            /* the latest instant of the wall clock that a change was made at (wall.h) */
+    atomic_bool wall_refuses; /* the wall clock is behind it, and the writer is going to tell, or has */
     atomic_uint_fast64_t tokens_signed, tokens_verified, changes, commits;
 };
 

@@ -10,6 +10,7 @@
 #include "keyring/changes.h"
 #include "keyring/round.h"
 #include "keyring/rows.h"
+#include "keyring/wall.h"
 
 enum {
     DEFAULT_QUEUE = 32,
@@ -222,6 +223,7 @@ static void *write_changes(void *argument)
         accept_keys(keyring, round, work.made);
         raise_ceilings(keyring, round, work.wishes);
         bool clock_set = watch_clocks(keyring);
+        wall_watch(keyring);
         run_agenda(keyring, round, clock_set, work.poked);
         demand_keys(keyring); /* what the agenda lacks, too */
         bool more = expire(keyring, round);

@@ -14,6 +14,8 @@ static void on_trouble(void *context, jwkd_status status, const char *message)
     struct ring *ring = context;
     pthread_mutex_lock(&ring->lock);
     snprintf(ring->trouble, sizeof ring->trouble, "%s: %s", jwkd_status_name(status), message);
+    size_t used = strlen(ring->told);
+    snprintf(ring->told + used, sizeof ring->told - used, "%s\n", message);
     pthread_mutex_unlock(&ring->lock);
 }
 
@@ -44,6 +46,14 @@ bool ring_complained(struct ring *ring, const char *text)
     return found;
 }
 
+bool ring_was_told(struct ring *ring, const char *text)
+{
+    pthread_mutex_lock(&ring->lock);
+    bool found = strstr(ring->told, text) != NULL;
+    pthread_mutex_unlock(&ring->lock);
+    return found;
+}
+
 static void check(jwkd_status status, const jwkd_error *error)
 {
     if (status != JWKD_OK) fail_msg("%s: %s", jwkd_status_name(status), error->message);
@@ -65,6 +75,8 @@ void ring_start(struct ring *ring)
         .version = "test",
         .registry = ring->registry,
         .machine_boot = ring->machine_boot,
+        .accept_clock = ring->accept_clock,
+        .operator= ring->operator,
         .on_trouble = ring->silent ? NULL : on_trouble,
         .on_change = on_made,
         .context = ring};

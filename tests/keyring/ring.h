@@ -22,9 +22,12 @@ struct ring {
     struct publisher *publisher; /* from the next start on; NULL: nothing is published */
     const char *machine_boot;    /* from the next start on */
     const char *principal;       /* who asks for changes */
+    bool accept_clock;           /* by the next start, */
+    const char *operator;        /* who is this */
     bool silent;                 /* from the next start on: nobody is told of trouble */
     unsigned ids;                /* of requests, so far */
     pthread_mutex_t lock;        /* guards what follows */
+    char told[4096];             /* of all of it, as far as there is room, a line each */
     char trouble[256];           /* what was complained of last; "": nothing */
     char made[4096];             /* the changes that were told, a line each; see ring_made() */
 };
@@ -48,6 +51,8 @@ void ring_put(struct ring *ring, const char *key, struct bytes value);
  * ", KID deactivated" where there is another one. */
 void ring_made(struct ring *ring, char out[4096]);
 bool ring_complained(struct ring *ring, const char *text);
+/* Likewise, at any time since ring_open(). */
+bool ring_was_told(struct ring *ring, const char *text);
 
 /* A request of an operation with an id of its own, which lies in `id`. */
 Jwkd__V1__Request ring_request(struct ring *ring, uint8_t id[16], Jwkd__V1__Request__OperationCase operation);
