@@ -37,7 +37,7 @@ const struct verb VERB_IMPORT = {
     .details =
         "The key becomes primary once its subscribers have it. No environment may ever have held it, and it\n"
         "can never be exported.",
-    .options = {{OPTION_ALGORITHM, "what it signs with (the JWK's alg, else the environment's)"},
+    .options = {{OPTION_ALGORITHM, "what it signs with, if that is not the environment's"},
         {OPTION_HOLD, "leave it active: 'jwkctl set-primary' makes it sign"},
         {OPTION_NOW, "make it primary at once: subscribers refuse its tokens until they have the key"},
         {OPTION_WAIT, "wait until it is primary"},

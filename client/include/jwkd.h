@@ -450,7 +450,9 @@ JWKD_API jwkd_status jwkd_generate(jwkd_client *client, const char *environment,
     const jwkd_generate_options *options, jwkd_key_answer **out, jwkd_error *error);
 
 typedef struct jwkd_import_options {
-    const char *algorithm; /* NULL: the JWK's alg, else the environment's default if it fits */
+    const char
+        *algorithm; /* NULL: the JWK's alg, else the environment's default if it fits. Must be given where
+                       that is not the environment's, and the key is not held: FAILED_PRECONDITION */
     bool hold, now;
     const char *invalidate_kid;
 } jwkd_import_options;

@@ -77,6 +77,27 @@ static bool answered_already(struct keyring *keyring, const struct keyring_comma
     return status == JWKD_OK || status == JWKD_CONFLICT;
 }
 
+/* EdDSA and the curve's own name are one algorithm (RFC 9864). */
+static bool fits_environment(const struct jwk *jwk, enum alg usual_here)
+{
+    CLEANUP(jwk_unref_at) struct jwk *same = NULL;
+    if (jwk_alg(jwk) == usual_here) return true;
+    return alg_kty(usual_here) == KTY_OKP && jwk_with_alg(jwk, usual_here, &same) == JWKD_OK;
+}
+
+/* A key of another algorithm than the environment's would sign what its readers may not expect, at once: that
+ * has to be said. */
+static jwkd_status check_meant(const Jwkd__V1__ImportRequest *request, const struct jwk *jwk,
+    const struct environment *settings, jwkd_error *error)
+{
+    if (*request->algorithm || request->hold || fits_environment(jwk, settings->default_alg)) return JWKD_OK;
+    return fail(error, JWKD_FAILED_PRECONDITION,
+        "the key is for %s, and \"%s\" signs with %s: say that it is meant (--algorithm %s), or that it is "
+        "not "
+        "to sign (--hold)",
+        alg_name(jwk_alg(jwk)), settings->name, alg_name(settings->default_alg), alg_name(jwk_alg(jwk)));
+}
+
 jwkd_status keyring_prepare_import(
     struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
@@ -89,6 +110,7 @@ jwkd_status keyring_prepare_import(
     if (*request->algorithm) TRY(message_algorithm(request->algorithm, &alg, error));
     TRY(signer_import(keyring->options.signer, wire_view(request->private_key), alg,
         environment->settings.default_alg, environment->owner, &command->sealed, &command->jwk, error));
+    TRY(check_meant(request, command->jwk, &environment->settings, error));
     memcpy(command->owner, environment->owner, sizeof command->owner);
     return JWKD_OK;
 }

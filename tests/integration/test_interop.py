@@ -150,7 +150,7 @@ def ours_by_others(service, others, algorithm):
         private["alg"] = algorithm
         json.dump(private, file)
         file.flush()
-        service.ctl("import", environment, file.name)
+        service.ctl("import", environment, file.name, "--algorithm", algorithm)
     token = service.ctl("sign", environment, "--claims", "-", "--aud", AUDIENCE,
                         text='{"sub":"alice","client_id":"test"}').strip()
     jwks = service.ctl("jwks", environment)

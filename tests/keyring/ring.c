@@ -295,6 +295,7 @@ void ring_import(struct ring *ring, const char *name, const char *file, char kid
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_IMPORT);
     import.environment = wire_text(name);
     import.private_key = wire_bytes(buffer_bytes(&key));
+    if (strncmp(file, "rsa", 3) == 0) import.algorithm = wire_text("RS256"); /* not the environment's */
     request.import = &import;
     CLEANUP(arena_clear) struct arena arena;
     const Jwkd__V1__Reply *reply = ring_change(ring, &request, &arena);

@@ -300,6 +300,7 @@ static void repetition__of_an_import_gets_its_answer(void **state)
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_IMPORT);
     import.environment = wire_text("shop");
     import.private_key = wire_bytes(buffer_bytes(&key));
+    import.algorithm = wire_text("RS256");
     request.import = &import;
     ring_create(ring, "shop");
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
