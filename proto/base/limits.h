@@ -57,6 +57,9 @@ enum {
     LIMIT_WAITING = 256,               /* generations that wait for a key to be made */
     LIMIT_WORK = 1024,                 /* characters of what such a generation asks for */
     LIMIT_ANSWER_AGE_SEC = 24 * 3600,  /* how long the answer to a change is kept */
+    LIMIT_REPEAT_SEC = 120,            /* how long at least, however many its caller makes */
+    LIMIT_CHANGES = 24 * 1024,         /* of one caller within that time; deactivations are not counted */
+    LIMIT_ANSWERS = 4 * 1024, /* of one caller that are kept beyond it, and those to its deactivations */
 
     /* subscribers; of each table a principal may have as many places as are left for all others */
     LIMIT_SUBSCRIBERS = 10 * 1000,                 /* registered at a time */

@@ -7,6 +7,7 @@
 #include "keyring/age.h"
 #include "keyring/rows.h"
 #include "keyring/service_row.h"
+#include "keyring/share.h"
 #include "keyring/wall.h"
 
 /* Environments while they are read, in order of name. */
@@ -213,6 +214,7 @@ jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error)
     TRY(service_row_load(keyring, &arena, &row, error));
     struct loader loader = {.keyring = keyring};
     jwkd_status status = load_all(&loader, error);
+    if (status == JWKD_OK) status = share_load(keyring);
     if (status == JWKD_OK && wall_load(keyring) != JWKD_OK)
         status = fail(error, JWKD_UNAVAILABLE, "the accepted clocks cannot be read");
     if (status == JWKD_OK && row) wall_accept(keyring, row, loader.environments, loader.count);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "keyring/commit.h"
 #include "keyring/rows.h"
+#include "keyring/share.h"
 
 enum { SHOWN_ONCE = 64 }; /* answers kept in memory until they are collected */
 
@@ -49,8 +50,10 @@ static jwkd_status keep_answer(struct batch *batch, const struct change_request 
     jwkd_status status = pack_reply(reply, &packed);
     if (key) key->public_jwk = shown;
     if (status != JWKD_OK) return status;
-    return rows_put_answer(batch, wire_view(change->request->request_id), change->principal, change->digest,
-        buffer_bytes(&packed));
+    bool deactivation = operation_is_deactivation(change->request);
+    struct bytes id = wire_view(change->request->request_id);
+    TRY(share_note(batch, change->principal, id, deactivation));
+    return rows_put_answer(batch, id, change->principal, change->digest, buffer_bytes(&packed), deactivation);
 }
 
 static jwkd_status add_waiting(struct round *round, const struct change_request *change)
@@ -146,6 +149,10 @@ void round_decide(struct round *round, struct keyring_command *command)
         command->request->deadline_ns < clock_elapsed_ns())
         decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
             "the deadline had passed before the change began; nothing was done");
+    if (decided->status == JWKD_NOT_FOUND && !operation_is_deactivation(command->request)) {
+        jwkd_status share = share_check(round->batch.keyring, command->principal, &error);
+        if (share != JWKD_OK) decided->status = share;
+    }
     if (decided->status == JWKD_NOT_FOUND) {
         decided->status = decide(round, &change, &decided->reply, &decided->changed);
         return;

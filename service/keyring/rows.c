@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "keyring/message.h"
+#include "keyring/share.h"
 
 void rows_request_name(
     const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE])
@@ -215,7 +216,7 @@ jwkd_status rows_erase_ready_key(struct batch *batch, const struct ready_key *ke
 }
 
 jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal,
-    const uint8_t digest[32], struct bytes reply)
+    const uint8_t digest[32], struct bytes reply, bool deactivation)
 {
     char name[ROW_KEY_SIZE];
     Jwkd__Row__Answer row = JWKD__ROW__ANSWER__INIT;
@@ -225,7 +226,32 @@ jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const 
     rows_request_name("answer", request_id, principal, name);
     TRY(batch_put_message(batch, name, &row.base, STORE_ABSENT));
     answered_name(batch->now, request_id, principal, name);
-    return batch_put(batch, name, (struct bytes){0}, STORE_ANY);
+    return batch_put(batch, name, bytes_of_text(deactivation ? "d" : ""), STORE_ANY);
+}
+
+jwkd_status rows_erase_answer(struct batch *batch, int64_t at, struct bytes request_id, const char *principal)
+{
+    char name[ROW_KEY_SIZE];
+    rows_request_name("answer", request_id, principal, name);
+    TRY(batch_erase(batch, name));
+    answered_name(at, request_id, principal, name);
+    return batch_erase(batch, name);
+}
+
+bool rows_read_answered(const struct store_row *row, int64_t *out_at, uint8_t out_id[LIMIT_REQUEST_ID],
+    char out_principal[ROW_KEY_SIZE], bool *out_deactivation)
+{
+    enum { TIME = sizeof ROW_ANSWERED - 1, ID = TIME + 16 + 1, NAME = ID + 2 * LIMIT_REQUEST_ID + 1 };
+    if (row->key.size <= NAME || row->key.size >= ROW_KEY_SIZE) return false;
+    char time[17] = {0};
+    memcpy(time, row->key.data + TIME, 16);
+    if (!bytes_from_hex(bytes_of(row->key.data + ID, 2 * LIMIT_REQUEST_ID), out_id, LIMIT_REQUEST_ID))
+        return false;
+    *out_at = (int64_t)strtoull(time, NULL, 16);
+    memcpy(out_principal, row->key.data + NAME, row->key.size - NAME);
+    out_principal[row->key.size - NAME] = '\0';
+    *out_deactivation = bytes_equal_text(row->value, "d");
+    return strcmp(out_principal, OPERATION_PRINCIPAL) != 0;
 }
 
 jwkd_status rows_get_answer(struct keyring *keyring, struct bytes request_id, const char *principal,
@@ -269,6 +295,16 @@ static bool operation_waits(const struct keyring *keyring, const char *hex)
     return false;
 }
 
+static void let_go(struct keyring *keyring, const struct store_row *row)
+{
+    uint8_t id[LIMIT_REQUEST_ID];
+    char principal[ROW_KEY_SIZE];
+    int64_t at;
+    bool deactivation;
+    if (rows_read_answered(row, &at, id, principal, &deactivation))
+        share_forget(keyring, principal, bytes_of(id, sizeof id));
+}
+
 /* answered/TIME/REQUEST-ID/PRINCIPAL */
 static bool expire_answer(void *context, const struct store_row *row)
 {
@@ -291,6 +327,7 @@ static bool expire_answer(void *context, const struct store_row *row)
     if (!operation || !operation_waits(expiry->batch->keyring, name + head))
         expiry->status = batch_erase(expiry->batch, answer);
     if (expiry->status == JWKD_OK) expiry->status = batch_erase(expiry->batch, name);
+    if (expiry->status == JWKD_OK) let_go(expiry->batch->keyring, row);
     return expiry->status == JWKD_OK;
 }
 

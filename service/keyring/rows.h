@@ -8,7 +8,7 @@
  *   operation/ID                         a promotion under way or ended (jwkd.v1.Operation)
  *   held/THUMBPRINT                      the tombstone of every key that any environment ever held: OWNER
  *   answer/REQUEST-ID/PRINCIPAL          the answer to a change
- *   answered/TIME/REQUEST-ID/PRINCIPAL   the same by age: empty
+ *   answered/TIME/REQUEST-ID/PRINCIPAL   the same by age: empty; "d" of a deactivation
  *   work/REQUEST-ID/PRINCIPAL            a generation that waits for its key
  *   reserve/TYPE/KID                     a ready key
  *   clock/AGE                            an operator accepted the wall clock (wall.h); AGE is the store's, in
@@ -18,7 +18,8 @@
 
 #include "keyring/batch.h"
 
-#define ROW_RESERVE "reserve/" /* what the names of ready keys' rows begin with */
+#define ROW_RESERVE "reserve/"   /* what the names of ready keys' rows begin with */
+#define ROW_ANSWERED "answered/" /* likewise, of answers by age */
 enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
 
 jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
@@ -52,7 +53,13 @@ jwkd_status rows_erase_ready_key(struct batch *batch, const struct ready_key *ke
 void rows_request_name(
     const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE]);
 jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal,
-    const uint8_t digest[32], struct bytes reply) MUST_CHECK;
+    const uint8_t digest[32], struct bytes reply, bool deactivation) MUST_CHECK;
+/* `at` is when it was put. */
+jwkd_status rows_erase_answer(
+    struct batch *batch, int64_t at, struct bytes request_id, const char *principal) MUST_CHECK;
+/* What an answered/ row says. False: it is that of an operation, or none. */
+bool rows_read_answered(const struct store_row *row, int64_t *out_at, uint8_t out_id[LIMIT_REQUEST_ID],
+    char out_principal[ROW_KEY_SIZE], bool *out_deactivation);
 /* NOT_FOUND; CONFLICT when the request id was used for something else; else the packed reply is appended. */
 jwkd_status rows_get_answer(struct keyring *keyring, struct bytes request_id, const char *principal,
     const uint8_t digest[32], struct buffer *out) MUST_CHECK;

@@ -51,6 +51,7 @@ struct keyring {
     struct pending *shown;   /* done, with an answer that is handed out to the first who asks again */
     struct reserve *reserve; /* has a lock of its own, taken after none of ours */
     int64_t answers_expired_at;
+    void *shares; /* of callers in what is kept of changes (share.h): a tree */
     struct agenda_entry *agenda;
     size_t agenda_count, agenda_capacity;
     uint64_t agenda_reckoned_ns; /* when all of it was */

@@ -10,6 +10,7 @@
 #include "keyring/changes.h"
 #include "keyring/round.h"
 #include "keyring/rows.h"
+#include "keyring/share.h"
 #include "keyring/wall.h"
 
 enum {
@@ -269,14 +270,22 @@ static unsigned queue_limit(const struct keyring *keyring)
     return keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
 }
 
+/* A deactivation finds a place where other changes do not. */
+static unsigned urgent_limit(const struct keyring *keyring)
+{
+    unsigned limit = queue_limit(keyring);
+    return limit + (limit + 3) / 4;
+}
+
 unsigned keyring_change_capacity(const struct keyring *keyring)
 {
-    return 2 * queue_limit(keyring);
+    return 2 * urgent_limit(keyring);
 }
 
 jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
-    unsigned limit = queue_limit(keyring);
+    unsigned limit =
+        operation_is_deactivation(command->request) ? urgent_limit(keyring) : queue_limit(keyring);
     jwkd_status status = JWKD_OK;
     command->next = NULL;
     if (strlen(command->principal) > LIMIT_PRINCIPAL) /* cut, two callers could become one */
@@ -286,7 +295,7 @@ jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *comm
     if (keyring->stopping)
         status = fail(error, JWKD_UNAVAILABLE, "the service is stopping");
     else if (keyring->queued >= limit)
-        status = fail(error, JWKD_BUSY, "%u changes are waiting already", limit);
+        status = fail(error, JWKD_BUSY, "%u changes are waiting already; try again in a moment", limit);
     if (status == JWKD_OK) {
         *keyring->queue_tail = command;
         keyring->queue_tail = &command->next;
@@ -346,4 +355,5 @@ void writer_close(struct keyring *keyring)
     }
     reserve_free(keyring->reserve);
     agenda_clear(keyring);
+    share_clear(keyring);
 }

@@ -22,6 +22,7 @@ struct ring {
     struct publisher *publisher; /* from the next start on; NULL: nothing is published */
     const char *machine_boot;    /* from the next start on */
     const char *principal;       /* who asks for changes */
+    unsigned change_queue, most_changes, most_answers; /* likewise; 0: as usual */
     bool accept_clock;           /* by the next start, */
     const char *operator;        /* who is this */
     bool silent;                 /* from the next start on: nobody is told of trouble */
