@@ -19,15 +19,28 @@ jwkd_status jws_split(struct bytes token, struct jws *out)
     return JWKD_OK;
 }
 
-/* A header parameter that is a string where it is present, and then not empty. */
+/* A header parameter that is a string where it is present. */
 static jwkd_status read_parameter(
-    const struct json *json, const char *name, struct bytes *out, jwkd_error *error)
+    const struct json *json, const char *name, bool may_be_empty, struct bytes *out, jwkd_error *error)
 {
     int node = json_member(json, JSON_ROOT, name);
     if (node == JSON_NONE) return JWKD_OK;
     struct bytes text = json_string(json, node);
-    if (text.size == 0) return fail(error, JWKD_MALFORMED, "header: %s is no string, or empty", name);
+    if (text.size == 0 && !(may_be_empty && json_is(json, node, JSON_STRING)))
+        return fail(
+            error, JWKD_MALFORMED, "header: %s is no string%s", name, may_be_empty ? "" : ", or empty");
     *out = text;
+    return JWKD_OK;
+}
+
+/* RFC 7515 section 4.1.11, RFC 7797 section 3: `b64` true says what holds without it. */
+static jwkd_status check_extensions(const struct json *json, jwkd_error *error)
+{
+    if (json_member(json, JSON_ROOT, "crit") != JSON_NONE)
+        return fail(error, JWKD_MALFORMED, "header: crit names extensions, none is understood");
+    int b64 = json_member(json, JSON_ROOT, "b64");
+    if (b64 != JSON_NONE && !json_is(json, b64, JSON_TRUE))
+        return fail(error, JWKD_MALFORMED, "header: b64 is not true, and nothing else is understood");
     return JWKD_OK;
 }
 
@@ -38,14 +51,11 @@ jwkd_status jws_read_header(struct bytes text, struct json *json, struct jws_hea
     TRY(json_parse(json, text, error));
     if (!json_is(json, JSON_ROOT, JSON_OBJECT))
         return fail(error, JWKD_MALFORMED, "header: not a JSON object");
-    TRY(read_parameter(json, "alg", &alg, error));
-    TRY(read_parameter(json, "kid", &header.kid, error));
-    TRY(read_parameter(json, "typ", &header.typ, error));
+    TRY(read_parameter(json, "alg", false, &alg, error));
+    TRY(read_parameter(json, "kid", true, &header.kid, error));
+    TRY(read_parameter(json, "typ", false, &header.typ, error));
     if (alg.size == 0) return fail(error, JWKD_MALFORMED, "header: alg is missing");
-    if (json_member(json, JSON_ROOT, "crit") != JSON_NONE)
-        return fail(error, JWKD_MALFORMED, "header: crit names extensions, none is understood");
-    if (json_member(json, JSON_ROOT, "b64") != JSON_NONE)
-        return fail(error, JWKD_MALFORMED, "header: b64 is not understood");
+    TRY(check_extensions(json, error));
     header.alg = alg_from_name(alg);
     *out = header;
     return JWKD_OK;

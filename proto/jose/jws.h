@@ -18,13 +18,13 @@ jwkd_status jws_split(struct bytes token, struct jws *out) MUST_CHECK;
 /* What verifying needs of a JOSE header; views into the decoded header text (or its json). */
 struct jws_header {
     enum alg alg;     /* ALG_NONE: "none", HMAC, or unknown */
-    struct bytes kid; /* empty: absent */
+    struct bytes kid; /* empty: absent, or "", which names no key either */
     struct bytes typ; /* empty: absent; as written */
 };
 /* Reads a decoded header: MALFORMED unless it is an object with a string alg, string kid and typ where
- * present, none of them empty, no `crit` (RFC 7515 section 4.1.11: we understand no extension) and no `b64`.
- * `jwk`, `jku`, `x5u`, `x5c` are ignored, never used. *json is parsed here; the caller clears it in every
- * case. */
+ * present, alg and typ not empty, no `crit` (RFC 7515 section 4.1.11: we understand no extension) and no
+ * `b64` but true, which is what holds without it (RFC 7797 section 3). `jwk`, `jku`, `x5u`, `x5c` are
+ * ignored, never used. *json is parsed here; the caller clears it in every case. */
 jwkd_status jws_read_header(
     struct bytes text, struct json *json, struct jws_header *out, jwkd_error *error) MUST_CHECK;
 

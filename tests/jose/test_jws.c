@@ -45,6 +45,16 @@ static void jws__reads_a_header(void **state)
     assert_bytes("at+jwt", header.typ);
 }
 
+/* RFC 7515 section 4.1.4 has a kid be any string; RFC 7797 section 3 says that true is what holds anyway. */
+static void jws__takes_an_empty_kid_and_b64_that_changes_nothing(void **state)
+{
+    (void)state;
+    CLEANUP(json_clear) struct json json;
+    struct jws_header header;
+    assert_ok(jws_read_header(B("{\"alg\":\"ES256\",\"kid\":\"\",\"b64\":true}"), &json, &header, NULL));
+    assert_int_equal(0, header.kid.size);
+}
+
 static void jws__gives_no_algorithm_for_what_is_not_ours(void **state)
 {
     (void)state;
@@ -65,10 +75,11 @@ static void jws__refuses_bad_headers(void **state)
     (void)state;
     static const char *const BAD[] = {"", "[]", "\"ES256\"", "{}", "{\"alg\":1}", "{\"alg\":null}",
         "{\"alg\":\"\"}", "{\"alg\":[\"ES256\"]}", "{\"alg\":\"ES256\",\"alg\":\"ES256\"}",
-        "{\"alg\":\"ES256\",\"kid\":1}", "{\"alg\":\"ES256\",\"kid\":\"\"}",
+        "{\"alg\":\"ES256\",\"kid\":1}", "{\"alg\":\"ES256\",\"kid\":null}",
         "{\"alg\":\"ES256\",\"typ\":null}", "{\"alg\":\"ES256\",\"typ\":\"\"}",
         "{\"alg\":\"ES256\",\"crit\":[]}", "{\"alg\":\"ES256\",\"crit\":[\"exp\"],\"exp\":1}",
-        "{\"alg\":\"ES256\",\"b64\":false}", "{\"alg\":\"ES256\",\"b64\":true}",
+        "{\"alg\":\"ES256\",\"b64\":false}", "{\"alg\":\"ES256\",\"b64\":\"true\"}",
+        "{\"alg\":\"ES256\",\"b64\":true,\"crit\":[\"b64\"]}",
         "{\"alg\":\"ES256\",\"jwk\":{\"kty\":\"EC\",\"kty\":\"EC\"}}", "{\"alg\":\"ES256\"} x"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         CLEANUP(json_clear) struct json json;
@@ -100,6 +111,7 @@ int main(void)
         cmocka_unit_test(jws__splits_three_parts),
         cmocka_unit_test(jws__refuses_other_shapes),
         cmocka_unit_test(jws__reads_a_header),
+        cmocka_unit_test(jws__takes_an_empty_kid_and_b64_that_changes_nothing),
         cmocka_unit_test(jws__gives_no_algorithm_for_what_is_not_ours),
         cmocka_unit_test(jws__refuses_bad_headers),
         cmocka_unit_test(jws__writes_a_header),
