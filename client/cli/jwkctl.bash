@@ -21,7 +21,7 @@ _jwkctl_options() {
     deactivate) echo --allow-none --yes --no-wait ;;
     destroy) echo --yes ;;
     sign) echo --claims --sub --aud --ttl --type --payload ;;
-    verify) echo --aud --iss --type --local --jwks --signature-only ;;
+    verify) echo --alg --aud --iss --leeway --type --local --jwks --signature-only ;;
     jwks) echo --pem ;;
     esac
 }
@@ -29,7 +29,7 @@ _jwkctl_options() {
 # Whether an option is followed by its value.
 _jwkctl_takes_value() {
     case $1 in
-    --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --jwks-max-age | --leeway | \
+    --alg | --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --jwks-max-age | --leeway | \
         --max-ttl | --mode | --payload | --rotate-every | --sub | --timeout | --ttl | --type | --url) return 0 ;;
     *) return 1 ;;
     esac

@@ -6,6 +6,7 @@ static const struct option_row {
     const char *name, *value_name;
 } OPTIONS[] = {
     [OPTION_ABORT] = {"abort", NULL},
+    [OPTION_ALG] = {"alg", "ALG"},
     [OPTION_ALGORITHM] = {"algorithm", "ALG"},
     [OPTION_ALLOW_NONE] = {"allow-none", NULL},
     [OPTION_AUD] = {"aud", "AUDIENCE"},
@@ -66,7 +67,7 @@ static jwkd_status add_option(
     struct arguments *arguments, enum option option, const char *value, jwkd_error *error)
 {
     struct given_option *given = &arguments->options[option];
-    size_t most = option == OPTION_AUD ? LIMIT_AUDIENCES : 1;
+    size_t most = option == OPTION_AUD || option == OPTION_ALG ? LIMIT_AUDIENCES : 1;
     /* Saying a flag twice says the same. */
     if (!OPTIONS[option].value_name && given->count) return JWKD_OK;
     if (given->count == most)

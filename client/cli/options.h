@@ -11,6 +11,7 @@
 /* Every option of every verb, in the order of their names. */
 enum option {
     OPTION_ABORT,
+    OPTION_ALG,
     OPTION_ALGORITHM,
     OPTION_ALLOW_NONE,
     OPTION_AUD,

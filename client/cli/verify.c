@@ -140,6 +140,11 @@ static jwkd_status check_options(struct cli *cli, jwkd_error *error)
     if (jwks && cli->word_count > 1)
         return usage_error(cli, error, "with --jwks there is no ENV, only a TOKEN");
     if (!jwks && cli->word_count == 0) return usage_error(cli, error, "verify needs an ENV, or --jwks FILE");
+    if (option_given(arguments, OPTION_ALG) && !jwks)
+        return usage_error(cli, error, "--alg needs --jwks: an environment's keys say their alg themselves");
+    if (option_given(arguments, OPTION_LEEWAY) && !jwks && !local)
+        return usage_error(
+            cli, error, "--leeway needs --jwks or --local: the service judges by its environment's");
     if (option_given(arguments, OPTION_SIGNATURE_ONLY) && !jwks && !local)
         return usage_error(
             cli, error, "--signature-only needs --jwks or --local: the service judges claims, too");
@@ -148,12 +153,28 @@ static jwkd_status check_options(struct cli *cli, jwkd_error *error)
     return JWKD_OK;
 }
 
-static jwkd_status open_jwks(const char *path, jwkd_verifier **out, jwkd_error *error)
+static void warn_skipped(void *context, const jwkd_skipped_key *key)
+{
+    const struct cli *cli = context;
+    const int most = 200; /* characters of a kid, which may be a megabyte */
+    int size = key->kid.size < (size_t)most ? (int)key->kid.size : most;
+    report_warning(cli->json, "key %zu of the JWKS%s%.*s%s is skipped: %s", key->index + 1,
+        size ? " (kid " : "", size, size ? (const char *)key->kid.data : "", size ? ")" : "", key->reason);
+}
+
+static jwkd_status open_jwks(struct cli *cli, const char *path, jwkd_verifier **out, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer document = {0};
     TRY(read_file(path, "the JWKS", LIMIT_JWKS, &document, error));
     jwkd_error why = {0};
-    jwkd_status status = jwkd_verifier_from_jwks((jwkd_bytes){document.data, document.size}, out, &why);
+    const jwkd_jwks_options options = {
+        .algorithms = cli->arguments.options[OPTION_ALG].values,
+        .algorithm_count = cli->arguments.options[OPTION_ALG].count,
+        .on_skipped = warn_skipped,
+        .context = cli,
+    };
+    jwkd_status status =
+        jwkd_verifier_open_jwks((jwkd_bytes){document.data, document.size}, &options, out, &why);
     if (status == JWKD_OK) return JWKD_OK;
     return fail(error, status, "%s is no JSON Web Key Set that can be used: %s",
         is_stdin(path) ? "standard input" : path, why.message);
@@ -162,7 +183,7 @@ static jwkd_status open_jwks(const char *path, jwkd_verifier **out, jwkd_error *
 static jwkd_status open_judge(struct cli *cli, struct judge *judge, jwkd_error *error)
 {
     const char *jwks = option_text(&cli->arguments, OPTION_JWKS);
-    if (jwks) return open_jwks(jwks, &judge->verifier, error);
+    if (jwks) return open_jwks(cli, jwks, &judge->verifier, error);
     judge->environment = cli->words[0];
     TRY(session_open(cli, &judge->client, error));
     if (!option_given(&cli->arguments, OPTION_LOCAL)) return JWKD_OK;
@@ -193,6 +214,9 @@ static jwkd_status verify(struct cli *cli, jwkd_error *error)
                 .signature_only = option_given(arguments, OPTION_SIGNATURE_ONLY),
             },
     };
+    TRY(cli_duration(cli, OPTION_LEEWAY, &judge.expectation.leeway_sec, error));
+    if (judge.expectation.leeway_sec > LIMIT_LEEWAY_SEC)
+        return usage_error(cli, error, "--leeway is 10m at most");
     judge.token = jwkd_token_new();
     judge.shown = jwkd_token_new();
     if (!judge.token || !judge.shown) return fail(error, JWKD_NO_MEMORY, "memory is short");
@@ -210,8 +234,10 @@ const struct verb VERB_VERIFY = {
     .summary = "judge tokens: a line each, which begins with the verdict",
     .details =
         "Reads tokens from standard input, one a line, unless one is given. Exits with 1 if any was refused.",
-    .options = {{OPTION_AUD, "accept tokens for this audience; may be given again"},
+    .options = {{OPTION_ALG, "accept tokens with this alg only; may be given again; with --jwks"},
+        {OPTION_AUD, "accept tokens for this audience; may be given again"},
         {OPTION_ISS, "the issuer that is expected (the environment's)"},
+        {OPTION_LEEWAY, "what is allowed for clocks that differ, to 10m; with --jwks or --local"},
         {OPTION_TYPE, "the typ that is expected (at+jwt, JWT or none)"},
         {OPTION_LOCAL, "judge here, by the environment's keys, instead of asking the service"},
         {OPTION_JWKS, "judge here, by a JWKS document, without any service"},

@@ -259,11 +259,40 @@ typedef struct jwkd_verifier_options {
  * the verifier is fresh every verdict is KEYS_TOO_OLD. */
 JWKD_API jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     const jwkd_verifier_options *options, jwkd_verifier **out, jwkd_error *error);
-/* A verifier over a JWKS document (RFC 7517 section 5) without any service. RSA keys without alg are taken as
- * RS256. MALFORMED, INVALID_ARGUMENT (a weak or impossible key, a kid twice). */
+
+/* An entry of a JWKS document that cannot be used, and why. All of it is valid until the callback returns. */
+typedef struct jwkd_skipped_key {
+    size_t index;   /* in the array "keys", from 0 */
+    jwkd_bytes kid; /* as written there: any UTF-8, of any length; empty: it has none, or it is no string */
+    const char *reason; /* for a person: "RSA modulus under 2048 bits" */
+} jwkd_skipped_key;
+typedef void jwkd_on_skipped(void *context, const jwkd_skipped_key *key);
+
+/* Zeroed, or NULL: the defaults. */
+typedef struct jwkd_jwks_options {
+    /* The algorithms that tokens may have (RFC 8725 section 3.1), by name, "PS256". An RSA key without alg
+     * then verifies those of RSA that are named here. None: what a key is for; RS256 for an RSA key without
+     * alg. */
+    const char *const *algorithms;
+    size_t algorithm_count;
+    jwkd_on_skipped
+        *on_skipped; /* called in the caller's thread, for each entry that is skipped; NULL: none */
+    void *context;
+} jwkd_jwks_options;
+/* A verifier over a JWKS document (RFC 7517 section 5) without any service. Each entry is judged by itself,
+ * and one that cannot be used is skipped: a kty, crv, alg, use or key_ops that does not verify here,
+ * symmetric keys among them; what is missing, no base64url or no valid kid; a point off its curve; a weak RSA
+ * key (under 2048 bits, an exponent under 65537, ROCA). A token that names it gets UNKNOWN_KEY, and a message
+ * that says why. Several keys may have one kid: each that fits the token's alg is tried (8 at most), and
+ * identical ones count once. INVALID_ARGUMENT: a private key in the set, an algorithm that is none of ours;
+ * MALFORMED: no JWKS; RESOURCE_EXHAUSTED: over 4 MiB or 4096 entries. `jwks` is not kept. */
+JWKD_API jwkd_status jwkd_verifier_open_jwks(
+    jwkd_bytes jwks, const jwkd_jwks_options *options, jwkd_verifier **out, jwkd_error *error);
+/* The same without options. */
 JWKD_API jwkd_status jwkd_verifier_from_jwks(jwkd_bytes jwks, jwkd_verifier **out, jwkd_error *error);
 /* Adds a public JWK by hand, for environments that show a key once. With a service it is used only while the
- * service lists its kid as live. */
+ * service lists its kid as live. An RSA key without alg is for RS256, or the first of RSA's that the options
+ * of a verifier over a JWKS document name. */
 JWKD_API jwkd_status jwkd_verifier_pin(jwkd_verifier *verifier, jwkd_bytes jwk, jwkd_error *error);
 /* Waits for callbacks under way. NULL is fine. */
 JWKD_API void jwkd_verifier_close(jwkd_verifier *verifier);
@@ -319,7 +348,9 @@ JWKD_API jwkd_status jwkd_verify_remotely(jwkd_client *client, const char *envir
 /* The environment's JWKS document, NUL-terminated JSON. */
 JWKD_API jwkd_status jwkd_get_jwks(
     jwkd_client *client, const char *environment, char **out_jwks, jwkd_error *error);
-/* The same keys as SubjectPublicKeyInfo in PEM, each after a line "# kid"; any JWKS document will do. */
+/* The same keys as SubjectPublicKeyInfo in PEM, each after a line "# kid". Any JWKS document will do: entries
+ * are skipped as jwkd_verifier_open_jwks() skips them, each with a line "# key 2 is skipped: " and the reason
+ * at the end. */
 JWKD_API jwkd_status jwkd_jwks_to_pem(jwkd_bytes jwks, char **out_pem, jwkd_error *error);
 
 /* ---- Watching -------------------------------------------------------------------------------------- */

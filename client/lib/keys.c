@@ -159,13 +159,11 @@ jwkd_status keys_none(struct keys **out)
     return JWKD_OK;
 }
 
-/* A key of a kind not known here is left out, as RFC 7517 section 5 wants it: the others stay usable. */
-static jwkd_status read_document(
-    struct bytes jwks, enum alg default_alg, struct keys **out, jwkd_error *error)
+static jwkd_status read_document(struct bytes jwks, const struct keyset_rules *rules, struct keys **out,
+    struct skipped_keys *out_skipped, jwkd_error *error)
 {
-    const struct keyset_rules rules = {.default_alg = default_alg, .skip_unusable = true};
     CLEANUP(keyset_unref_at) struct keyset *document = NULL;
-    TRY(keyset_from_json(jwks, &rules, &document, error));
+    TRY(keyset_from_json(jwks, rules, &document, out_skipped, error));
     return start(document, out) == JWKD_OK ? JWKD_OK : fail(error, JWKD_NO_MEMORY, "out of memory");
 }
 
@@ -203,7 +201,7 @@ jwkd_status keys_from_snapshot(const Jwkd__V1__JwksReply *snapshot, struct keys 
     struct identity identity;
     if (!identity_read(snapshot->state, &identity))
         return fail(error, JWKD_MALFORMED, "the service's snapshot lacks its state");
-    TRY(read_document(wire_view(snapshot->jwks), ALG_NONE, &keys, error));
+    TRY(read_document(wire_view(snapshot->jwks), &(struct keyset_rules){0}, &keys, NULL, error));
     jwkd_status status = take_snapshot(keys, snapshot);
     if (status != JWKD_OK) return fail(error, status, "the service's snapshot cannot be used");
     keys->identity = identity;
@@ -212,10 +210,12 @@ jwkd_status keys_from_snapshot(const Jwkd__V1__JwksReply *snapshot, struct keys 
     return JWKD_OK;
 }
 
-jwkd_status keys_from_jwks(struct bytes jwks, struct keys **out, jwkd_error *error)
+jwkd_status keys_from_jwks(struct bytes jwks, uint32_t default_algs, struct keys **out,
+    struct skipped_keys *out_skipped, jwkd_error *error)
 {
+    const struct keyset_rules rules = {.foreign = true, .default_algs = default_algs};
     CLEANUP(keys_unref_at) struct keys *keys = NULL;
-    TRY(read_document(jwks, ALG_RS256, &keys, error));
+    TRY(read_document(jwks, &rules, &keys, out_skipped, error));
     jwkd_status status = finish(keys, &NO_PINS);
     if (status != JWKD_OK) return fail(error, status, "%s", jwkd_status_text(status));
     keys->known = true;
@@ -263,7 +263,7 @@ static jwkd_status show(struct keys *keys, const struct jwk *jwk)
 
 static jwkd_status apply_published(struct keys *keys, const Jwkd__V1__Key *key)
 {
-    static const struct jwk_rules RULES = {.default_alg = ALG_NONE, .require_kid = true};
+    static const struct jwk_rules RULES = {.default_alg = ALG_NONE, .require_kid = true, .taken_in = true};
     CLEANUP(jwk_unref_at) struct jwk *jwk = NULL;
     const struct jwk *known;
     if (keyset_find(keys->published, bytes_of_text(key->kid), &known) == KEY_REVOKED)

@@ -38,7 +38,9 @@ jwkd_status keys_none(struct keys **out) MUST_CHECK;
  * NO_MEMORY. */
 jwkd_status keys_from_snapshot(
     const Jwkd__V1__JwksReply *snapshot, struct keys **out, jwkd_error *error) MUST_CHECK;
-jwkd_status keys_from_jwks(struct bytes jwks, struct keys **out, jwkd_error *error) MUST_CHECK;
+/* From a document of somebody else. `default_algs` and `out_skipped` as in keyset_from_json(). */
+jwkd_status keys_from_jwks(struct bytes jwks, uint32_t default_algs, struct keys **out,
+    struct skipped_keys *out_skipped, jwkd_error *error) MUST_CHECK;
 /* What `old` becomes by the event that follows it exactly. Anything but OK: take a snapshot instead. */
 jwkd_status keys_after(const struct keys *old, const Jwkd__V1__Event *event, const struct pins *pins,
     struct keys **out) MUST_CHECK;

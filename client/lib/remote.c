@@ -38,15 +38,20 @@ jwkd_status jwkd_get_jwks(jwkd_client *client, const char *environment, char **o
 
 jwkd_status jwkd_jwks_to_pem(jwkd_bytes jwks, char **out_pem, jwkd_error *error)
 {
-    static const struct keyset_rules RULES = {.default_alg = ALG_RS256, .skip_unusable = true};
+    static const struct keyset_rules RULES = {.foreign = true, .default_algs = ALG_BIT(ALG_RS256)};
     CLEANUP(keyset_unref_at) struct keyset *keyset = NULL;
-    TRY(keyset_from_json(bytes_of(jwks.data, jwks.size), &RULES, &keyset, error));
+    CLEANUP(skipped_keys_clear) struct skipped_keys skipped = {0};
+    TRY(keyset_from_json(bytes_of(jwks.data, jwks.size), &RULES, &keyset, &skipped, error));
     CLEANUP(buffer_clear) struct buffer text = {0};
     jwkd_status status = JWKD_OK;
     for (size_t i = 0; i < keyset_count(keyset) && status == JWKD_OK; i++) {
         status = buffer_append_format(&text, "# %s\n", jwk_kid(keyset_at(keyset, i)));
         if (status == JWKD_OK) status = jwk_pem(keyset_at(keyset, i), &text);
     }
+    /* Without their kids, which may hold anything, a line that begins another key included. */
+    for (size_t i = 0; i < skipped.count && status == JWKD_OK; i++)
+        status = buffer_append_format(
+            &text, "# key %zu is skipped: %s\n", skipped.items[i].index + 1, skipped.items[i].reason);
     if (status == JWKD_OK) status = block_from_text(buffer_bytes(&text), out_pem);
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "%s", jwkd_status_text(status));
 }

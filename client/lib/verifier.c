@@ -27,6 +27,8 @@ struct jwkd_verifier {
     _Atomic(struct keys *) current;
     uint64_t
         held_since_ns; /* guarded by lock: no verdict since has been by earlier keys; 0: there were none */
+    uint32_t algs;     /* over a plain JWKS: ALG_BITs that are accepted; 0: what the keys are for */
+    struct skipped_keys skipped; /* over a plain JWKS: the entries that are no use */
 };
 
 /* ---- the state */
@@ -164,6 +166,7 @@ static void verifier_free(jwkd_verifier *verifier)
     keys_unref(atomic_load_explicit(&verifier->current, memory_order_relaxed));
     pthread_mutex_destroy(&verifier->changing);
     pthread_mutex_destroy(&verifier->lock);
+    skipped_keys_clear(&verifier->skipped);
     free(verifier);
 }
 
@@ -197,18 +200,62 @@ jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     return JWKD_OK;
 }
 
-jwkd_status jwkd_verifier_from_jwks(jwkd_bytes jwks, jwkd_verifier **out, jwkd_error *error)
+static jwkd_status read_algorithms(const jwkd_jwks_options *options, uint32_t *out, jwkd_error *error)
 {
+    *out = 0;
+    for (size_t i = 0; i < options->algorithm_count; i++) {
+        enum alg alg = alg_from_name(bytes_of_text(options->algorithms[i]));
+        if (alg == ALG_NONE)
+            return fail(error, JWKD_INVALID_ARGUMENT, "'%.64s' is no algorithm that is verified here",
+                options->algorithms[i] ? options->algorithms[i] : "");
+        *out |= ALG_BIT(alg);
+    }
+    return JWKD_OK;
+}
+
+static void report_skipped(const jwkd_jwks_options *options, const struct skipped_keys *skipped)
+{
+    for (size_t i = 0; options->on_skipped && i < skipped->count; i++) {
+        const struct skipped_key *key = &skipped->items[i];
+        const jwkd_skipped_key shown = {
+            .index = key->index, .kid = {key->kid.data, key->kid.size}, .reason = key->reason};
+        options->on_skipped(options->context, &shown);
+    }
+}
+
+/* What an RSA key without alg may be used with. */
+static uint32_t default_algs(uint32_t algs)
+{
+    return alg_first_rsa(algs) == ALG_NONE ? ALG_BIT(ALG_RS256) : algs;
+}
+
+jwkd_status jwkd_verifier_open_jwks(
+    jwkd_bytes jwks, const jwkd_jwks_options *options, jwkd_verifier **out, jwkd_error *error)
+{
+    static const jwkd_jwks_options DEFAULTS = {0};
+    if (!options) options = &DEFAULTS;
+    uint32_t algs;
+    TRY(read_algorithms(options, &algs, error));
+    CLEANUP(skipped_keys_clear) struct skipped_keys skipped = {0};
     struct keys *keys = NULL;
-    TRY(keys_from_jwks(bytes_of(jwks.data, jwks.size), &keys, error));
+    TRY(keys_from_jwks(bytes_of(jwks.data, jwks.size), default_algs(algs), &keys, &skipped, error));
     jwkd_verifier *verifier = NULL;
     TRY(verifier_new(keys, &verifier, error));
+    report_skipped(options, &skipped);
+    verifier->algs = algs;
+    verifier->skipped = skipped;
+    skipped = (struct skipped_keys){0};
     verifier->pins.always = true;
     /* Nobody vouches for it, and nobody has to. */
     atomic_store(&verifier->follower.judge_until_ns, UINT64_MAX);
     atomic_store(&verifier->follower.fresh_until_ns, UINT64_MAX);
     *out = verifier;
     return JWKD_OK;
+}
+
+jwkd_status jwkd_verifier_from_jwks(jwkd_bytes jwks, jwkd_verifier **out, jwkd_error *error)
+{
+    return jwkd_verifier_open_jwks(jwks, NULL, out, error);
 }
 
 void jwkd_verifier_close(jwkd_verifier *verifier)
@@ -251,12 +298,12 @@ static jwkd_status add_pin(jwkd_verifier *verifier, struct jwk *jwk)
 
 jwkd_status jwkd_verifier_pin(jwkd_verifier *verifier, jwkd_bytes jwk, jwkd_error *error)
 {
-    static const struct jwk_rules RULES = {.default_alg = ALG_RS256};
     TRY(check_verifier(verifier, error));
+    const struct jwk_rules rules = {.default_alg = alg_first_rsa(default_algs(verifier->algs))};
     if (jwk.size > LIMIT_JWK)
         return fail(error, JWKD_INVALID_ARGUMENT, "a JWK has at most %d bytes", (int)LIMIT_JWK);
     struct jwk *key = NULL;
-    TRY(jwk_from_json(bytes_of(jwk.data, jwk.size), &RULES, &key, error));
+    TRY(jwk_from_json(bytes_of(jwk.data, jwk.size), &rules, &key, error));
     struct keys *next = NULL;
     pthread_mutex_lock(&verifier->changing);
     jwkd_status status = add_pin(verifier, key);
@@ -272,8 +319,8 @@ jwkd_status jwkd_verifier_pin(jwkd_verifier *verifier, jwkd_bytes jwk, jwkd_erro
 /* ---- judging */
 
 /* Borrows everything. `audiences` holds LIMIT_AUDIENCES views. INVALID_ARGUMENT. */
-static jwkd_status read_expectation(const jwkd_expectation *from, const struct keys *keys,
-    struct bytes *audiences, struct jwt_expectation *out, jwkd_error *error)
+static jwkd_status read_expectation(const jwkd_expectation *from, const jwkd_verifier *verifier,
+    const struct keys *keys, struct bytes *audiences, struct jwt_expectation *out, jwkd_error *error)
 {
     static const jwkd_expectation NOTHING = {0};
     if (!from) from = &NOTHING;
@@ -284,13 +331,16 @@ static jwkd_status read_expectation(const jwkd_expectation *from, const struct k
     for (size_t i = 0; i < count; i++)
         audiences[i] = bytes_of_text(from->audiences[i]);
     if (count == 0 && *keys->audience) audiences[count++] = bytes_of_text(keys->audience);
+    int64_t now_ns = from->now ? 0 : clock_wall_ns();
     *out = (struct jwt_expectation){
         .issuer = bytes_of_text(from->issuer ? from->issuer : keys->issuer),
         .audiences = audiences,
         .audience_count = count,
         .type = bytes_of_text(from->type),
         .leeway_sec = from->leeway_sec ? from->leeway_sec : keys->leeway_sec,
-        .now = from->now ? from->now : clock_wall_sec(),
+        .now = from->now ? from->now : now_ns / (int64_t)NS_PER_SEC,
+        .now_ns = (uint32_t)(now_ns % (int64_t)NS_PER_SEC),
+        .algs = verifier->algs,
         .signature_only = from->signature_only,
     };
     return JWKD_OK;
@@ -299,6 +349,27 @@ static jwkd_status read_expectation(const jwkd_expectation *from, const struct k
 static jwkd_verdict refuse(jwkd_verdict verdict, const char *why, jwkd_error *error)
 {
     (void)!fail(error, JWKD_REFUSED, "%s", why ? why : jwkd_verdict_text(verdict));
+    return verdict;
+}
+
+static bool is_about_the_key(jwkd_verdict verdict)
+{
+    return verdict == JWKD_VERDICT_UNKNOWN_KEY || verdict == JWKD_VERDICT_ALGORITHM_NOT_ALLOWED ||
+           verdict == JWKD_VERDICT_BAD_SIGNATURE;
+}
+
+/* That the document has a key of the token's kid which is no use is what its owner has to hear. */
+static jwkd_verdict explain(const jwkd_verifier *verifier, const struct keys *keys, struct bytes kid,
+    jwkd_verdict verdict, jwkd_error *error)
+{
+    if (!error || verifier->skipped.count == 0 || !is_about_the_key(verdict)) return verdict;
+    const struct skipped_key *key = skipped_keys_find(&verifier->skipped, kid);
+    if (kid.size == 0 && keyset_count(keys->set) == 0) key = &verifier->skipped.items[0];
+    if (!key) return verdict;
+    bool unknown = verdict == JWKD_VERDICT_UNKNOWN_KEY;
+    (void)!fail(error, JWKD_REFUSED, "%s%skey %zu of the set%s cannot be used: %.150s",
+        unknown ? "" : jwkd_verdict_text(verdict), unknown ? "" : ": ", key->index + 1,
+        kid.size ? ", which has this kid," : "", key->reason);
     return verdict;
 }
 
@@ -358,10 +429,12 @@ static jwkd_verdict judge_once(jwkd_verifier *verifier, struct bytes token, cons
     struct jwt_expectation expectation;
     if (!keys->known)
         return refuse(JWKD_VERDICT_KEYS_TOO_OLD, "no keys have been received from the service yet", error);
-    if (read_expectation(expected, keys, audiences, &expectation, error) != JWKD_OK) return JWKD_VERDICT_NONE;
+    if (read_expectation(expected, verifier, keys, audiences, &expectation, error) != JWKD_OK)
+        return JWKD_VERDICT_NONE;
     jwkd_verdict verdict = jwt_verify(keys->set, token, &expectation, &contents->jwt, error);
     if (verdict == JWKD_VERDICT_VALID) return look_again(verifier, keys, contents, error);
-    if (verdict != JWKD_VERDICT_UNKNOWN_KEY || !verifier->client) return verdict;
+    if (!verifier->client) return explain(verifier, keys, contents->jwt.header.kid, verdict, error);
+    if (verdict != JWKD_VERDICT_UNKNOWN_KEY) return verdict;
     bool for_sure = is_unknown_for_sure(verifier, wait_until_ns);
     *out_again = atomic_load_explicit(&verifier->current, memory_order_seq_cst) != keys;
     if (for_sure && error && is_withheld(keys, contents->jwt.header.kid))

@@ -20,6 +20,7 @@ enum {
     LIMIT_JWK = 32 * 1024,         /* one private or public JWK or PEM */
     LIMIT_JWKS = 4 * 1024 * 1024,
     LIMIT_KEYSET_KEYS = 4096,
+    LIMIT_KEYS_ALIKE = 8, /* keys of one kid that a token may have to be tried with */
 
     /* messages */
     LIMIT_REQUEST = 1024 * 1024,   /* NNG_OPT_RECVMAXSZ of the service */

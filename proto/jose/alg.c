@@ -81,6 +81,13 @@ static const struct alg_row *alg_row(enum alg alg)
     return &ALGS[(unsigned)alg < ALG_COUNT ? alg : ALG_NONE];
 }
 
+enum alg alg_first_rsa(uint32_t algs)
+{
+    for (enum alg alg = ALG_RSA_FIRST; alg <= ALG_RSA_LAST; alg++)
+        if (algs & ALG_BIT(alg)) return alg;
+    return ALG_NONE;
+}
+
 const char *alg_name(enum alg alg)
 {
     return alg_row(alg)->name;

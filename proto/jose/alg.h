@@ -15,7 +15,8 @@ enum alg {
     ALG_EDDSA, /* the curve is the key's */
     ALG_ED25519, ALG_ED448, /* RFC 9864's fully specified names */
     ALG_ML_DSA_44, ALG_ML_DSA_65, ALG_ML_DSA_87,
-    ALG_COUNT
+    ALG_COUNT,
+    ALG_RSA_FIRST = ALG_RS256, ALG_RSA_LAST = ALG_PS512
 };
 // clang-format on
 
@@ -33,6 +34,13 @@ struct key_type {
     uint16_t public_size;    /* bytes of a coordinate (EC), of x (OKP), of pub (AKP); 0 for RSA */
     uint16_t signature_size; /* bytes of a JWS signature */
 };
+
+/* A set of algorithms is a uint32_t with a bit for each. */
+#define ALG_BIT(alg) (UINT32_C(1) << (alg))
+_Static_assert(ALG_COUNT <= 32, "an alg is a bit of a set");
+
+/* The first of RSA's in a set, or ALG_NONE. */
+enum alg alg_first_rsa(uint32_t algs);
 
 const char *alg_name(enum alg alg);
 /* ALG_NONE for any name that is not exactly one of ours (case matters). */

@@ -11,6 +11,7 @@ struct parser {
     const uint8_t *p, *end;
     const char *problem;
     unsigned depth;
+    bool marks_doubles; /* instead of refusing them */
 };
 
 static jwkd_status refuse(struct parser *parser, const char *problem)
@@ -53,6 +54,7 @@ static jwkd_status add_node(struct parser *parser, enum json_type type, uint32_t
     struct json_node *node = &json->nodes[json->count];
     node->type = type;
     node->escaped = false;
+    node->doubled = false;
     node->children = 0;
     *out = json->count++;
     return JWKD_OK;
@@ -275,7 +277,9 @@ static jwkd_status parse_container(struct parser *parser, enum json_type type)
     end_node(parser, index, begin);
     if (!object) return JWKD_OK;
     jwkd_status status = json_check_names(parser->json, index);
-    return status == JWKD_MALFORMED ? refuse(parser, "duplicate member name") : status;
+    if (status != JWKD_MALFORMED) return status;
+    parser->json->nodes[index].doubled = true;
+    return parser->marks_doubles ? JWKD_OK : refuse(parser, "duplicate member name");
 }
 
 static jwkd_status parse_value(struct parser *parser)
@@ -291,7 +295,7 @@ static jwkd_status parse_value(struct parser *parser)
     return refuse(parser, "value expected");
 }
 
-jwkd_status json_parse(struct json *json, struct bytes text, jwkd_error *error)
+static jwkd_status parse(struct json *json, struct bytes text, bool marks_doubles, jwkd_error *error)
 {
     json->nodes = json->inline_nodes;
     json->count = 0;
@@ -299,7 +303,8 @@ jwkd_status json_parse(struct json *json, struct bytes text, jwkd_error *error)
     json->decoded = (struct buffer){0};
     static const uint8_t nothing[1] = {0};
     const uint8_t *begin = text.size ? text.data : nothing;
-    struct parser parser = {.json = json, .p = begin, .end = begin + text.size};
+    struct parser parser = {
+        .json = json, .p = begin, .end = begin + text.size, .marks_doubles = marks_doubles};
     jwkd_status status = parse_value(&parser);
     if (status == JWKD_OK && (peek(&parser), parser.p != parser.end))
         status = refuse(&parser, "more behind the value");
@@ -308,6 +313,16 @@ jwkd_status json_parse(struct json *json, struct bytes text, jwkd_error *error)
     json->count = 0; /* what was read so far is not to be looked at */
     if (!parser.problem) return fail(error, status, "JSON: %s", jwkd_status_text(status));
     return fail(error, status, "JSON, byte %zu: %s", at, parser.problem);
+}
+
+jwkd_status json_parse(struct json *json, struct bytes text, jwkd_error *error)
+{
+    return parse(json, text, false, error);
+}
+
+jwkd_status json_parse_marking(struct json *json, struct bytes text, jwkd_error *error)
+{
+    return parse(json, text, true, error);
 }
 
 void json_clear(struct json *json)

@@ -12,6 +12,7 @@ enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSO
 struct json_node {
     enum json_type type;
     bool escaped;      /* the string has escapes: `text` is its decoded form, kept in the document */
+    bool doubled;      /* the object has a member name twice; only json_parse_marking() lets that pass */
     uint32_t children; /* array elements, or object members */
     uint32_t next;     /* index of the node behind this one's subtree */
     struct bytes text; /* a string's characters without quotes; otherwise the value as written */
@@ -42,6 +43,9 @@ static inline void json_init(struct json *json)
  * where and what in *error; NO_MEMORY. A number keeps its spelling, and \u0000 is refused in member names.
  * The document must be json_clear()ed whatever the answer. */
 jwkd_status json_parse(struct json *json, struct bytes text, jwkd_error *error) MUST_CHECK;
+/* The same, but an object with duplicate member names is marked and not refused: for documents in which one
+ * bad value is not to spoil the others. */
+jwkd_status json_parse_marking(struct json *json, struct bytes text, jwkd_error *error) MUST_CHECK;
 void json_clear(struct json *json);
 
 /* The index of an object's member value, or JSON_NONE when absent or `object` is not an object. */
@@ -64,12 +68,12 @@ static inline bool json_is(const struct json *json, int node, enum json_type typ
 }
 /* The string's characters; an empty view unless `node` is a string. */
 struct bytes json_string(const struct json *json, int node);
-/* A NumericDate or other whole number (a fraction is cut off; RFC 7519 section 2). MALFORMED unless `node` is
- * a number whose whole part lies within +-2^53. */
-jwkd_status json_integer(const struct json *json, int node, int64_t *out) MUST_CHECK;
 /* A whole number in whatever spelling: 42, 42.0, 4.2e1. MALFORMED for what has a fraction, does not fit, or
  * is no number. */
 jwkd_status json_whole(const struct json *json, int node, int64_t *out) MUST_CHECK;
+/* A NumericDate, RFC 7519 section 2: the whole seconds at or before it, and the nanoseconds from there on;
+ * smaller parts round up. MALFORMED unless `node` is a number that lies within +-2^53. */
+jwkd_status json_date(const struct json *json, int node, int64_t *out_sec, uint32_t *out_ns) MUST_CHECK;
 
 /* Appends `text` as a JSON string with its quotes. MALFORMED when it is not UTF-8. */
 jwkd_status json_append_string(struct buffer *out, struct bytes text) MUST_CHECK;

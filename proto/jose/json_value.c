@@ -84,19 +84,6 @@ static bool whole_part(
     return true;
 }
 
-jwkd_status json_integer(const struct json *json, int node, int64_t *out)
-{
-    static const uint64_t LARGEST = UINT64_C(1)
-                                    << 53; /* what a double still tells apart, RFC 8259 section 6 */
-    if (!json_is(json, node, JSON_NUMBER)) return JWKD_MALFORMED;
-    struct decimal decimal = decimal_of(json->nodes[node].text);
-    struct bytes fraction;
-    uint64_t value;
-    if (!whole_part(&decimal, LARGEST, &value, &fraction)) return JWKD_MALFORMED;
-    *out = decimal.negative ? -(int64_t)value : (int64_t)value;
-    return JWKD_OK;
-}
-
 static bool is_zero(struct bytes fraction)
 {
     for (size_t i = 0; i < fraction.size; i++)
@@ -113,6 +100,51 @@ jwkd_status json_whole(const struct json *json, int node, int64_t *out)
     if (!whole_part(&decimal, most, &value, &fraction) || !is_zero(fraction)) return JWKD_MALFORMED;
     /* The least number has no counterpart above zero. */
     *out = !decimal.negative ? (int64_t)value : value == most ? INT64_MIN : -(int64_t)value;
+    return JWKD_OK;
+}
+
+/* What is behind the point, in nanoseconds rounded up: 10^9 at most. */
+static uint32_t fraction_ns(const struct decimal *decimal)
+{
+    enum { DIGITS = 9 };
+    uint32_t ns = 0;
+    bool more = false;
+    long place = -decimal->point; /* of a digit: 0 is the first behind the point */
+    for (const uint8_t *p = decimal->mantissa.data, *end = p + decimal->mantissa.size; p < end; p++) {
+        if (*p == '.') continue;
+        if (place >= DIGITS) more |= *p != '0';
+        if (place >= 0 && place < DIGITS) {
+            uint32_t digit = (uint32_t)(*p - '0');
+            for (long below = place + 1; below < DIGITS; below++)
+                digit *= 10;
+            ns += digit;
+        }
+        place++;
+    }
+    return ns + more;
+}
+
+jwkd_status json_date(const struct json *json, int node, int64_t *out_sec, uint32_t *out_ns)
+{
+    /* What a double still tells apart, RFC 8259 section 6. */
+    static const uint64_t LARGEST = UINT64_C(1) << 53;
+    enum { SEC = 1000 * 1000 * 1000 };
+    if (!json_is(json, node, JSON_NUMBER)) return JWKD_MALFORMED;
+    struct decimal decimal = decimal_of(json->nodes[node].text);
+    struct bytes fraction;
+    uint64_t whole;
+    if (!whole_part(&decimal, LARGEST, &whole, &fraction)) return JWKD_MALFORMED;
+    int64_t sec = (int64_t)whole;
+    uint32_t ns = fraction_ns(&decimal);
+    if (decimal.negative) {
+        sec = ns ? -sec - 1 : -sec;
+        ns = ns ? SEC - ns : 0;
+    } else if (ns == SEC) {
+        sec++;
+        ns = 0;
+    }
+    *out_sec = sec;
+    *out_ns = ns;
     return JWKD_OK;
 }
 

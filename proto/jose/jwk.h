@@ -19,20 +19,24 @@ struct jwk_rules {
      * or OKP key without one (ES256, ES384, ES512, EdDSA); AKP must have it. */
     enum alg default_alg;
     bool require_kid; /* otherwise a key without `kid` is named by its thumbprint */
+    bool taken_in;    /* a key that the service has already: only then may it have ROCA's fingerprint, which
+                         0.1.0 did not look for */
 };
 
 /* Reads a public JWK of at most LIMIT_JWK bytes (RESOURCE_EXHAUSTED). MALFORMED; UNSUPPORTED: well formed,
  * but not a key that verifies here (kty, crv or alg not ours or not offered by OpenSSL, use other than sig,
  * key_ops without verify); INVALID_ARGUMENT: private members; RSA under 2048 or over 16384 bits, with an even
- * modulus, or an exponent that is even, under 65537 or over 64 bits; a point off its curve or of low order;
- * an alg that does not fit the key; a kid that is empty, over LIMIT_KID or not visible ASCII without quotes
- * and backslash. Members unknown to us are ignored. */
+ * modulus, ROCA's fingerprint, or an exponent that is even, under 65537 or over 64 bits; a point off its
+ * curve or of low order; an alg that does not fit the key; a kid that is empty, over LIMIT_KID or not visible
+ * ASCII without quotes and backslash. Members unknown to us are ignored. */
 jwkd_status jwk_from_json(
     struct bytes text, const struct jwk_rules *rules, struct jwk **out, jwkd_error *error) MUST_CHECK;
 /* As jwk_from_json, without parsing again: `node` is an object of a parsed document (used for sets). */
 struct json;
 jwkd_status jwk_from_node(const struct json *json, int node, const struct jwk_rules *rules, struct jwk **out,
     jwkd_error *error) MUST_CHECK;
+/* Whether it is an object with members of a private key, of a kty of ours or of none. */
+bool jwk_node_is_private(const struct json *json, int node);
 /* From OpenSSL's key (only its public part is taken; the caller keeps `pkey`). `kid` NULL: the
  * thumbprint. The same strength checks. */
 jwkd_status jwk_from_pkey(

@@ -56,6 +56,9 @@ jwkd_status jwk_check(const struct jwk_material *material, jwkd_error *error)
     switch (material->kty) {
     case KTY_RSA:
         TRY(check_modulus(material->first, error));
+        if (!material->taken_in && jwk_has_roca(material->first))
+            return fail(error, JWKD_INVALID_ARGUMENT,
+                "RSA modulus with the fingerprint of ROCA (CVE-2017-15361): it can be factored");
         return check_exponent(material->second, error);
     case KTY_EC:
         TRY(check_sizes(material, error));

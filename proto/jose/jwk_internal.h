@@ -21,6 +21,7 @@ struct jwk_material {
     enum alg alg;
     const struct key_type *type; /* NULL for RSA, whose size speaks for itself */
     struct bytes kid;            /* empty: the thumbprint */
+    bool taken_in;               /* as in jwk_rules */
     struct bytes first, second;  /* raw: n and e, x and y, x, or pub */
     uint8_t memory[MATERIAL_MAX];
 };
@@ -65,6 +66,8 @@ static inline struct jwk *jwk_mutable(const struct jwk *jwk)
 
 /* Refuses what is weak or no key at all: INVALID_ARGUMENT, MALFORMED, UNSUPPORTED, NO_MEMORY. */
 jwkd_status jwk_check(const struct jwk_material *material, jwkd_error *error) MUST_CHECK;
+/* Whether an RSA modulus is one of those that can be factored for their form (CVE-2017-15361). */
+bool jwk_has_roca(struct bytes modulus);
 /* Whether an algorithm is one for this type of key: RSA's take any size, EdDSA any curve of its kind. */
 bool jwk_alg_fits(enum alg alg, enum kty kty, const struct key_type *type);
 /* Takes a key apart again; the views are into *out and the key. */

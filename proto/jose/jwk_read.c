@@ -38,6 +38,22 @@ static enum alg implied_alg(const struct jwk_material *material)
 
 static const char *const PRIVATE_MEMBERS[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "priv"};
 
+static enum kty kty_from_name(struct bytes name)
+{
+    for (enum kty kty = KTY_RSA; kty <= KTY_AKP; kty++)
+        if (bytes_equal_text(name, kty_names(kty)->kty)) return kty;
+    return KTY_NONE;
+}
+
+bool jwk_node_is_private(const struct json *json, int node)
+{
+    int kty = json_member(json, node, "kty");
+    if (json_is(json, kty, JSON_STRING) && kty_from_name(json_string(json, kty)) == KTY_NONE) return false;
+    for (size_t i = 0; i < sizeof PRIVATE_MEMBERS / sizeof *PRIVATE_MEMBERS; i++)
+        if (json_member(json, node, PRIVATE_MEMBERS[i]) != JSON_NONE) return true;
+    return false;
+}
+
 static jwkd_status read_string(
     const struct json *json, int object, const char *name, struct bytes *out, jwkd_error *error)
 {
@@ -73,8 +89,7 @@ static jwkd_status read_kty(
     TRY(read_string(json, node, "kty", &kty, error));
     TRY(read_string(json, node, "crv", &crv, error));
     if (!kty.data) return fail(error, JWKD_MALFORMED, "kty is missing");
-    for (enum kty each = KTY_RSA; each <= KTY_AKP; each++)
-        if (bytes_equal_text(kty, kty_names(each)->kty)) material->kty = each;
+    material->kty = kty_from_name(kty);
     if (material->kty == KTY_NONE) return fail(error, JWKD_UNSUPPORTED, "kty is not RSA, EC, OKP or AKP");
     if (material->kty != KTY_EC && material->kty != KTY_OKP) return JWKD_OK;
     if (!crv.data) return fail(error, JWKD_MALFORMED, "crv is missing");
@@ -119,12 +134,11 @@ static jwkd_status read_bytes(const struct json *json, int node, const char *nam
 jwkd_status jwk_from_node(
     const struct json *json, int node, const struct jwk_rules *rules, struct jwk **out, jwkd_error *error)
 {
-    struct jwk_material material = {.kty = KTY_NONE};
+    struct jwk_material material = {.kty = KTY_NONE, .taken_in = rules->taken_in};
     if (!json_is(json, node, JSON_OBJECT)) return fail(error, JWKD_MALFORMED, "a key is not a JSON object");
+    if (jwk_node_is_private(json, node))
+        return fail(error, JWKD_INVALID_ARGUMENT, "a private key where a public one was expected");
     TRY(read_kty(json, node, &material, error));
-    for (size_t i = 0; i < sizeof PRIVATE_MEMBERS / sizeof *PRIVATE_MEMBERS; i++)
-        if (json_member(json, node, PRIVATE_MEMBERS[i]) != JSON_NONE)
-            return fail(error, JWKD_INVALID_ARGUMENT, "a private key where a public one was expected");
     TRY(read_purpose(json, node, error));
     TRY(read_alg(json, node, rules, &material, error));
     int kid = json_member(json, node, "kid");

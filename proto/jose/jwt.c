@@ -29,7 +29,6 @@ static void jwt_init(struct jwt *jwt)
     json_init(&jwt->claims);
     jwt->payload = (struct bytes){0};
     jwt->key = NULL;
-    jwt->expires_at = jwt->issued_at = jwt->not_before = 0;
     jwt->memory = NULL;
 }
 
@@ -76,51 +75,59 @@ static jwkd_status decode(struct bytes token, struct jwt *jwt, struct decoded *o
 static jwkd_status read_claims(struct jwt *jwt, struct jwt_claims *claims, jwkd_error *error)
 {
     TRY(json_parse(&jwt->claims, jwt->payload, error));
-    TRY(jwt_claims_read(&jwt->claims, claims, error));
-    jwt->expires_at = claims->expires_at;
-    jwt->not_before = claims->not_before;
-    jwt->issued_at = claims->issued_at;
-    return JWKD_OK;
+    return jwt_claims_read(&jwt->claims, claims, error);
 }
 
 /* ---- key and signature */
 
-/* Sets jwt->key, or says why there is none. */
-static jwkd_verdict find_key(const struct keyset *keyset, struct jwt *jwt, jwkd_error *error)
+/* Those that the token may mean, or says why there are none. */
+static jwkd_verdict find_keys(
+    const struct keyset *keyset, struct bytes kid, struct key_run *out, jwkd_error *error)
 {
-    const struct jwk *key = NULL;
-    if (jwt->header.kid.size == 0) {
-        if (keyset_count(keyset) != 1) return refuse(error, JWKD_VERDICT_UNKNOWN_KEY, "the token has no kid");
-        key = keyset_at(keyset, 0);
-    } else {
-        switch (keyset_find(keyset, jwt->header.kid, &key)) {
-        case KEY_UNKNOWN:
-            return refuse(error, JWKD_VERDICT_UNKNOWN_KEY, NULL);
-        case KEY_REVOKED:
-            return refuse(error, JWKD_VERDICT_KEY_DEACTIVATED, NULL);
-        case KEY_LIVE:
-            break;
-        }
+    if (kid.size == 0)
+        return keyset_only(keyset, out) ? JWKD_VERDICT_VALID
+                                        : refuse(error, JWKD_VERDICT_UNKNOWN_KEY, "the token has no kid");
+    switch (keyset_find_all(keyset, kid, out)) {
+    case KEY_UNKNOWN:
+        return refuse(error, JWKD_VERDICT_UNKNOWN_KEY, NULL);
+    case KEY_REVOKED:
+        return refuse(error, JWKD_VERDICT_KEY_DEACTIVATED, NULL);
+    case KEY_LIVE:
+        break;
     }
-    jwt->key = jwk_ref(key);
     return JWKD_VERDICT_VALID;
 }
 
-static jwkd_verdict judge_signature(
-    const struct keyset *keyset, const struct decoded *decoded, struct jwt *jwt, jwkd_error *error)
+static bool accepts(const struct jwt_expectation *expected, const struct jwk *key, enum alg alg)
 {
+    return jwk_accepts(key, alg) && (expected->algs == 0 || expected->algs & ALG_BIT(alg));
+}
+
+/* By the first of the keys that fits; a kid has several where its owner gave it to several. */
+static jwkd_verdict judge_signature(const struct keyset *keyset, const struct decoded *decoded,
+    const struct jwt_expectation *expected, struct jwt *jwt, jwkd_error *error)
+{
+    struct key_run run;
+    bool tried = false;
     /* "none", HMAC and unknown names, whatever key they claim: RFC 8725 sections 3.1 and 3.2. */
     if (jwt->header.alg == ALG_NONE)
         return refuse(error, JWKD_VERDICT_ALGORITHM_NOT_ALLOWED, "no public-key signature");
-    jwkd_verdict verdict = find_key(keyset, jwt, error);
+    jwkd_verdict verdict = find_keys(keyset, jwt->header.kid, &run, error);
     if (verdict != JWKD_VERDICT_VALID) return verdict;
-    if (!jwk_accepts(jwt->key, jwt->header.alg))
-        return refuse(error, JWKD_VERDICT_ALGORITHM_NOT_ALLOWED, alg_name(jwt->header.alg));
-    jwkd_status status = jwk_verify(jwt->key, decoded->jws.input, decoded->signature);
-    if (status == JWKD_OK) return JWKD_VERDICT_VALID;
-    if (status == JWKD_REFUSED) return refuse(error, JWKD_VERDICT_BAD_SIGNATURE, NULL);
-    (void)!fail(error, status, "the signature cannot be checked: %s", jwkd_status_text(status));
-    return JWKD_VERDICT_NONE;
+    for (size_t i = 0; i < run.count; i++) {
+        if (!accepts(expected, run.keys[i], jwt->header.alg)) continue;
+        tried = true;
+        jwkd_status status = jwk_verify(run.keys[i], decoded->jws.input, decoded->signature);
+        if (status == JWKD_OK) {
+            jwt->key = jwk_ref(run.keys[i]);
+            return JWKD_VERDICT_VALID;
+        }
+        if (status == JWKD_REFUSED) continue;
+        (void)!fail(error, status, "the signature cannot be checked: %s", jwkd_status_text(status));
+        return JWKD_VERDICT_NONE;
+    }
+    return tried ? refuse(error, JWKD_VERDICT_BAD_SIGNATURE, NULL)
+                 : refuse(error, JWKD_VERDICT_ALGORITHM_NOT_ALLOWED, alg_name(jwt->header.alg));
 }
 
 /* ---- expectations */
@@ -186,15 +193,22 @@ static int64_t leeway_of(const struct jwt_expectation *expected)
     return expected->leeway_sec < LIMIT_LEEWAY_SEC ? expected->leeway_sec : LIMIT_LEEWAY_SEC;
 }
 
+/* Whether it is that late already. */
+static bool reached(const struct jwt_expectation *expected, int64_t leeway, const struct jwt_date *date)
+{
+    int64_t now = expected->now + leeway;
+    return now > date->sec || (now == date->sec && expected->now_ns >= date->ns);
+}
+
 static jwkd_verdict judge_times(
     const struct jwt_expectation *expected, const struct jwt_claims *claims, jwkd_error *error)
 {
     int64_t leeway = leeway_of(expected);
-    if (!claims->has_expires_at) return refuse(error, JWKD_VERDICT_MISSING_CLAIM, "exp");
-    if (expected->now >= claims->expires_at + leeway) return refuse(error, JWKD_VERDICT_EXPIRED, NULL);
-    if (claims->has_not_before && expected->now + leeway < claims->not_before)
+    if (!claims->expires_at.present) return refuse(error, JWKD_VERDICT_MISSING_CLAIM, "exp");
+    if (reached(expected, -leeway, &claims->expires_at)) return refuse(error, JWKD_VERDICT_EXPIRED, NULL);
+    if (claims->not_before.present && !reached(expected, leeway, &claims->not_before))
         return refuse(error, JWKD_VERDICT_NOT_YET_VALID, "nbf lies ahead");
-    if (claims->has_issued_at && expected->now + leeway < claims->issued_at)
+    if (claims->issued_at.present && !reached(expected, leeway, &claims->issued_at))
         return refuse(error, JWKD_VERDICT_NOT_YET_VALID, "iat lies ahead");
     return JWKD_VERDICT_VALID;
 }
@@ -207,7 +221,7 @@ jwkd_verdict jwt_verify(const struct keyset *keyset, struct bytes token,
     jwt_init(out);
     jwkd_status status = decode(token, out, &decoded, error);
     if (status != JWKD_OK) return verdict_of(status);
-    jwkd_verdict verdict = judge_signature(keyset, &decoded, out, error);
+    jwkd_verdict verdict = judge_signature(keyset, &decoded, expected, out, error);
     if (verdict != JWKD_VERDICT_VALID) return verdict;
     if (expected->signature_only) {
         /* Claims are a courtesy here: a payload that has none is as good. */
@@ -228,15 +242,7 @@ jwkd_status jwt_inspect(struct bytes token, struct jwt *out, jwkd_error *error)
     TRY(decode(token, out, &decoded, error));
     jwkd_status status = json_parse(&out->claims, out->payload, NULL);
     if (status == JWKD_NO_MEMORY) return fail(error, status, "out of memory");
-    if (status != JWKD_OK || !json_is(&out->claims, JSON_ROOT, JSON_OBJECT)) {
-        json_clear(&out->claims); /* a payload of any bytes, RFC 7515 section 2: there is no claim to show */
-        return JWKD_OK;
-    }
-    struct jwt_claims claims;
-    if (jwt_claims_read(&out->claims, &claims, NULL) == JWKD_OK) {
-        out->expires_at = claims.expires_at;
-        out->not_before = claims.not_before;
-        out->issued_at = claims.issued_at;
-    }
+    /* A payload may be any bytes, RFC 7515 section 2: then there is no claim to show. */
+    if (status != JWKD_OK || !json_is(&out->claims, JSON_ROOT, JSON_OBJECT)) json_clear(&out->claims);
     return JWKD_OK;
 }

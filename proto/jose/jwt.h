@@ -16,6 +16,8 @@ struct jwt_expectation {
     bool any_type;       /* typ is not judged */
     int64_t leeway_sec;  /* at most LIMIT_LEEWAY_SEC counts */
     int64_t now;         /* seconds since 1970 */
+    uint32_t now_ns;     /* and the nanoseconds from there on: NumericDates may have fractions */
+    uint32_t algs;       /* ALG_BIT of each that is accepted, of a key's; 0: whatever the key is for */
     bool signature_only; /* judge nothing but structure, key and signature: no claims at all;
                             the payload may be any bytes */
 };
@@ -28,17 +30,17 @@ struct jwt {
     struct json
         claims; /* parsed claims; count 0 when the payload is not an object: signature_only, or inspected */
     struct bytes payload; /* the decoded payload */
-    struct jwk *key;      /* a reference to the key that the kid names, where one was found */
-    int64_t expires_at, issued_at, not_before; /* 0 where absent */
-    uint8_t *memory;                           /* decoded header and payload */
+    struct jwk *key;      /* a reference to the key that verified it; NULL: none did */
+    uint8_t *memory;      /* decoded header and payload */
 };
 
 /* Judges a token by a key set. Order: structure, header, key, algorithm, signature, then typ, iss, aud, exp,
  * nbf, iat; the first failure is the verdict. "none", HMAC and unknown algorithms are refused as such before
  * a key is looked for; a registered claim of the wrong type is MALFORMED before any claim is judged. On
- * anything but VALID, *error (may be NULL) says more. VERDICT_NONE only when memory is short. A token without
- * kid is tried against a set of exactly one live key. The caller clears *out in every case, and must itself
- * look again whether the key is still live (delivery: read last). */
+ * anything but VALID, *error (may be NULL) says more. VERDICT_NONE only when memory is short. Of several
+ * keys of one kid each that fits the token's alg is tried; a token without kid is tried against a set of
+ * exactly one kid. The caller clears *out in every case, and must itself look again whether the key is still
+ * live (delivery: read last). */
 jwkd_verdict jwt_verify(const struct keyset *keyset, struct bytes token,
     const struct jwt_expectation *expected, struct jwt *out, jwkd_error *error) MUST_CHECK;
 

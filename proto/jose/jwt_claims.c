@@ -1,12 +1,11 @@
 #include "jose/jwt_claims.h"
 
 static jwkd_status read_date(
-    const struct json *json, const char *name, bool *present, int64_t *out, jwkd_error *error)
+    const struct json *json, const char *name, struct jwt_date *out, jwkd_error *error)
 {
     int node = json_member(json, JSON_ROOT, name);
-    *present = node != JSON_NONE;
-    *out = 0;
-    if (!*present || json_integer(json, node, out) == JWKD_OK) return JWKD_OK;
+    *out = (struct jwt_date){.present = node != JSON_NONE};
+    if (!out->present || json_date(json, node, &out->sec, &out->ns) == JWKD_OK) return JWKD_OK;
     return fail(error, JWKD_MALFORMED, "%s is no number of seconds", name);
 }
 
@@ -32,9 +31,9 @@ jwkd_status jwt_claims_read(const struct json *json, struct jwt_claims *out, jwk
         return fail(error, JWKD_MALFORMED, "iss is no string");
     if (claims.audience != JSON_NONE && !is_audience(json, claims.audience))
         return fail(error, JWKD_MALFORMED, "aud is neither a string nor an array of strings");
-    TRY(read_date(json, "exp", &claims.has_expires_at, &claims.expires_at, error));
-    TRY(read_date(json, "nbf", &claims.has_not_before, &claims.not_before, error));
-    TRY(read_date(json, "iat", &claims.has_issued_at, &claims.issued_at, error));
+    TRY(read_date(json, "exp", &claims.expires_at, error));
+    TRY(read_date(json, "nbf", &claims.not_before, error));
+    TRY(read_date(json, "iat", &claims.issued_at, error));
     *out = claims;
     return JWKD_OK;
 }

@@ -58,21 +58,23 @@ static jwkd_status choose_expiry(const struct jwt_policy *policy, const struct j
 {
     int64_t expires_at;
     if (wish->lifetime_sec < 0) return invalid(error, "a lifetime under zero");
-    if (wish->lifetime_sec && claims->has_expires_at)
+    if (wish->lifetime_sec && claims->expires_at.present)
         return invalid(error, "the lifetime is given twice, as exp and beside the claims");
     if (wish->lifetime_sec > policy->max_lifetime_sec)
         return too_long(policy, "a lifetime", wish->lifetime_sec, error);
-    if (claims->has_expires_at) {
-        expires_at = claims->expires_at;
+    if (claims->expires_at.present) {
+        expires_at = jwt_date_ceiling(&claims->expires_at);
     } else if (wish->lifetime_sec) {
         expires_at = policy->now + wish->lifetime_sec;
     } else {
         expires_at = policy->now + shorter(policy->default_lifetime_sec, policy->max_lifetime_sec);
     }
-    if (expires_at <= policy->now) return invalid(error, "exp does not lie ahead");
+    /* Of a fraction neither side may believe more than it says: it expires in this second, or the next. */
+    if (expires_at - (claims->expires_at.ns > 0) <= policy->now)
+        return invalid(error, "exp does not lie ahead");
     if (expires_at - policy->now > policy->max_lifetime_sec)
         return too_long(policy, "an exp", expires_at - policy->now, error);
-    if (claims->has_issued_at && claims->issued_at > policy->now)
+    if (claims->issued_at.present && jwt_date_ceiling(&claims->issued_at) > policy->now)
         return invalid(error, "iat lies ahead of the service's clock");
     *out = expires_at;
     return JWKD_OK;
@@ -110,8 +112,8 @@ static jwkd_status append_own(const struct jwt_policy *policy, const struct jwt_
         TRY(buffer_append_text(out, ","));
     }
     if (claims->audience == JSON_NONE) TRY(append_audience(policy, wish, out));
-    if (!claims->has_issued_at) TRY(buffer_append_format(out, "\"iat\":%lld,", (long long)policy->now));
-    if (!claims->has_expires_at) TRY(buffer_append_format(out, "\"exp\":%lld,", (long long)expires_at));
+    if (!claims->issued_at.present) TRY(buffer_append_format(out, "\"iat\":%lld,", (long long)policy->now));
+    if (!claims->expires_at.present) TRY(buffer_append_format(out, "\"exp\":%lld,", (long long)expires_at));
     if (json_member(json, JSON_ROOT, "jti") != JSON_NONE) return JWKD_OK;
     TRY(buffer_append_text(out, "\"jti\":\""));
     TRY(base64url_append(bytes_of(random, 16), out));

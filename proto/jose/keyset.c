@@ -4,12 +4,12 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
-#include "jose/json.h"
 
 /* One block. */
 struct keyset {
     atomic_uint references;
     size_t count;
+    bool shares_kids; /* several keys may have one kid */
     struct kid_set *revoked;
     struct jwk **keys;   /* in the order of the set, a reference each */
     struct jwk **sorted; /* the same by kid */
@@ -38,7 +38,7 @@ static void keyset_free(struct keyset *keyset)
     free(keyset);
 }
 
-static struct keyset *keyset_alloc(size_t most, struct kid_set *revoked)
+static struct keyset *keyset_alloc(size_t most, struct kid_set *revoked, bool shares_kids)
 {
     struct keyset *keyset = calloc(1, sizeof *keyset + 2 * most * sizeof keyset->room[0]);
     if (!keyset) return NULL;
@@ -46,24 +46,25 @@ static struct keyset *keyset_alloc(size_t most, struct kid_set *revoked)
     keyset->keys = keyset->room;
     keyset->sorted = keyset->room + most;
     keyset->revoked = kid_set_ref(revoked);
+    keyset->shares_kids = shares_kids;
     return keyset;
 }
 
-/* A kid that appears twice, or NULL. */
+/* A kid that appears twice and may not, or NULL. */
 static const char *find_double(const struct keyset *keyset)
 {
     for (size_t i = 0; i < keyset->count; i++) {
         const char *kid = jwk_kid(keyset->sorted[i]);
-        bool again = i > 0 && strcmp(kid, jwk_kid(keyset->sorted[i - 1])) == 0;
+        bool again = !keyset->shares_kids && i > 0 && strcmp(kid, jwk_kid(keyset->sorted[i - 1])) == 0;
         if (again || kid_set_contains(keyset->revoked, bytes_of_text(kid))) return kid;
     }
     return NULL;
 }
 
-jwkd_status keyset_new(
-    struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out, jwkd_error *error)
+static jwkd_status make(struct jwk *const *keys, size_t count, struct kid_set *revoked, bool shares_kids,
+    struct keyset **out, jwkd_error *error)
 {
-    CLEANUP(keyset_unref_at) struct keyset *keyset = keyset_alloc(count, revoked);
+    CLEANUP(keyset_unref_at) struct keyset *keyset = keyset_alloc(count, revoked, shares_kids);
     if (!keyset) return fail(error, JWKD_NO_MEMORY, "out of memory");
     for (; keyset->count < count; keyset->count++)
         keyset->sorted[keyset->count] = keyset->keys[keyset->count] = jwk_ref(keys[keyset->count]);
@@ -74,9 +75,25 @@ jwkd_status keyset_new(
     return JWKD_OK;
 }
 
+jwkd_status keyset_new(
+    struct jwk *const *keys, size_t count, struct kid_set *revoked, struct keyset **out, jwkd_error *error)
+{
+    return make(keys, count, revoked, false, out, error);
+}
+
+jwkd_status keyset_sharing(struct jwk *const *keys, size_t count, struct keyset **out, jwkd_error *error)
+{
+    return make(keys, count, NULL, true, out, error);
+}
+
 /* ---- by one change */
 
-/* Where the kid is in the order of kids, or belongs. */
+static bool same_kid(const struct keyset *keyset, size_t a, size_t b)
+{
+    return strcmp(jwk_kid(keyset->sorted[a]), jwk_kid(keyset->sorted[b])) == 0;
+}
+
+/* Where the kid is in the order of kids, the first of them, or belongs. */
 static size_t place(const struct keyset *keyset, struct bytes kid, bool *out_found)
 {
     size_t low = 0, high = keyset->count;
@@ -84,7 +101,11 @@ static size_t place(const struct keyset *keyset, struct bytes kid, bool *out_fou
         size_t middle = low + (high - low) / 2;
         int order = compare_kid(kid, jwk_kid(keyset->sorted[middle]));
         *out_found = order == 0;
-        if (order == 0) return middle;
+        if (order == 0) {
+            while (keyset->shares_kids && middle > 0 && same_kid(keyset, middle - 1, middle))
+                middle--;
+            return middle;
+        }
         if (order < 0)
             high = middle;
         else
@@ -94,18 +115,33 @@ static size_t place(const struct keyset *keyset, struct bytes kid, bool *out_fou
     return low;
 }
 
-/* A copy, but for the key with that kid, with room for one more. */
+/* How many keys have the kid of the one at `at`, the first of them. */
+static size_t run_at(const struct keyset *keyset, size_t at)
+{
+    size_t end = at + 1;
+    while (keyset->shares_kids && end < keyset->count && same_kid(keyset, at, end))
+        end++;
+    return end - at;
+}
+
+static bool among(const struct jwk *key, struct jwk *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (keys[i] == key) return true;
+    return false;
+}
+
+/* A copy, but for the keys with that kid, with room for one more. */
 static struct keyset *copy_without(const struct keyset *set, struct bytes kid, struct kid_set *revoked)
 {
-    struct keyset *copy = keyset_alloc(set->count + 1, revoked);
+    struct keyset *copy = keyset_alloc(set->count + 1, revoked, set->shares_kids);
     bool found;
-    size_t at = place(set, kid, &found);
+    size_t at = place(set, kid, &found), run = found ? run_at(set, at) : 0, behind = at + run;
     if (!copy) return NULL;
-    if (!found) at = set->count;
     for (size_t i = 0; i < set->count; i++)
-        if (!found || set->keys[i] != set->sorted[at]) copy->keys[copy->count++] = jwk_ref(set->keys[i]);
+        if (!among(set->keys[i], set->sorted + at, run)) copy->keys[copy->count++] = jwk_ref(set->keys[i]);
     memcpy(copy->sorted, set->sorted, at * sizeof set->sorted[0]);
-    if (found) memcpy(copy->sorted + at, set->sorted + at + 1, (set->count - at - 1) * sizeof set->sorted[0]);
+    memcpy(copy->sorted + at, set->sorted + behind, (set->count - behind) * sizeof set->sorted[0]);
     return copy;
 }
 
@@ -156,7 +192,7 @@ jwkd_status keyset_joined(
     if (!all) return JWKD_NO_MEMORY;
     memcpy(all, set->keys, set->count * sizeof *all);
     memcpy(all + set->count, keys, count * sizeof *all);
-    return keyset_new(all, set->count + count, set->revoked, out, NULL);
+    return make(all, set->count + count, set->revoked, set->shares_kids, out, NULL);
 }
 
 jwkd_status keyset_under(const struct keyset *set, struct kid_set *revoked, struct keyset **out)
@@ -166,63 +202,12 @@ jwkd_status keyset_under(const struct keyset *set, struct kid_set *revoked, stru
     if (!left) return JWKD_NO_MEMORY;
     for (size_t i = 0; i < set->count; i++)
         if (!kid_set_contains(revoked, bytes_of_text(jwk_kid(set->keys[i])))) left[count++] = set->keys[i];
-    return keyset_new(left, count, revoked, out, NULL);
+    return make(left, count, revoked, set->shares_kids, out, NULL);
 }
 
 jwkd_status keyset_emptied(const struct keyset *set, struct keyset **out)
 {
     return keyset_new(NULL, 0, set->revoked, out, NULL);
-}
-
-/* ---- from a document */
-
-struct key_list {
-    struct jwk **keys;
-    size_t count;
-};
-
-static void key_list_clear(struct key_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        jwk_unref(list->keys[i]);
-    free(list->keys);
-}
-
-static jwkd_status read_keys(const struct json *json, int array, const struct keyset_rules *rules,
-    struct key_list *list, jwkd_error *error)
-{
-    const struct jwk_rules key_rules = {.default_alg = rules->default_alg};
-    int item = json_first(json, array);
-    for (uint32_t i = 0; i < json->nodes[array].children; i++, item = json_next(json, item)) {
-        jwkd_error why = {0};
-        jwkd_status status = jwk_from_node(json, item, &key_rules, &list->keys[list->count], &why);
-        if (status == JWKD_OK) {
-            list->count++;
-        } else if (status != JWKD_UNSUPPORTED || !rules->skip_unusable) {
-            return fail(error, status, "key %u: %.200s", i + 1, why.message);
-        }
-    }
-    return JWKD_OK;
-}
-
-jwkd_status keyset_from_json(
-    struct bytes text, const struct keyset_rules *rules, struct keyset **out, jwkd_error *error)
-{
-    if (text.size > LIMIT_JWKS)
-        return fail(error, JWKD_RESOURCE_EXHAUSTED, "a key set over %d bytes", LIMIT_JWKS);
-    CLEANUP(json_clear) struct json json;
-    CLEANUP(key_list_clear) struct key_list list = {0};
-    TRY(json_parse(&json, text, error));
-    int keys = json_member(&json, JSON_ROOT, "keys");
-    if (!json_is(&json, keys, JSON_ARRAY))
-        return fail(error, JWKD_MALFORMED, "no JSON object with an array keys");
-    size_t count = json.nodes[keys].children;
-    if (count > LIMIT_KEYSET_KEYS)
-        return fail(error, JWKD_RESOURCE_EXHAUSTED, "a key set of over %d keys", LIMIT_KEYSET_KEYS);
-    list.keys = calloc(count + 1, sizeof *list.keys);
-    if (!list.keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    TRY(read_keys(&json, keys, rules, &list, error));
-    return keyset_new(list.keys, list.count, NULL, out, error);
 }
 
 /* ---- use */
@@ -249,13 +234,28 @@ const struct jwk *keyset_at(const struct keyset *keyset, size_t index)
     return keyset->keys[index];
 }
 
-enum key_standing keyset_find(const struct keyset *keyset, struct bytes kid, const struct jwk **out_key)
+enum key_standing keyset_find_all(const struct keyset *keyset, struct bytes kid, struct key_run *out)
 {
     bool found;
     size_t at = place(keyset, kid, &found);
     if (!found) return kid_set_contains(keyset->revoked, kid) ? KEY_REVOKED : KEY_UNKNOWN;
-    *out_key = keyset->sorted[at];
+    *out = (struct key_run){.keys = keyset->sorted + at, .count = run_at(keyset, at)};
     return KEY_LIVE;
+}
+
+enum key_standing keyset_find(const struct keyset *keyset, struct bytes kid, const struct jwk **out_key)
+{
+    struct key_run run;
+    enum key_standing standing = keyset_find_all(keyset, kid, &run);
+    if (standing == KEY_LIVE) *out_key = run.keys[0];
+    return standing;
+}
+
+bool keyset_only(const struct keyset *keyset, struct key_run *out)
+{
+    if (keyset->count == 0 || run_at(keyset, 0) != keyset->count) return false;
+    *out = (struct key_run){.keys = keyset->sorted, .count = keyset->count};
+    return true;
 }
 
 static jwkd_status append_document(const struct keyset *keyset, struct buffer *out)

@@ -399,7 +399,7 @@ static enum key_state stored_state(Jwkd__V1__KeyState state)
     return KEY_ABSENT;
 }
 
-static const struct jwk_rules STORED_KEY_RULES = {.require_kid = true};
+static const struct jwk_rules STORED_KEY_RULES = {.require_kid = true, .taken_in = true};
 
 jwkd_status rows_read_key(const struct store_row *row, struct ring_key **out, bool *out_primary)
 {

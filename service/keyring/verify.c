@@ -29,13 +29,15 @@ static jwkd_status verify_item(struct keyring *keyring, const struct ring_enviro
     for (size_t i = 0; i < audience_count; i++)
         audiences[i] = bytes_of_text(item->audience[i]);
     if (audience_count == 0 && *settings->default_audience) audience_count = 1;
+    int64_t now_ns = clock_wall_ns();
     struct jwt_expectation expected = {
         .issuer = bytes_of_text(*item->issuer ? item->issuer : settings->issuer),
         .audiences = audiences,
         .audience_count = audience_count,
         .type = bytes_of_text(item->type),
         .leeway_sec = settings->leeway_sec,
-        .now = clock_wall_sec()};
+        .now = now_ns / (int64_t)NS_PER_SEC,
+        .now_ns = (uint32_t)(now_ns % (int64_t)NS_PER_SEC)};
     CLEANUP(jwt_clear) struct jwt jwt = {0};
     jwkd_error error = {0};
     jwkd_verdict verdict =

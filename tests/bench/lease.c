@@ -353,7 +353,7 @@ static jwkd_status measure_pairs(const struct bench *bench, const struct daemon 
     TRY(jwkd_sign(client, environment, &item, &token, error));
     TRY(jwkd_get_jwks(client, environment, &jwks, error));
     TRY(jwkd_verifier_open(client, environment, NULL, &followed, error));
-    TRY(keyset_from_json(bytes_of_text(jwks), &(struct keyset_rules){0}, &keys, error));
+    TRY(keyset_from_json(bytes_of_text(jwks), &(struct keyset_rules){0}, &keys, NULL, error));
     struct pair pair = {
         .environment = environment, .client = client, .followed = followed, .keys = keys, .token = token};
     TRY(compare(bench, "sign-tracking", &pair, sign_tracked, sign_untracked, error));

@@ -6,6 +6,7 @@ set -u
 jwkctl=$1
 source_dir=$2
 data=$source_dir/tests/data/cli
+keys=$source_dir/tests/data/keys
 manual=$source_dir/client/cli/jwkctl.1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -148,6 +149,9 @@ run lsit
 contains 'a verb with a slip' "there is no verb 'lsit'; did you mean 'list'?" "$err"
 run help env shw
 contains 'help on a verb with a slip' "there is no verb 'env shw'; did you mean 'env show'?" "$err"
+usage verify a --alg PS256
+usage verify a --leeway 1m
+usage verify --jwks f --leeway 601
 run --json bogus
 equal 'usage error with --json: exit code' 2 "$code"
 contains 'usage error with --json' '{"error":{"status":"INVALID_ARGUMENT","message":"there is no verb '"'bogus'"'"' "$err"
@@ -275,6 +279,45 @@ echo 'no jwks' >"$work/bad.jwks"
 run verify --jwks "$work/bad.jwks" "$good"
 equal 'a bad JWKS: exit code' 1 "$code"
 equal 'a bad JWKS: standard output' '' "$out"
+
+# ---- verify --jwks with entries that are no use, and with algorithms of one's own
+
+run verify --jwks "$data/keys.jwks" --alg HS256 "$good"
+equal 'an algorithm that is none: exit code' 1 "$code"
+contains 'an algorithm that is none' "'HS256'" "$err"
+verdict VALID "$good" --alg PS256 --alg ES256
+verdict ALGORITHM_NOT_ALLOWED "$good" --alg PS256
+verdict EXPIRED "$expired" --leeway 0
+
+base64url() { openssl base64 -A | tr '+/' '-_' | tr -d =; }
+rsa_token() { # header, claims, further arguments of openssl dgst
+    local input
+    input=$(printf %s "$1" | base64url).$(printf %s "$2" | base64url)
+    printf %s.%s "$input" "$(printf %s "$input" | openssl dgst -sha256 "${@:3}" -sign "$keys/rsa-2048.pem" | base64url)"
+}
+rsa="\"kty\":\"RSA\",$(grep -o '"n": *"[^"]*"' "$keys/rsa-2048.jwk"),\"e\":\"AQAB\""
+cat >"$work/odd.jwks" <<END
+{"keys":[{"kty":"oct","k":"AQAB","kid":"secret"},{$rsa,"kid":"rsa"},{$rsa,"kid":null},7,{$rsa,"kid":"a\nb"},
+{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"weak\u001b"}]}
+END
+now=$(date +%s)
+ps=$(rsa_token '{"alg":"PS256","kid":"rsa"}' "{\"exp\":$((now + 3600))}" \
+    -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:-1)
+rs=$(rsa_token '{"alg":"RS256","kid":"rsa"}' "{\"exp\":$((now - 60))}")
+run verify --jwks "$work/odd.jwks" --alg PS256 "$ps"
+equal 'PS256 by a key without alg' VALID "${out%% *}"
+equal 'a warning for each entry that is skipped' 5 "$(grep -c '^jwkctl: warning: key [0-9] of the JWKS' <<<"$err")"
+contains 'the skipped entry' 'warning: key 1 of the JWKS (kid secret) is skipped: kty' "$err"
+contains 'a kid cannot forge a line' '(kid a?b)' "$err"
+run --json verify --jwks "$work/odd.jwks" "$ps"
+contains 'RS256 by default' '"verdict":"ALGORITHM_NOT_ALLOWED"' "$out"
+contains 'a warning in JSON' '{"warning":{"message":"key 4 of the JWKS is skipped: ' "$err"
+run verify --jwks "$work/odd.jwks" "$(rsa_token '{"alg":"RS256","kid":"secret"}' '{}')"
+contains 'a token that names a skipped key' 'UNKNOWN_KEY key 1 of the set, which has this kid, cannot be used: kty' "$out"
+run verify --jwks "$work/odd.jwks" "$rs"
+equal 'no leeway' EXPIRED "${out%% *}"
+run verify --jwks "$work/odd.jwks" --leeway 10m "$rs"
+equal 'with leeway' VALID "${out%% *}"
 
 # ---- inspect
 

@@ -123,7 +123,7 @@ static void arguments__slips_are_named(void **state)
     } rows[] = {
         {"jwks prod --pemm", "unknown option --pemm; did you mean --pem?"},
         {"list --pemm", "unknown option --pemm"},
-        {"list --alg RS256", "unknown option --alg"},
+        {"list --algo RS256", "unknown option --algo"},
         {"generate a --algorithms RS256", "unknown option --algorithms; did you mean --algorithm?"},
         {"rotate a --tiemout=3s --wait", "unknown option --tiemout; did you mean --timeout?"},
         {"list -j", "unknown option -j"},

@@ -637,9 +637,96 @@ static void jwks__verifies_without_a_service(void **state)
     assert_int_equal(jwkd_verifier_revision(verifier), 0);
     jwkd_verifier_close(verifier);
     assert_int_not_equal(jwkd_verifier_from_jwks((jwkd_bytes){"{}", 2}, &verifier, NULL), JWKD_OK);
-    size = snprintf(document, sizeof document, "{\"keys\":[%s,%s]}", jwk, jwk);
-    assert_int_equal(jwkd_verifier_from_jwks((jwkd_bytes){document, (size_t)size}, &verifier, NULL),
-        JWKD_INVALID_ARGUMENT);
+    verifier = ours;
+}
+
+static size_t skipped_count;
+
+static void see_skipped(void *context, const jwkd_skipped_key *key)
+{
+    static const jwkd_skipped_key EXPECTED[] = {{1, {"odd", 3}, "kty is not"}, {2, {NULL, 0}, "kid is not"}};
+    assert_ptr_equal(context, &skipped_count);
+    assert_in_range(skipped_count, 0, 1);
+    const jwkd_skipped_key *expected = &EXPECTED[skipped_count++];
+    assert_int_equal(key->index, expected->index);
+    assert_int_equal(key->kid.size, expected->kid.size);
+    if (key->kid.size) assert_memory_equal(key->kid.data, expected->kid.data, key->kid.size);
+    assert_non_null(strstr(key->reason, expected->reason));
+}
+
+static void jwks__skips_what_is_no_use_and_says_so(void **state)
+{
+    (void)state;
+    char document[4096];
+    const char *jwk = fake_jwk(fake, ENV, 0);
+    int size = snprintf(document, sizeof document,
+        "{\"keys\":[%s,{\"kty\":\"oct\",\"kid\":\"odd\"},{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":null},%s]"
+        "}",
+        jwk, jwk);
+    const jwkd_bytes jwks = {document, (size_t)size};
+    const char *const wanted[] = {"ES256", "PS256"}, *const others[] = {"PS256"}, *const none[] = {"HS256"};
+    const jwkd_jwks_options options = {
+        .algorithms = wanted, .algorithm_count = 2, .on_skipped = see_skipped, .context = &skipped_count};
+    const jwkd_jwks_options narrow = {.algorithms = others, .algorithm_count = 1};
+    const jwkd_jwks_options impossible = {.algorithms = none, .algorithm_count = 1};
+    /* {"alg":"ES256","kid":"odd"} */
+    static const char ODD[] = "eyJhbGciOiJFUzI1NiIsImtpZCI6Im9kZCJ9.e30.AA";
+    jwkd_verifier *ours = verifier;
+    assert_int_equal(jwkd_verifier_open_jwks(jwks, &options, &verifier, NULL), JWKD_OK);
+    assert_int_equal(skipped_count, 2);
+    assert_verdict(VALID, tokens[0]);
+    assert_non_null(
+        strstr(unknown_because(ODD), "key 2 of the set, which has this kid, cannot be used: kty"));
+    assert_string_equal(unknown_because(tokens[1]), "no such key");
+    jwkd_verifier_close(verifier);
+    assert_int_equal(jwkd_verifier_open_jwks(jwks, &narrow, &verifier, NULL), JWKD_OK);
+    assert_verdict(ALGORITHM_NOT_ALLOWED, tokens[0]);
+    jwkd_verifier_close(verifier);
+    assert_int_equal(jwkd_verifier_open_jwks(jwks, &impossible, &verifier, NULL), JWKD_INVALID_ARGUMENT);
+    verifier = ours;
+    char *pem = NULL;
+    assert_int_equal(jwkd_jwks_to_pem(jwks, &pem, NULL), JWKD_OK);
+    const char *key = strstr(pem, "-----BEGIN PUBLIC KEY-----");
+    assert_non_null(key);
+    assert_null(strstr(key + 1, "-----BEGIN PUBLIC KEY-----"));
+    assert_non_null(strstr(pem, "\n# key 2 is skipped: kty"));
+    assert_non_null(strstr(pem, "\n# key 3 is skipped: kid"));
+    jwkd_free(pem);
+}
+
+/* The clock is stopped at half a second. */
+static int64_t stopped_ns;
+int64_t __real_clock_wall_ns(void);
+int64_t __wrap_clock_wall_ns(void);
+int64_t __wrap_clock_wall_ns(void)
+{
+    return stopped_ns ? stopped_ns : __real_clock_wall_ns();
+}
+
+static void times__are_judged_by_the_clock_to_its_fraction(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *claims;
+        jwkd_verdict verdict;
+    } ROWS[] = {
+        {"{\"exp\":1800000000.5}", JWKD_VERDICT_EXPIRED},
+        {"{\"exp\":1800000000.75}", JWKD_VERDICT_VALID},
+        {"{\"exp\":1800000001,\"nbf\":1800000000.5}", JWKD_VERDICT_VALID},
+        {"{\"exp\":1800000001,\"nbf\":1800000000.75}", JWKD_VERDICT_NOT_YET_VALID},
+    };
+    char document[2048];
+    int size = snprintf(document, sizeof document, "{\"keys\":[%s]}", fake_jwk(fake, ENV, 0));
+    jwkd_verifier *ours = verifier;
+    assert_int_equal(jwkd_verifier_from_jwks((jwkd_bytes){document, (size_t)size}, &verifier, NULL), JWKD_OK);
+    stopped_ns = INT64_C(1800000000500000000);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        char *token = fake_token(fake, ENV, 0, ROWS[i].claims);
+        assert_int_equal(ROWS[i].verdict, judge(token));
+        free(token);
+    }
+    stopped_ns = 0;
+    jwkd_verifier_close(verifier);
     verifier = ours;
 }
 
@@ -687,6 +774,8 @@ int main(void)
         CASE(open__many_on_one_client),
         CASE(pin__counts_while_the_service_lists_the_key),
         CASE(jwks__verifies_without_a_service),
+        CASE(jwks__skips_what_is_no_use_and_says_so),
+        CASE(times__are_judged_by_the_clock_to_its_fraction),
         CASE(jwks__as_pem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,10 +33,12 @@ static uint32_t check_node(const struct json *json, uint32_t index, bool is_name
         check_string(node->text);
         MUST(!is_name || !memchr(node->text.data, 0, node->text.size));
     } else if (node->type == JSON_NUMBER) {
-        bool dated = json_integer(json, (int)index, &number) == JWKD_OK;
-        if (dated) MUST(number <= (INT64_C(1) << 53));
+        uint32_t ns = 0;
+        bool dated = json_date(json, (int)index, &number, &ns) == JWKD_OK;
+        if (dated) MUST(number <= (INT64_C(1) << 53) + 1 && ns < 1000 * 1000 * 1000);
         if (json_whole(json, (int)index, &whole) == JWKD_OK)
-            MUST(dated ? number == whole : whole > (INT64_C(1) << 53) || whole < -(INT64_C(1) << 53));
+            MUST(dated ? number == whole && ns == 0
+                       : whole > (INT64_C(1) << 53) || whole < -(INT64_C(1) << 53));
     } else if (node->type == JSON_OBJECT || node->type == JSON_ARRAY) {
         uint32_t children = node->type == JSON_OBJECT ? 2 * node->children : node->children;
         MUST((json_first(json, (int)index) == JSON_NONE) == (children == 0));

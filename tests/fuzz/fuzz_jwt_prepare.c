@@ -13,9 +13,12 @@ static void check(struct bytes text, int64_t expires_at)
     MUST(text.size <= LIMIT_CLAIMS);
     MUST(json_parse(&json, text, NULL) == JWKD_OK && json_is(&json, JSON_ROOT, JSON_OBJECT));
     MUST(bytes_equal_text(json_string(&json, json_member(&json, JSON_ROOT, "iss")), "https://me"));
-    MUST(json_integer(&json, json_member(&json, JSON_ROOT, "exp"), &exp) == JWKD_OK && exp == expires_at);
+    uint32_t ns = 0;
+    MUST(json_date(&json, json_member(&json, JSON_ROOT, "exp"), &exp, &ns) == JWKD_OK);
+    MUST(exp + (ns > 0) == expires_at);
     MUST(exp > NOW && exp <= NOW + LONGEST);
-    MUST(json_integer(&json, json_member(&json, JSON_ROOT, "iat"), &iat) == JWKD_OK && iat <= NOW + 60);
+    MUST(json_date(&json, json_member(&json, JSON_ROOT, "iat"), &iat, &ns) == JWKD_OK);
+    MUST(iat + (ns > 0) <= NOW);
     int aud = json_member(&json, JSON_ROOT, "aud");
     MUST(json_is(&json, aud, JSON_STRING) || json_is(&json, aud, JSON_ARRAY));
     MUST(json_member(&json, JSON_ROOT, "jti") != JSON_NONE);

@@ -215,32 +215,55 @@ static void json__keeps_to_its_limits(void **state)
     refuse_bytes(buffer_bytes(&wide), "too many");
 }
 
-static void json__reads_whole_numbers(void **state)
+static void json__reads_dates_with_their_fraction(void **state)
 {
     (void)state;
     static const struct {
         const char *text;
-        int64_t value;
-    } GOOD[] = {{"0", 0}, {"-0", 0}, {"1300819380", 1300819380}, {"-5", -5}, {"1300819380.9", 1300819380},
-        {"1.5", 1}, {"-1.9", -1}, {"1.3e9", 1300000000}, {"13E+8", 1300000000}, {"1300819380e0", 1300819380},
-        {"5e-1", 0}, {"123456e-3", 123}, {"0.00012e6", 120}, {"0e99999999999", 0}, {"1e-99999999999", 0},
-        {"9007199254740992", INT64_C(9007199254740992)}, {"-9007199254740992.7", -INT64_C(9007199254740992)}};
+        int64_t sec;
+        uint32_t ns;
+    } GOOD[] = {{"0", 0, 0}, {"-0", 0, 0}, {"1300819380", 1300819380, 0}, {"-5", -5, 0},
+        {"1300819380.9", 1300819380, 900000000}, {"1.5", 1, 500000000}, {"-1.9", -2, 100000000},
+        {"-0.25", -1, 750000000}, {"1.3e9", 1300000000, 0}, {"13E+8", 1300000000, 0},
+        {"1300819380e0", 1300819380, 0}, {"5e-1", 0, 500000000}, {"5e-9", 0, 5}, {"5e-10", 0, 1},
+        {"123456e-3", 123, 456000000}, {"0.00012e6", 120, 0}, {"0.00012345e6", 123, 450000000},
+        {"0e99999999999", 0, 0}, {"1e-99999999999", 0, 1}, {"-1e-99999999999", -1, 999999999},
+        {"0.0000000000000", 0, 0}, {"1.000000001", 1, 1}, {"1.0000000010000", 1, 1}, {"1.0000000011", 1, 2},
+        {"1.9999999999", 2, 0}, {"-1.9999999999", -2, 0}, {"9007199254740992", INT64_C(9007199254740992), 0},
+        {"-9007199254740992.75", -INT64_C(9007199254740993), 250000000}};
     static const char *const BAD[] = {"9007199254740993", "-9007199254740993", "1e16", "1e99999999999",
         "12345e99", "99999999999999999999999999", "\"1\"", "null", "true", "[1]", "{}"};
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
         CLEANUP(json_clear) struct json json;
-        int64_t value = 77;
+        int64_t sec = 77;
+        uint32_t ns = 77;
         assert_ok(json_parse(&json, B(GOOD[i].text), NULL));
-        assert_ok(json_integer(&json, JSON_ROOT, &value));
-        assert_int_equal(GOOD[i].value, value);
+        assert_ok(json_date(&json, JSON_ROOT, &sec, &ns));
+        assert_int_equal(GOOD[i].sec, sec);
+        assert_int_equal(GOOD[i].ns, ns);
     }
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         CLEANUP(json_clear) struct json json;
-        int64_t value = 77;
+        int64_t sec = 77;
+        uint32_t ns = 77;
         assert_ok(json_parse(&json, B(BAD[i]), NULL));
-        assert_status(JWKD_MALFORMED, json_integer(&json, JSON_ROOT, &value));
-        assert_int_equal(77, value);
+        assert_status(JWKD_MALFORMED, json_date(&json, JSON_ROOT, &sec, &ns));
+        assert_int_equal(77, sec);
     }
+}
+
+static void json__marks_doubled_names_if_asked(void **state)
+{
+    (void)state;
+    CLEANUP(json_clear) struct json json;
+    assert_ok(
+        json_parse_marking(&json, B("[{\"a\":1},{\"b\":{\"a\":1,\"a\":2}},{\"a\":1,\"\\u0061\":1}]"), NULL));
+    int item = json_first(&json, JSON_ROOT);
+    assert_false(json.nodes[item].doubled);
+    item = json_next(&json, item);
+    assert_false(json.nodes[item].doubled);
+    assert_true(json.nodes[json_member(&json, item, "b")].doubled);
+    assert_true(json.nodes[json_next(&json, item)].doubled);
 }
 
 /* A whole number is one in any spelling; nothing is cut off. */
@@ -300,7 +323,8 @@ int main(void)
         cmocka_unit_test(json__refuses_duplicate_names_at_every_level),
         cmocka_unit_test(json__finds_duplicates_among_many),
         cmocka_unit_test(json__keeps_to_its_limits),
-        cmocka_unit_test(json__reads_whole_numbers),
+        cmocka_unit_test(json__reads_dates_with_their_fraction),
+        cmocka_unit_test(json__marks_doubled_names_if_asked),
         cmocka_unit_test(json__tells_whole_numbers_from_others),
         cmocka_unit_test(json__writes_strings),
     };

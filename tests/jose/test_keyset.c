@@ -9,8 +9,8 @@
     "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"kid\":" \
     "\"" kid "\"" more "}"
 
-static const struct keyset_rules STRICT = {.default_alg = ALG_RS256};
-static const struct keyset_rules LENIENT = {.default_alg = ALG_RS256, .skip_unusable = true};
+static const struct keyset_rules OWN = {0};
+static const struct keyset_rules FOREIGN = {.foreign = true, .default_algs = ALG_BIT(ALG_RS256)};
 
 static void keyset__finds_live_and_revoked_keys(void **state)
 {
@@ -64,7 +64,7 @@ static void keyset__refuses_one_kid_twice(void **state)
     assert_non_null(strstr(error.message, "twice"));
     assert_status(JWKD_INVALID_ARGUMENT, keyset_new(twice, 1, revoked, &set, NULL));
     assert_status(JWKD_INVALID_ARGUMENT,
-        keyset_from_json(B("{\"keys\":[" KEY("a", "") "," KEY("a", "") "]}"), &LENIENT, &set, NULL));
+        keyset_from_json(B("{\"keys\":[" KEY("a", "") "," KEY("a", "") "]}"), &OWN, &set, NULL, NULL));
     assert_null(set);
 }
 
@@ -197,49 +197,240 @@ static void keyset__writes_what_it_read(void **state)
     CLEANUP(keyset_unref_at) struct keyset *set = NULL, *empty = NULL;
     CLEANUP(buffer_clear) struct buffer out = {0}, nothing = {0};
     assert_ok(keyset_from_json(
-        B("{\"x\":0,\"keys\":[" KEY("b", ",\"y\":1") "," KEY("a", "") "]}"), &STRICT, &set, NULL));
+        B("{\"x\":0,\"keys\":[" KEY("b", ",\"y\":1") "," KEY("a", "") "]}"), &OWN, &set, NULL, NULL));
     assert_ok(keyset_json(set, &out));
     CLEANUP(jwk_unref_at) struct jwk *a = jwk_read(KEY("a", "")), *b = jwk_read(KEY("b", ""));
     CLEANUP(buffer_clear) struct buffer expected = {0};
     assert_ok(buffer_append_format(&expected, "{\"keys\":[%s,%s]}", jwk_json(b).data, jwk_json(a).data));
     assert_int_equal(expected.size, out.size);
     assert_memory_equal(expected.data, out.data, out.size);
-    assert_ok(keyset_from_json(B("{\"keys\":[]}"), &STRICT, &empty, NULL));
+    assert_ok(keyset_from_json(B("{\"keys\":[]}"), &OWN, &empty, NULL, NULL));
     assert_ok(keyset_json(empty, &nothing));
     assert_bytes("{\"keys\":[]}", buffer_bytes(&nothing));
 }
 
-static void keyset__skips_keys_for_others_if_asked(void **state)
+/* ---- what cannot be used */
+
+#define OKP "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
+#define N1024                                                                                               \
+    "4Vr7_ddbDrmLX0gUPF6Mw1rVkw8aQ8Gk3zy3zDgY0Cw8s0wF5XUqvZ5pLw2cRf1G1Yt2sVtYyTzXb8nCkE3mH5oJ7uK9iL4aP0qW2" \
+    "eR6tU8yI1oP3aS5dF7gH9jK2lZ4xC6vB8nM0qW3eR5tY7uI9oP2aS4dF6g"
+
+/* Each of these is left out of a set of somebody else, and says why; the good one beside it stays. */
+static void keyset__skips_each_entry_that_is_no_use(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *entry, *kid, *reason;
+    } ROWS[] = {
+        {"{\"kty\":\"oct\",\"k\":\"AQAB\",\"kid\":\"o\"}", "o", "kty"},
+        {"{\"kty\":\"XYZ\",\"d\":\"AQAB\"}", "", "kty"},
+        {"{\"kty\":7,\"kid\":\"k\"}", "k", "kty"},
+        {"{\"kid\":\"k\"}", "k", "kty is missing"},
+        {"{" OKP ",\"use\":\"enc\"}", "", "use"},
+        {"{" OKP ",\"key_ops\":[\"sign\"]}", "", "key_ops"},
+        {"{" OKP ",\"key_ops\":[1]}", "", "key_ops"},
+        {"{" OKP ",\"alg\":\"HS256\"}", "", "alg"},
+        {"{" OKP ",\"alg\":\"ES256\"}", "", "alg"},
+        {"{" OKP ",\"kid\":null}", "", "kid is not a string"},
+        {"{" OKP ",\"kid\":\"a b\"}", "a b", "visible ASCII"},
+        {"{" OKP ",\"kid\":\"\"}", "", "kid of 0 bytes"},
+        {"{" OKP ",\"a\":1,\"a\":2,\"kid\":\"k\"}", "k", "twice"},
+        {"{" OKP ",\"a\":[{\"b\":1,\"b\":2}],\"kid\":\"k\"}", "k", "twice"},
+        {"{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"kid\":\"e\"}", "e", "crv"},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"e\",\"x\":"
+         "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}",
+            "e", "y is missing"},
+        {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+         "\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}",
+            "", "point"},
+        {"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQ\"}", "", "Ed25519"},
+        {"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"*\"}", "", "base64url"},
+        {"{\"kty\":\"RSA\",\"n\":\"" N1024 "\",\"e\":\"AQAB\",\"kid\":\"r\"}", "r", "2048"},
+        {"1", "", "object"},
+        {"null", "", "object"},
+        {"[]", "", "object"},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CLEANUP(buffer_clear) struct buffer text = {0};
+        CLEANUP(keyset_unref_at) struct keyset *set = NULL;
+        CLEANUP(skipped_keys_clear) struct skipped_keys skipped = {0};
+        assert_ok(buffer_append_format(
+            &text, "{\"keys\":[%s,%s,%s]}", KEY("good", ""), ROWS[i].entry, KEY("better", "")));
+        assert_ok(keyset_from_json(buffer_bytes(&text), &FOREIGN, &set, &skipped, NULL));
+        assert_int_equal(2, keyset_count(set));
+        assert_string_equal("good", jwk_kid(keyset_at(set, 0)));
+        assert_int_equal(1, skipped.count);
+        assert_int_equal(1, skipped.items[0].index);
+        assert_bytes(ROWS[i].kid, skipped.items[0].kid);
+        if (!strstr(skipped.items[0].reason, ROWS[i].reason))
+            fail_msg("%s: %s", ROWS[i].entry, skipped.items[0].reason);
+        if (skipped.items[0].kid.size)
+            assert_ptr_equal(&skipped.items[0], skipped_keys_find(&skipped, B(ROWS[i].kid)));
+        assert_null(skipped_keys_find(&skipped, B("good")));
+        assert_null(skipped_keys_find(&skipped, B("")));
+    }
+}
+
+static char *with_exponent(const char *exponent)
+{
+    CLEANUP(free_at) char *weak = fixture("keys/rsa-2048-roca-public.jwk");
+    CLEANUP(buffer_clear) struct buffer text = {0};
+    CLEANUP(EVP_PKEY_free_at) EVP_PKEY *pkey = private_key(ALG_RS256, 2048);
+    CLEANUP(jwk_unref_at) struct jwk *key = public_key(pkey, ALG_RS256, "r");
+    const char *json = (const char *)jwk_json(key).data, *end = strstr(json, "AQAB");
+    assert_non_null(end);
+    assert_ok(
+        buffer_append_format(&text, "{\"keys\":[%.*s%s\"},%s]}", (int)(end - json), json, exponent, weak));
+    return bytes_to_text(buffer_bytes(&text));
+}
+
+static void keyset__skips_weak_rsa_keys(void **state)
+{
+    (void)state;
+    CLEANUP(free_at) char *weak = with_exponent("Aw"), *better = with_exponent("AQAB");
+    CLEANUP(keyset_unref_at) struct keyset *none = NULL, *one = NULL;
+    CLEANUP(skipped_keys_clear) struct skipped_keys two = {0}, roca = {0};
+    assert_ok(keyset_from_json(B(weak), &FOREIGN, &none, &two, NULL));
+    assert_int_equal(0, keyset_count(none));
+    assert_int_equal(2, two.count);
+    assert_non_null(strstr(two.items[0].reason, "exponent under 65537"));
+    assert_non_null(strstr(two.items[1].reason, "CVE-2017-15361"));
+    assert_ok(keyset_from_json(B(better), &FOREIGN, &one, &roca, NULL));
+    assert_int_equal(1, keyset_count(one));
+    assert_int_equal(1, roca.count);
+}
+
+static void keyset__refuses_private_keys_always(void **state)
+{
+    (void)state;
+    static const char *const PRIVATE[] = {KEY("a", ",\"d\":\"AQ\""), "{\"d\":\"AQ\"}",
+        "{" OKP ",\"kid\":null,\"d\":\"AQ\"}", "{\"kty\":\"RSA\",\"n\":\"AQ\",\"e\":\"AQAB\",\"p\":\"AQ\"}",
+        "{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"d\":\"AQ\"}", "{\"kty\":\"AKP\",\"priv\":\"AQ\"}"};
+    for (size_t i = 0; i < sizeof PRIVATE / sizeof *PRIVATE; i++) {
+        CLEANUP(buffer_clear) struct buffer text = {0};
+        struct skipped_keys skipped = {0};
+        struct keyset *set = NULL;
+        jwkd_error error = {0};
+        assert_ok(buffer_append_format(&text, "{\"keys\":[{},%s]}", PRIVATE[i]));
+        assert_status(
+            JWKD_INVALID_ARGUMENT, keyset_from_json(buffer_bytes(&text), &FOREIGN, &set, &skipped, &error));
+        assert_non_null(strstr(error.message, "key 2"));
+        assert_non_null(strstr(error.message, "private"));
+        assert_null(set);
+        assert_int_equal(0, skipped.count);
+    }
+}
+
+/* A state is applied whole or not at all: only what a newer service may have is left out. */
+static void keyset__is_strict_with_the_services_own(void **state)
 {
     (void)state;
     static const char MIXED[] = "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AQAB\"}," KEY(
         "e", ",\"use\":\"enc\"") "," KEY("s",
         ",\"use\":\"sig\"") ",{\"kty\":\"EC\",\"crv\":\"secp256k1\"}," KEY("h", ",\"alg\":\"HS256\"") "]}";
+    static const char *const BROKEN[] = {"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "1", "{}",
+        KEY("a", ",\"d\":\"AQ\""), KEY("a", ",\"alg\":\"ES256\""), KEY("a", ",\"b\":1,\"b\":1"),
+        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQ\"}"};
     CLEANUP(keyset_unref_at) struct keyset *set = NULL;
-    struct keyset *none = NULL;
-    jwkd_error error;
-    assert_status(JWKD_UNSUPPORTED, keyset_from_json(B(MIXED), &STRICT, &none, &error));
-    assert_non_null(strstr(error.message, "key 1"));
-    assert_ok(keyset_from_json(B(MIXED), &LENIENT, &set, NULL));
+    assert_ok(keyset_from_json(B(MIXED), &OWN, &set, NULL, NULL));
     assert_int_equal(1, keyset_count(set));
     assert_string_equal("s", jwk_kid(keyset_at(set, 0)));
-}
-
-static void keyset__refuses_broken_keys_always(void **state)
-{
-    (void)state;
-    static const char *const BROKEN[] = {"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "1", "{}",
-        KEY("a", ",\"d\":\"AQ\""), KEY("a", ",\"alg\":\"ES256\""),
-        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQ\"}"};
     for (size_t i = 0; i < sizeof BROKEN / sizeof *BROKEN; i++) {
         CLEANUP(buffer_clear) struct buffer text = {0};
-        struct keyset *set = NULL;
+        struct keyset *none = NULL;
         jwkd_error error = {0};
         assert_ok(buffer_append_format(&text, "{\"keys\":[" KEY("good", "") ",%s]}", BROKEN[i]));
-        assert_int_not_equal(JWKD_OK, keyset_from_json(buffer_bytes(&text), &LENIENT, &set, &error));
-        assert_non_null(strstr(error.message, "key 2"));
-        assert_null(set);
+        assert_int_not_equal(JWKD_OK, keyset_from_json(buffer_bytes(&text), &OWN, &none, NULL, &error));
+        assert_true(error.message[0] != 0);
+        assert_null(none);
     }
+}
+
+/* ---- several keys of one kid */
+
+static void append_keys(struct buffer *text, struct jwk *const *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_ok(buffer_append_format(text, "%s%s", i ? "," : "{\"keys\":[", jwk_json(keys[i]).data));
+    assert_ok(buffer_append_text(text, "]}"));
+}
+
+static void keyset__holds_several_keys_of_one_kid(void **state)
+{
+    (void)state;
+    CLEANUP(EVP_PKEY_free_at)
+    EVP_PKEY *p256 = private_key(ALG_ES256, 0), *again = private_key(ALG_ES256, 0),
+             *p384 = private_key(ALG_ES384, 0);
+    CLEANUP(jwk_unref_at)
+    struct jwk *first = public_key(p256, ALG_ES256, "k"), *second = public_key(again, ALG_ES256, "k"),
+               *third = public_key(p384, ALG_ES384, "k"), *before = public_key(p256, ALG_ES256, "a"),
+               *behind = public_key(p256, ALG_ES256, "z");
+    struct jwk *const keys[] = {first, behind, second, first, third, before, second};
+    CLEANUP(buffer_clear) struct buffer text = {0};
+    append_keys(&text, keys, 7);
+    CLEANUP(keyset_unref_at) struct keyset *set = NULL, *less = NULL, *replaced = NULL;
+    CLEANUP(skipped_keys_clear) struct skipped_keys skipped = {0};
+    struct key_run run;
+    assert_ok(keyset_from_json(buffer_bytes(&text), &FOREIGN, &set, &skipped, NULL));
+    assert_int_equal(0, skipped.count); /* identical ones count once, and are none that cannot be used */
+    assert_int_equal(5, keyset_count(set));
+    assert_int_equal(KEY_LIVE, keyset_find_all(set, B("k"), &run));
+    assert_int_equal(3, run.count);
+    assert_int_equal(KEY_LIVE, keyset_find_all(set, B("a"), &run));
+    assert_int_equal(1, run.count);
+    assert_false(keyset_only(set, &run));
+    assert_ok(keyset_without(set, B("k"), &less));
+    assert_int_equal(2, keyset_count(less));
+    assert_int_equal(KEY_UNKNOWN, keyset_find_all(less, B("k"), &run));
+    assert_int_equal(KEY_LIVE, keyset_find_all(less, B("z"), &run));
+    assert_ok(keyset_with(set, third, &replaced));
+    assert_int_equal(KEY_LIVE, keyset_find_all(replaced, B("k"), &run));
+    assert_int_equal(1, run.count);
+    assert_int_equal(3, keyset_count(replaced));
+}
+
+static void keyset__tries_no_token_with_more_than_a_few_keys(void **state)
+{
+    (void)state;
+    enum { MORE = LIMIT_KEYS_ALIKE + 2 };
+    struct jwk *keys[MORE];
+    for (int i = 0; i < MORE; i++) {
+        CLEANUP(EVP_PKEY_free_at) EVP_PKEY *pkey = private_key(ALG_ES256, 0);
+        keys[i] = public_key(pkey, ALG_ES256, "k");
+    }
+    CLEANUP(buffer_clear) struct buffer text = {0};
+    append_keys(&text, keys, MORE);
+    CLEANUP(keyset_unref_at) struct keyset *set = NULL;
+    CLEANUP(skipped_keys_clear) struct skipped_keys skipped = {0};
+    assert_ok(keyset_from_json(buffer_bytes(&text), &FOREIGN, &set, &skipped, NULL));
+    assert_int_equal(LIMIT_KEYS_ALIKE, keyset_count(set));
+    assert_int_equal(2, skipped.count);
+    assert_int_equal(LIMIT_KEYS_ALIKE, skipped.items[0].index);
+    assert_bytes("k", skipped.items[0].kid);
+    for (int i = 0; i < MORE; i++)
+        jwk_unref(keys[i]);
+}
+
+static void keyset__gives_rsa_keys_without_alg_those_of_the_caller(void **state)
+{
+    (void)state;
+    CLEANUP(EVP_PKEY_free_at) EVP_PKEY *pkey = private_key(ALG_RS256, 2048);
+    CLEANUP(jwk_unref_at) struct jwk *key = public_key(pkey, ALG_RS256, "r");
+    CLEANUP(buffer_clear) struct buffer text = {0};
+    const char *json = (const char *)jwk_json(key).data, *alg = strstr(json, "\"alg\":\"RS256\",");
+    assert_ok(buffer_append_format(&text, "{\"keys\":[%.*s%s]}", (int)(alg - json), json, alg + 14));
+    const struct keyset_rules pss = {.foreign = true,
+        .default_algs = ALG_BIT(ALG_RS256) | ALG_BIT(ALG_PS256) | ALG_BIT(ALG_PS512) | ALG_BIT(ALG_ES256)};
+    CLEANUP(keyset_unref_at) struct keyset *usual = NULL, *set = NULL;
+    struct key_run run;
+    assert_ok(keyset_from_json(buffer_bytes(&text), &FOREIGN, &usual, NULL, NULL));
+    assert_int_equal(1, keyset_count(usual));
+    assert_int_equal(ALG_RS256, jwk_alg(keyset_at(usual, 0)));
+    assert_ok(keyset_from_json(buffer_bytes(&text), &pss, &set, NULL, NULL));
+    assert_true(keyset_only(set, &run));
+    assert_int_equal(3, run.count);
+    assert_int_equal(ALG_PS512, jwk_alg(keyset_at(set, 2)));
 }
 
 static void keyset__refuses_other_documents(void **state)
@@ -249,15 +440,15 @@ static void keyset__refuses_other_documents(void **state)
         "", "[]", "{}", "{\"keys\":{}}", "{\"keys\":null}", "{\"keys\":[],\"keys\":[]}", "{\"keys\":[]} {}"};
     struct keyset *set = NULL;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
-        assert_status(JWKD_MALFORMED, keyset_from_json(B(BAD[i]), &LENIENT, &set, NULL));
+        assert_status(JWKD_MALFORMED, keyset_from_json(B(BAD[i]), &FOREIGN, &set, NULL, NULL));
     CLEANUP(buffer_clear) struct buffer many = {0};
     assert_ok(buffer_append_text(&many, "{\"keys\":[{}"));
     for (int i = 0; i < LIMIT_KEYSET_KEYS; i++)
         assert_ok(buffer_append_text(&many, ",{}"));
     assert_ok(buffer_append_text(&many, "]}"));
-    assert_status(JWKD_RESOURCE_EXHAUSTED, keyset_from_json(buffer_bytes(&many), &LENIENT, &set, NULL));
-    assert_status(
-        JWKD_RESOURCE_EXHAUSTED, keyset_from_json(bytes_of(many.data, LIMIT_JWKS + 1), &LENIENT, &set, NULL));
+    assert_status(JWKD_RESOURCE_EXHAUSTED, keyset_from_json(buffer_bytes(&many), &FOREIGN, &set, NULL, NULL));
+    assert_status(JWKD_RESOURCE_EXHAUSTED,
+        keyset_from_json(bytes_of(many.data, LIMIT_JWKS + 1), &FOREIGN, &set, NULL, NULL));
     assert_null(set);
 }
 
@@ -274,7 +465,7 @@ static void keyset__reads_a_full_set(void **state)
             i ? "," : "", i));
     assert_ok(buffer_append_text(&text, "]}"));
     CLEANUP(keyset_unref_at) struct keyset *set = NULL;
-    assert_ok(keyset_from_json(buffer_bytes(&text), &STRICT, &set, NULL));
+    assert_ok(keyset_from_json(buffer_bytes(&text), &OWN, &set, NULL, NULL));
     assert_int_equal(LIMIT_KEYSET_KEYS, keyset_count(set));
     CLEANUP(keyset_unref_at) struct keyset *again = keyset_ref(set);
     assert_ptr_equal(set, again);
@@ -289,8 +480,13 @@ int main(void)
         cmocka_unit_test(keyset__is_put_under_other_revocations),
         cmocka_unit_test(keyset__does_not_grow_without_end),
         cmocka_unit_test(keyset__writes_what_it_read),
-        cmocka_unit_test(keyset__skips_keys_for_others_if_asked),
-        cmocka_unit_test(keyset__refuses_broken_keys_always),
+        cmocka_unit_test(keyset__skips_each_entry_that_is_no_use),
+        cmocka_unit_test(keyset__skips_weak_rsa_keys),
+        cmocka_unit_test(keyset__refuses_private_keys_always),
+        cmocka_unit_test(keyset__is_strict_with_the_services_own),
+        cmocka_unit_test(keyset__holds_several_keys_of_one_kid),
+        cmocka_unit_test(keyset__tries_no_token_with_more_than_a_few_keys),
+        cmocka_unit_test(keyset__gives_rsa_keys_without_alg_those_of_the_caller),
         cmocka_unit_test(keyset__refuses_other_documents),
         cmocka_unit_test(keyset__reads_a_full_set),
     };
