@@ -86,6 +86,15 @@ static jwkd_status choose_alg(const struct form *form, enum alg wanted, enum alg
     return JWKD_OK;
 }
 
+static jwkd_status refuse_type(const EVP_PKEY *pkey, jwkd_error *error)
+{
+    if (EVP_PKEY_is_a(pkey, "RSA-PSS")) /* RFC 4055: it would bind RS256 and other hashes, too */
+        return fail(error, JWKD_UNSUPPORTED,
+            "an RSA key of the type RSA-PSS is not read; as a plain one it is, for PS256, PS384 or PS512: "
+            "openssl rsa -traditional -in FILE | sed s/RSA-PSS/RSA/");
+    return fail(error, JWKD_UNSUPPORTED, "keys of this type or curve are not signed with here");
+}
+
 static jwkd_status try_import(struct signer *signer, struct bytes text, enum alg wanted, enum alg usual_here,
     const char *owner, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error)
 {
@@ -95,7 +104,7 @@ static jwkd_status try_import(struct signer *signer, struct bytes text, enum alg
     enum alg alg = ALG_NONE;
     TRY(import_read(text, &import, error));
     const struct form *form = form_of(import.pkey);
-    if (!form) return fail(error, JWKD_UNSUPPORTED, "keys of this type or curve are not signed with here");
+    if (!form) return refuse_type(import.pkey, error);
     TRY(choose_alg(form, wanted, import.alg, usual_here, &alg, error));
     TRY(jwk_from_pkey(import.pkey, alg, import.kid[0] ? import.kid : NULL, &public, error));
     TRY(material_write(import.pkey, &material, error));

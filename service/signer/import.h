@@ -19,7 +19,14 @@ void import_clear(struct import *import);
 
 /* RFC 7517, 7518 section 6, 8037 section 2; AKP of ML-DSA for JOSE. */
 jwkd_status import_jwk(struct bytes text, struct import *out, jwkd_error *error) MUST_CHECK;
-/* RFC 7468: PKCS#8, PKCS#1 or SEC 1, not encrypted, one private key among any number of other blocks. */
+/* RFC 7468: PKCS#8 of either version (RFC 5958), PKCS#1 or SEC 1, not encrypted, one private key among any
+ * number of other blocks; with blanks around its lines, or "\n" for line ends. */
 jwkd_status import_pem(struct bytes text, struct import *out, jwkd_error *error) MUST_CHECK;
+/* The text with line ends for each "\n" that is written out, and without blanks around its lines.
+ * `out` must be empty, and stays so where there is nothing to do. */
+jwkd_status import_tidy(struct bytes text, struct secret *out) MUST_CHECK;
+/* A OneAsymmetricKey of version 2, in DER. MALFORMED, without a message: it is none. INVALID_ARGUMENT: its
+ * public part is another key's. */
+jwkd_status import_pkcs8_v2(struct bytes text, EVP_PKEY **out, jwkd_error *error) MUST_CHECK;
 
 #endif

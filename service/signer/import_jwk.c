@@ -64,16 +64,26 @@ static jwkd_status unreadable(jwkd_status status, jwkd_error *error)
     return status;
 }
 
+/* RFC 7518 section 6.3.2: whoever has one of the numbers that follow from n, e and d has all of them. */
+static bool has_factors(const struct json *json)
+{
+    for (size_t i = RSA_REQUIRED; i < RSA_NUMBERS; i++)
+        if (json_member(json, JSON_ROOT, rsa_member(i)) != JSON_NONE) return true;
+    return false;
+}
+
 static jwkd_status read_rsa(const struct json *json, EVP_PKEY **out, jwkd_error *error)
 {
     if (json_member(json, JSON_ROOT, "oth") != JSON_NONE)
         return fail(error, JWKD_INVALID_ARGUMENT, "RSA keys of more than two primes are not taken");
     CLEANUP(rsa_clear) struct rsa rsa = {0};
     CLEANUP(secret_clear) struct secret encoded = {0};
+    size_t count = has_factors(json) ? RSA_NUMBERS : RSA_REQUIRED;
     TRY(rsa_init(&rsa));
-    for (size_t i = 0; i < RSA_NUMBERS; i++)
+    for (size_t i = 0; i < count; i++)
         TRY(member_number(json, rsa_member(i), rsa.numbers[i], error));
-    TRY(rsa_check_sizes(&rsa, error));
+    if (count < RSA_NUMBERS) TRY(rsa_complete(&rsa, error));
+    TRY(rsa_check_sizes(&rsa, RSA_NUMBERS, error));
     TRY(rsa_encode(&rsa, 0, &encoded));
     return unreadable(material_from_rsa(secret_bytes(&encoded), out), error);
 }

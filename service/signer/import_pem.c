@@ -69,6 +69,10 @@ static jwkd_status decode(const struct block *block, int type, struct import *ou
     EVP_PKEY_free(pkey);
     jwkd_status status = heap_failure();
     if (status == JWKD_NO_MEMORY) return status;
+    status = JWKD_MALFORMED;
+    if (type == EVP_PKEY_NONE)
+        status = import_pkcs8_v2(bytes_of(block->data, (size_t)block->size), &out->pkey, error);
+    if (status != JWKD_MALFORMED) return status;
     return fail(error, JWKD_MALFORMED, "the private key in the PEM text cannot be read");
 }
 
@@ -91,6 +95,9 @@ static jwkd_status take_block(const struct block *block, struct import *out, jwk
 
 jwkd_status import_pem(struct bytes text, struct import *out, jwkd_error *error)
 {
+    CLEANUP(secret_clear) struct secret tidy = {0};
+    TRY(import_tidy(text, &tidy));
+    if (tidy.size) text = secret_bytes(&tidy);
     CLEANUP(BIO_free_all_at) BIO *bio = BIO_new_mem_buf(text.data, (int)text.size);
     if (!bio) return heap_failure();
     for (;;) {

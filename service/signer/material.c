@@ -53,7 +53,7 @@ static jwkd_status write_rsa(const EVP_PKEY *pkey, struct secret *out, jwkd_erro
     CLEANUP(rsa_clear) struct rsa rsa = {0};
     TRY(rsa_init(&rsa));
     TRY(rsa_from_pkey(pkey, &rsa, error));
-    TRY(rsa_check_sizes(&rsa, error));
+    TRY(rsa_check_sizes(&rsa, RSA_NUMBERS, error));
     return rsa_encode(&rsa, 1, out);
 }
 

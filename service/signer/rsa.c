@@ -67,13 +67,13 @@ jwkd_status rsa_from_pkey(const EVP_PKEY *pkey, struct rsa *rsa, jwkd_error *err
     return JWKD_OK;
 }
 
-jwkd_status rsa_check_sizes(const struct rsa *rsa, jwkd_error *error)
+jwkd_status rsa_check_sizes(const struct rsa *rsa, size_t count, jwkd_error *error)
 {
     int modulus_bits = BN_num_bits(rsa->numbers[0]);
     if (modulus_bits > RSA_PRIVATE_BITS_MAX)
         return fail(error, JWKD_INVALID_ARGUMENT, "RSA keys of more than %d bits are not taken",
             RSA_PRIVATE_BITS_MAX);
-    for (size_t i = 0; i < RSA_NUMBERS; i++) {
+    for (size_t i = 0; i < count; i++) {
         int bits = BN_num_bits(rsa->numbers[i]);
         if (bits == 0) return fail(error, JWKD_INVALID_ARGUMENT, "the RSA key's %s is zero", NAMES[i].member);
         if (bits > modulus_bits)

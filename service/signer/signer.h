@@ -55,13 +55,13 @@ jwkd_status signer_generate(struct signer *signer, const struct key_type *type, 
 jwkd_status signer_rebind(struct signer *signer, const struct signer_key *key, const char *new_owner,
     struct buffer *out_sealed) MUST_CHECK;
 
-/* Reads a private JWK (RFC 7517, 7518 section 6, 8037; RSA with all of p, q, dp, dq, qi) or an unencrypted
- * PEM (PKCS#8, PKCS#1, SEC 1), checks it (private and public part belong together, strength as jwk_from_json,
- * RSA of at most 8192 bits), and seals it bound to `owner`, kid = the JWK's own kid or the thumbprint. `alg`
- * ALG_NONE: the JWK's alg; without one: `default_alg` if it fits the key, else the type's usual algorithm
- * (RS256, ES256/384/512 by curve, EdDSA). INVALID_ARGUMENT when the key is not acceptable or alg does not
- * fit; MALFORMED; UNSUPPORTED for encrypted keys and for types, curves and algs that are not signed with;
- * RESOURCE_EXHAUSTED over LIMIT_JWK. The caller wipes `text`. */
+/* Reads a private JWK (RFC 7517, 7518 section 6, 8037; RSA with all of p, q, dp, dq, qi or none) or an
+ * unencrypted PEM (PKCS#8, PKCS#1, SEC 1), checks it (private and public part belong together, strength as
+ * jwk_from_json, RSA of at most 8192 bits), and seals it bound to `owner`, kid = the JWK's own kid or the
+ * thumbprint. `alg` ALG_NONE: the JWK's alg; without one: `default_alg` if it fits the key, else the type's
+ * usual algorithm (RS256, ES256/384/512 by curve, EdDSA). INVALID_ARGUMENT when the key is not acceptable or
+ * alg does not fit; MALFORMED; UNSUPPORTED for encrypted keys and for types, curves and algs that are not
+ * signed with; RESOURCE_EXHAUSTED over LIMIT_JWK. The caller wipes `text`. */
 jwkd_status signer_import(struct signer *signer, struct bytes text, enum alg alg, enum alg default_alg,
     const char *owner, struct buffer *out_sealed, struct jwk **out_public, jwkd_error *error) MUST_CHECK;
 

@@ -145,13 +145,13 @@ usage verify --jwks f a b
 usage verify --jwks f --local a
 usage verify --jwks -
 usage verify --jwks - -
+usage verify a --alg PS256
+usage verify a --leeway 1m
+usage verify --jwks f --leeway 601
 run lsit
 contains 'a verb with a slip' "there is no verb 'lsit'; did you mean 'list'?" "$err"
 run help env shw
 contains 'help on a verb with a slip' "there is no verb 'env shw'; did you mean 'env show'?" "$err"
-usage verify a --alg PS256
-usage verify a --leeway 1m
-usage verify --jwks f --leeway 601
 run --json bogus
 equal 'usage error with --json: exit code' 2 "$code"
 contains 'usage error with --json' '{"error":{"status":"INVALID_ARGUMENT","message":"there is no verb '"'bogus'"'"' "$err"

@@ -113,6 +113,16 @@ static void import__reads_what_openssl_writes(void **state)
         {"openssl rsa -traditional -in " TEST_SOURCE_DIR "/data/keys/rsa-2048.pem 2>/dev/null", ALG_RS256},
         {"openssl pkey -text -in " TEST_SOURCE_DIR "/data/keys/rsa-2048.pem", ALG_RS256},
         {"sed 's/$/\\r/' " TEST_SOURCE_DIR "/data/keys/rsa-2048.pem", ALG_RS256},
+        /* as it comes out of YAML, an editor, and an environment variable */
+        {"sed 's/^/    /' " TEST_SOURCE_DIR "/data/keys/rsa-2048.pem", ALG_RS256},
+        {"sed 's/^/\\t/; s/$/ \\t \\r/' " TEST_SOURCE_DIR "/data/keys/rsa-2048.pem", ALG_RS256},
+        {"awk '{printf \"%s\\\\n\", $0}' " TEST_SOURCE_DIR "/data/keys/rsa-2048.pem", ALG_RS256},
+        {"awk '{printf \"  %s \\\\r\\\\n\", $0}' " TEST_SOURCE_DIR "/data/keys/rsa-2048.pem; echo",
+            ALG_RS256},
+        /* what the refusal of a key for PSS alone says */
+        {"openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 2>/dev/null |"
+         " openssl rsa -traditional 2>/dev/null | sed s/RSA-PSS/RSA/",
+            ALG_RS256},
         /* with a certificate around it */
         {"t=$(mktemp) && openssl genpkey -algorithm ed25519 >$t && openssl req -x509 -key $t -subj /CN=test "
          "&& cat $t;"
@@ -126,6 +136,73 @@ static void import__reads_what_openssl_writes(void **state)
         if (import_text(buffer_bytes(&text), ALG_NONE, ALG_NONE, &pair, &error) != JWKD_OK)
             fail_msg("%s: %s", CASES[i].command, error.message);
         assert_int_equal(jwk_alg(pair.public), CASES[i].alg);
+        fixture_check_pair(&fixture, &pair);
+    }
+}
+
+/* RFC 8410 section 10.3: version 2 of RFC 5958, with attributes and the public key. */
+#define RFC8410_BEGIN                                                    \
+    "-----BEGIN PRIVATE KEY-----\n"                                      \
+    "MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n" \
+    "oB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrB\n"
+#define RFC8410_END "-----END PRIVATE KEY-----\n"
+
+static void import__reads_a_key_with_its_public_part(void **state)
+{
+    (void)state;
+    CLEANUP(pair_clear) struct pair pair = {0}, crossed = {0};
+    jwkd_error error = {0};
+    if (import_text(bytes_of_text(RFC8410_BEGIN "Z9w7lshQhqowtrbLDFw4rXAxZuE=\n" RFC8410_END), ALG_NONE,
+            ALG_NONE, &pair, &error) != JWKD_OK)
+        fail_msg("%s", error.message);
+    assert_non_null(strstr(
+        (const char *)jwk_json(pair.public).data, "\"x\":\"Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE\""));
+    fixture_check_pair(&fixture, &pair);
+    assert_int_equal(import_text(bytes_of_text(RFC8410_BEGIN "aaw7lshQhqowtrbLDFw4rXAxZuE=\n" RFC8410_END),
+                         ALG_NONE, ALG_NONE, &crossed, &error),
+        JWKD_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "belong together"));
+}
+
+/* ---- RSA by n, e and d alone, which RFC 7518 section 6.3.2 asks for and no more */
+
+static void append_value(struct buffer *out, const struct buffer *from, const char *name)
+{
+    char member[16];
+    snprintf(member, sizeof member, "\"%s\": \"", name);
+    const char *at = strstr((char *)from->data, member);
+    assert_non_null(at);
+    const char *end = strchr(at + strlen(member), '"') + 1;
+    assert_int_equal(buffer_append_format(out, ",%.*s", (int)(end - at), at), JWKD_OK);
+}
+
+/* n, e and further members of one key, d of another or the same. */
+static struct buffer short_jwk(const char *file, const char *d_of, const char *further)
+{
+    CLEANUP(buffer_clear) struct buffer text = fixture_read(file), other = fixture_read(d_of);
+    struct buffer out = {0};
+    assert_int_equal(buffer_append(&text, "", 1), JWKD_OK);
+    assert_int_equal(buffer_append(&other, "", 1), JWKD_OK);
+    assert_int_equal(buffer_append_text(&out, "{\"kty\":\"RSA\",\"e\":\"AQAB\""), JWKD_OK);
+    append_value(&out, &text, "n");
+    append_value(&out, &other, "d");
+    if (further) append_value(&out, &text, further);
+    assert_int_equal(buffer_append_text(&out, "}"), JWKD_OK);
+    return out;
+}
+
+static void import__computes_what_follows_from_n_e_and_d(void **state)
+{
+    (void)state;
+    static const char *const FILES[] = {"rsa-2048.jwk", "rsa-3072.jwk", "rsa-4096.jwk"};
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+        CLEANUP(pair_clear) struct pair whole = fixture_import(&fixture, FILES[i], ALG_NONE, "a"), pair = {0};
+        CLEANUP(buffer_clear) struct buffer text = short_jwk(FILES[i], FILES[i], NULL);
+        jwkd_error error = {0};
+        if (import_text(buffer_bytes(&text), ALG_NONE, ALG_NONE, &pair, &error) != JWKD_OK)
+            fail_msg("%s: %s", FILES[i], error.message);
+        assert_string_equal(jwk_kid(whole.public), jwk_kid(pair.public));
+        assert_int_equal(whole.sealed.size, pair.sealed.size);
         fixture_check_pair(&fixture, &pair);
     }
 }
@@ -376,6 +453,32 @@ static void import__refuses_rsa_numbers_of_two_keys(void **state)
     }
 }
 
+static void import__refuses_n_e_and_d_that_are_wrong(void **state)
+{
+    (void)state;
+    CLEANUP(buffer_clear)
+    struct buffer crossed = short_jwk("rsa-2048.jwk", "rfc7515-a2.jwk", NULL),
+                  some = short_jwk("rsa-2048.jwk", "rsa-2048.jwk", "p"),
+                  larger = short_jwk("rsa-2048.jwk", "rsa-3072.jwk", NULL);
+    expect_refusal("d of another", buffer_bytes(&crossed), JWKD_INVALID_ARGUMENT, "belong together");
+    expect_refusal("some of the rest", buffer_bytes(&some), JWKD_INVALID_ARGUMENT, "\"q\"");
+    expect_refusal("a larger d", buffer_bytes(&larger), JWKD_INVALID_ARGUMENT, "longer than its n");
+    /* d = 1 and e = 1; and e d - 1 of a prime n, to which each base is as good as none. */
+    expect_refusal("e and d of 1", bytes_of_text("{\"kty\":\"RSA\",\"n\":\"xQ\",\"e\":\"AQ\",\"d\":\"AQ\"}"),
+        JWKD_INVALID_ARGUMENT, "belong together");
+    expect_refusal("a prime", bytes_of_text("{\"kty\":\"RSA\",\"n\":\"xQ\",\"e\":\"BQ\",\"d\":\"nQ\"}"),
+        JWKD_INVALID_ARGUMENT, "belong together");
+    expect_refusal("an even n", bytes_of_text("{\"kty\":\"RSA\",\"n\":\"xA\",\"e\":\"BQ\",\"d\":\"nQ\"}"),
+        JWKD_INVALID_ARGUMENT, "belong together");
+}
+
+static void import__refuses_roca(void **state)
+{
+    (void)state;
+    CLEANUP(buffer_clear) struct buffer text = fixture_read("rsa-2048-roca.pem");
+    expect_refusal("ROCA", buffer_bytes(&text), JWKD_INVALID_ARGUMENT, "CVE-2017-15361");
+}
+
 static void import__refuses_pems_that_are_wrong(void **state)
 {
     (void)state;
@@ -409,7 +512,7 @@ static void import__refuses_pems_that_are_wrong(void **state)
         {"openssl genrsa -3 2048 2>/dev/null", JWKD_INVALID_ARGUMENT, ""},
         {"openssl genrsa -primes 3 2048 2>/dev/null", JWKD_INVALID_ARGUMENT, "two primes"},
         {"openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 2>/dev/null", JWKD_UNSUPPORTED,
-            "type"},
+            "openssl rsa -traditional -in FILE | sed s/RSA-PSS/RSA/"},
         {"openssl ecparam -name secp256k1 -genkey", JWKD_UNSUPPORTED, "curve"},
         {"openssl genpkey -algorithm x25519", JWKD_UNSUPPORTED, "type"},
         {"head -c 40000 /dev/zero | tr '\\0' ' '", JWKD_RESOURCE_EXHAUSTED, "at most"},
@@ -452,6 +555,10 @@ int main(void)
         cmocka_unit_test(import__reads_rfc7517_a2_and_refuses_its_key_for_encryption),
         cmocka_unit_test(import__reads_rfc7520_and_keeps_its_kid),
         cmocka_unit_test(import__reads_what_openssl_writes),
+        cmocka_unit_test(import__reads_a_key_with_its_public_part),
+        cmocka_unit_test(import__computes_what_follows_from_n_e_and_d),
+        cmocka_unit_test(import__refuses_n_e_and_d_that_are_wrong),
+        cmocka_unit_test(import__refuses_roca),
         cmocka_unit_test(import__reads_ml_dsa_where_openssl_has_it),
         cmocka_unit_test(import__reads_an_akp_jwk_where_openssl_has_ml_dsa),
         cmocka_unit_test(import__gives_one_key_one_name_in_jwk_and_pem),

@@ -89,6 +89,31 @@ static void secure_heap__makes_room_when_it_is_full(void **state)
     fixture_check_pair(&fixture, &brought);
 }
 
+/* What is computed for a key of n, e and d alone leaves nothing behind. */
+static void secure_heap__is_given_back_by_an_import(void **state)
+{
+    (void)state;
+    CLEANUP(buffer_clear) struct buffer whole = fixture_read("rsa-2048.jwk"), text = {0};
+    assert_int_equal(buffer_append(&whole, "", 1), JWKD_OK);
+    const char *n = strstr((char *)whole.data, "\"n\""), *d = strstr((char *)whole.data, "\"d\"");
+    assert_int_equal(buffer_append_format(&text, "{\"kty\":\"RSA\",\"e\":\"AQAB\",%.*s,%.*s}",
+                         (int)(strchr(n, ',') - n), n, (int)(strchr(d, ',') - d), d),
+        JWKD_OK);
+    CLEANUP(pair_clear) struct pair pair = {.owner = "n"};
+    for (int round = 0; round < 2; round++) {
+        size_t before = CRYPTO_secure_used();
+        buffer_clear(&pair.sealed);
+        jwk_unref(pair.public);
+        pair.public = NULL;
+        assert_int_equal(signer_import(fixture.signer, buffer_bytes(&text), ALG_NONE, ALG_NONE, "n",
+                             &pair.sealed, &pair.public, NULL),
+            JWKD_OK);
+        if (round) assert_int_equal(CRYPTO_secure_used(), before);
+    }
+    fixture_check_pair(&fixture, &pair);
+    signer_forget(fixture.signer, "n", jwk_kid(pair.public));
+}
+
 static size_t take_the_rest(void *out[HEAP / 32])
 {
     size_t count = 0;
@@ -330,6 +355,7 @@ int main(void)
         cmocka_unit_test(secure_heap__is_set_up_once),
         cmocka_unit_test(secure_heap__holds_the_unsealed_keys),
         cmocka_unit_test(secure_heap__leaves_nothing_behind),
+        cmocka_unit_test(secure_heap__is_given_back_by_an_import),
         cmocka_unit_test(secure_heap__makes_room_when_it_is_full),
         cmocka_unit_test(secure_heap__makes_room_for_everything),
         cmocka_unit_test(secure_heap__says_so_when_there_is_no_room_at_all),
