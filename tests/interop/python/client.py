@@ -1,6 +1,7 @@
 """Requests to a service: WIRE.md, "Connections" to "Changes"."""
 import os
 import pathlib
+import re
 import time
 
 import protobuf
@@ -99,6 +100,12 @@ def events_url(dialled, urls):
             continue
         host, _, port = place.rpartition(":")
         dialled_host = address.rpartition(":")[0]
-        if host in ("", dialled_host):
+        if host == "":
             return f"tcp://{dialled_host}:{port}"
+        if host == dialled_host or (is_loopback(host) and is_loopback(dialled_host)):
+            return url
     return None
+
+
+def is_loopback(host):
+    return host in ("localhost", "[::1]") or re.fullmatch(r"127\.\d+\.\d+\.\d+", host) is not None

@@ -170,7 +170,8 @@ class Runner:
                     if (self.subscriber.stale_ms(name, self.now) or 0) < value:
                         raise Wrong(f"{name}: {self.subscriber.stale_ms(name, self.now)} ms old, not {value}")
                 else:
-                    verdict = self.subscriber.judge(name, self.tokens.token(what), jose.Expectation(), WALL, self.now)[0]
+                    token = self.tokens.token(what)
+                    verdict, _ = self.subscriber.judge(name, token, jose.Expectation(), WALL, self.now)
                     self._same(f"{name}: verdict on {what}", verdict, value)
 
 

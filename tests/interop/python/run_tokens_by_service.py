@@ -77,6 +77,7 @@ def main(repository, binaries, library):
             failed += judge_all(asker, chosen)
             judged += len(chosen)
             asker.close()
+            daemon.stop()
     print(f"{judged} tokens judged by a service, {failed} wrongly")
     return failed == 0 and judged >= 150
 

@@ -67,5 +67,7 @@ class Service:
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
-        self.process.wait(PATIENCE)
+        code = self.process.wait(PATIENCE)
         self.process = None
+        if how == signal.SIGTERM and code != 0:
+            raise AssertionError(f"the service ended with {code}: {open(f'{self.root}/log').read()}")

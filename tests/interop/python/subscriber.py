@@ -411,7 +411,7 @@ class Subscriber:
                 each.synced = max(each.synced, event.service_revision)
             self._confirm(now)
             self._last_may_count(now, each)
-        elif self.registered and state.shows_more_than(each.state):
+        elif state.shows_more_than(each.state):
             self._missed(now, each, state)
 
     def _missed(self, now, each, state):

@@ -44,7 +44,8 @@ class CVerifier:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait(service.PATIENCE)
+        if self.process.wait(service.PATIENCE) != 0:
+            raise AssertionError("the verifier in C ended badly")
 
 
 class World:
@@ -71,9 +72,14 @@ class World:
         self.c = {name: CVerifier(self.binaries, url, f"c-{name}") for name, url in self.urls.items()}
         return self
 
-    def __exit__(self, *_):
+    def end(self):
+        """In order."""
         for each in [*self.python.values(), *self.c.values()]:
             each.close()
+        self.relay.stop()
+        self.daemon.stop()
+
+    def __exit__(self, *_):
         self.relay.__exit__()
         self.daemon.__exit__()
 
@@ -260,6 +266,7 @@ def live(repository, binaries):
         restart(world, signal.SIGTERM, new, old)
         restart(world, signal.SIGKILL, new, old)
         stale(world, rotation_at_once(world, new))
+        world.end()
 
 
 if __name__ == "__main__":
