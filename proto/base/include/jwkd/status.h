@@ -37,9 +37,10 @@ typedef enum jwkd_status {
     JWKD_CLOSED = 22,      /* the handle is being closed, or was inherited across fork() */
     JWKD_REFUSED = 23,     /* the token is not acceptable; the verdict says why */
     /* Of the service again: */
-    JWKD_NOT_REGISTERED = 24, /* the subscriber is not registered (any more); the library registers anew */
-    JWKD_STATUS_COUNT
+    JWKD_NOT_REGISTERED = 24 /* the subscriber is not registered (any more); the library registers anew */
 } jwkd_status;
+/* One more than the largest. */
+#define JWKD_STATUS_COUNT (JWKD_NOT_REGISTERED + 1)
 
 /* What a verifier says of a token. Zero is deliberately not "valid". */
 typedef enum jwkd_verdict {
@@ -56,9 +57,10 @@ typedef enum jwkd_verdict {
     JWKD_VERDICT_WRONG_AUDIENCE = 10,
     JWKD_VERDICT_WRONG_TYPE = 11, /* typ; RFC 8725 section 3.11, RFC 9068 section 4 */
     JWKD_VERDICT_MISSING_CLAIM = 12,
-    JWKD_VERDICT_KEYS_TOO_OLD = 13, /* the verifier has no key set that it may still trust */
-    JWKD_VERDICT_COUNT
+    JWKD_VERDICT_KEYS_TOO_OLD = 13 /* the verifier has no key set that it may still trust */
 } jwkd_verdict;
+/* One more than the largest. */
+#define JWKD_VERDICT_COUNT (JWKD_VERDICT_KEYS_TOO_OLD + 1)
 
 /* Detail for a person, owned by the caller, filled only when a function fails. `message` is one
  * sentence without a final newline; it never contains key material or a token. */
