@@ -246,7 +246,8 @@ typedef struct jwkd_verifier_options {
     jwkd_on_event *on_event; /* called when the verifier already judges by the new state; NULL: none */
     void *context;
     jwkd_on_stale on_stale;
-    /* A shorter lease than the service's, several heartbeats (of 250 ms) long; 0: the service's. */
+    /* A shorter lease than the service's; 0: the service's. At least 1000, which are four heartbeats
+     * (INVALID_ARGUMENT); what is longer than the service's is cut to that, as jwkd_freshness tells. */
     uint32_t lease_ms;
     /* How long a token with an unknown kid may wait for a snapshot that is on its way; 0: 250. */
     uint32_t unknown_kid_wait_ms;
@@ -319,7 +320,7 @@ typedef struct jwkd_freshness {
     jwkd_freshness_state state;
     uint64_t age_ms;   /* since they were last known to be the present ones; UINT64_MAX: never yet */
     uint64_t revision; /* as jwkd_verifier_revision() */
-    uint32_t lease_ms; /* 0: not registered yet */
+    uint32_t lease_ms; /* that is in force; 0: not registered yet */
     uint64_t held_us;  /* since the keys that are held replaced others: no verdict since has been by those */
 } jwkd_freshness;
 /* "STALE", "BEHIND" or "FRESH". */

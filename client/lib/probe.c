@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/explain.h"
+
 /* What both ends of an SP connection say first: a zero byte, "SP", version 0, the number of the sender's
  * protocol, two zero bytes. It must be said: a listener of nng 1.5.2 that is left without a word pauses for
  * 100 ms, and can lose the connection that it was making meanwhile. */
@@ -49,17 +51,13 @@ int probe_greet(nng_aio *aio, const char *url, uint32_t timeout_ms, uint8_t peer
     return result;
 }
 
-jwkd_status probe(const char *url, uint32_t timeout_ms, jwkd_error *error)
+jwkd_status probe(const struct url *url, uint32_t timeout_ms, jwkd_error *error)
 {
     nng_aio *aio;
     int result = nng_aio_alloc(&aio, NULL, NULL);
     if (result == 0) {
-        result = probe_greet(aio, url, timeout_ms, PROBE_REPLIES);
+        result = probe_greet(aio, url->text, timeout_ms, PROBE_REPLIES);
         nng_aio_free(aio);
     }
-    if (result == 0) return JWKD_OK;
-    if (result == NNG_ENOMEM) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    if (result == NNG_EPERM) return fail(error, JWKD_DENIED, "no permission to connect to %s", url);
-    if (result == NNG_EPROTO) return fail(error, JWKD_UNREACHABLE, "what listens at %s is no jwkd", url);
-    return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url, nng_strerror(result));
+    return result == 0 ? JWKD_OK : explain_unreachable(url, result, error);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "wire/url.h"
 
 /* The numbers of the protocols of who listens. */
 enum { PROBE_REPLIES = 0x31, PROBE_EVENTS = 0x20 };
@@ -15,7 +16,7 @@ enum { PROBE_REPLIES = 0x31, PROBE_EVENTS = 0x20 };
  * stopped meanwhile. 0, or nng's reason. Never on a thread of nng's. */
 int probe_greet(nng_aio *aio, const char *url, uint32_t timeout_ms, uint8_t peer) MUST_CHECK;
 
-/* Likewise, of a service. UNREACHABLE, DENIED (no permission to connect), NO_MEMORY. */
-jwkd_status probe(const char *url, uint32_t timeout_ms, jwkd_error *error) MUST_CHECK;
+/* Likewise, of a service. Fails as explain_unreachable() says. */
+jwkd_status probe(const struct url *url, uint32_t timeout_ms, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -12,7 +12,8 @@
 enum {
     MOST_PINS = 64,
     DEFAULT_WAIT_MS = 250,
-    MOST_ROUNDS = 4, /* of judging a token by keys that change meanwhile */
+    SHORTEST_LEASE_MS = 1000, /* four heartbeats: one that is late must not end it */
+    MOST_ROUNDS = 4,          /* of judging a token by keys that change meanwhile */
 };
 
 struct jwkd_verifier {
@@ -179,6 +180,9 @@ jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     TRY(check_environment_name(environment, error));
     if ((unsigned)options->on_stale > JWKD_SERVE_STALE)
         return fail(error, JWKD_INVALID_ARGUMENT, "on_stale is neither refuse nor serve");
+    if (options->lease_ms && options->lease_ms < SHORTEST_LEASE_MS)
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "lease_ms is at least %d, four heartbeats; 0: the service's", (int)SHORTEST_LEASE_MS);
     struct keys *keys = NULL;
     if (keys_none(&keys) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
     jwkd_verifier *verifier = NULL;

@@ -44,6 +44,18 @@ static bool is_port(const char *text)
     return port > 0 && port < 65536;
 }
 
+static jwkd_status refuse_tcp(const char *address, const char *colon, jwkd_error *error)
+{
+    static const char FORM[] = "a tcp URL is tcp://host:port, with an IPv6 address in [brackets]";
+    const char *end = strrchr(address, ']');
+    bool has_port = colon && (!end || colon > end) && colon[1];
+    if (!has_port)
+        return fail(error, JWKD_INVALID_ARGUMENT, "there is no port in tcp://%.200s: %s", address, FORM);
+    if (!is_port(colon + 1))
+        return fail(error, JWKD_INVALID_ARGUMENT, "%.100s is no port of 1 to 65535: %s", colon + 1, FORM);
+    return fail(error, JWKD_INVALID_ARGUMENT, "tcp://%.150s names no host: %s", address, FORM);
+}
+
 /* `host` stands in for a missing one; NULL: a missing one is refused. */
 static jwkd_status parse_tcp(const char *address, const char *host, struct url *out, jwkd_error *error)
 {
@@ -54,8 +66,7 @@ static jwkd_status parse_tcp(const char *address, const char *host, struct url *
                   (bracketed || !memchr(address, ':', size));
     for (size_t i = 0; usable && i < size; i++)
         usable = isalnum((unsigned char)address[i]) || strchr(".-_:[]%*", address[i]);
-    if (!usable)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a tcp URL is tcp://host:port with a port of 1 to 65535");
+    if (!usable) return refuse_tcp(address, colon, error);
     struct url url = {.transport = TRANSPORT_TCP};
     if (size > 0)
         memcpy(url.place, address, size);
@@ -82,7 +93,10 @@ jwkd_status url_parse(const char *text, struct url *out, jwkd_error *error)
     if (!text) text = default_url(room, sizeof room);
     if (begins_with(text, IPC)) return parse_ipc(text + strlen(IPC), out, error);
     if (begins_with(text, TCP)) return parse_tcp(text + strlen(TCP), NULL, out, error);
-    if (strstr(text, "://")) return fail(error, JWKD_INVALID_ARGUMENT, "a URL begins with ipc:// or tcp://");
+    const char *scheme = strstr(text, "://");
+    if (scheme)
+        return fail(error, JWKD_INVALID_ARGUMENT, "a URL begins with ipc:// or tcp://, not with %.*s://",
+            scheme - text < 32 ? (int)(scheme - text) : 32, text);
     return parse_ipc(text, out, error);
 }
 

@@ -46,6 +46,27 @@ static void url__refuses_the_rest(void **state)
     assert_int_equal(url_parse(longest, &url, NULL), JWKD_OK);
 }
 
+static void says(const char *url, const char *words)
+{
+    struct url parsed;
+    jwkd_error error = {0};
+    assert_int_equal(url_parse(url, &parsed, &error), JWKD_INVALID_ARGUMENT);
+    if (!strstr(error.message, words)) fail_msg("%s: \"%s\" does not say \"%s\"", url, error.message, words);
+}
+
+static void url__says_what_is_wrong(void **state)
+{
+    (void)state;
+    says("http://host:7001", "not with http://");
+    says("tcp://host", "no port");
+    says("tcp://host:", "no port");
+    says("tcp://[::1]", "no port");
+    says("tcp://host:99999", "99999 is no port");
+    says("tcp://host:rpc", "rpc is no port");
+    says("tcp://:7001", "names no host");
+    says("tcp://::1:7001", "brackets");
+}
+
 static void url__without_one_looks_in_the_documented_places(void **state)
 {
     (void)state;
@@ -155,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(url__reads_what_is_documented),
         cmocka_unit_test(url__refuses_the_rest),
+        cmocka_unit_test(url__says_what_is_wrong),
         cmocka_unit_test(url__without_one_looks_in_the_documented_places),
         cmocka_unit_test(url__follows_only_to_the_same_place),
         cmocka_unit_test(url__knows_the_loopback_by_its_names),
