@@ -41,7 +41,7 @@ enum {
     LIMIT_HELD = 24 * 1024,            /* requests that are held open */
     LIMIT_PASSED = 512,                /* requests that a relay has asked the service */
     LIMIT_UNDER_WAY = 128,             /* requests of one connection that are not answered */
-    LIMIT_UNREAD = 64 * 1024,          /* bytes of answers not taken, above which a connection is not read */
+    LIMIT_UNREAD = 16 * 1024,          /* bytes of answers not taken, above which a connection is not read */
     LIMIT_GREETING_SEC = 10,           /* until a connection has said what it speaks */
     LIMIT_SILENCE_SEC = 10,            /* between two parts of one message */
     LIMIT_MESSAGE_SEC = 60,            /* from its first part to its last */

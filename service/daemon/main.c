@@ -85,6 +85,7 @@ int main(int count, char **arguments)
     static struct config config; /* its paths would make a large frame */
     jwkd_error error = {0};
     process_protect();
+    process_return_memory();
     if (config_read(count, arguments, &config, &error) != JWKD_OK) {
         fprintf(stderr, "jwkd%s: %s\n", config.relay ? " relay" : "", error.message);
         return EXIT_USAGE;

@@ -11,7 +11,7 @@
 #include "net/server_internal.h"
 
 enum {
-    TURN_MESSAGES = 32, /* handled of one connection before others have their turn */
+    TURN_MESSAGES = 8,  /* handled of one connection before others have their turn */
     WRITE_TOGETHER = 8, /* answers in one system call */
     LEAST_ROOM = 4096,  /* for a message that is not complete */
 };
@@ -24,9 +24,16 @@ static void set_closing(struct connection *connection)
     if (connection->fd >= 0) shutdown(connection->fd, SHUT_RDWR); /* an event follows, for who ends it */
 }
 
+/* What a waiting answer costs: mostly much more than a small one has bytes. */
+static size_t overhead(const struct connection *connection)
+{
+    return connection->server->options.request_size;
+}
+
 static struct net_request *pop(struct connection *connection)
 {
     struct net_request *request = connection->first;
+    connection->unsent -= overhead(connection);
     connection->first = request->next;
     if (!connection->first) connection->last = &connection->first;
     atomic_fetch_sub(&connection->server->unsent, 1);
@@ -39,7 +46,7 @@ static void append(struct connection *connection, struct net_request *request)
     request->next = NULL;
     *connection->last = request;
     connection->last = &request->next;
-    connection->unsent += request->head_size + request->answer.size;
+    connection->unsent += request->head_size + request->answer.size + overhead(connection);
     atomic_fetch_add(&connection->server->unsent, 1);
 }
 
@@ -53,7 +60,7 @@ static void drop_answers(struct connection *connection, struct net_request **out
 {
     while (connection->first)
         put_aside(out_gone, pop(connection));
-    connection->unsent = 0;
+    connection->unsent = 0; /* with what was left of the first */
 }
 
 static void close_socket(struct connection *connection)
@@ -394,17 +401,13 @@ static void end(struct connection *connection)
     connection_unref(connection);
 }
 
-void connection_on_event(struct connection *connection, uint32_t events, struct buffer *room)
+/* One turn. By the thread that has the care, which it gives up: to whoever gets the next event, or, where more
+ * waits, to whoever has time. */
+static void take_turn(struct connection *connection, uint32_t events, struct buffer *room)
 {
     struct net_request *gone = NULL;
     enum taken taken = TAKEN_ALL;
     pthread_mutex_lock(&connection->lock);
-    if (connection->cared || connection->ended) { /* it was armed again before this event came here */
-        pthread_mutex_unlock(&connection->lock);
-        return;
-    }
-    connection->armed = 0;
-    connection->cared = true;
     if ((events & EPOLLOUT) && connection->first && !connection->writing) {
         write_answers(connection, &gone);
         account_answers(connection);
@@ -423,9 +426,30 @@ void connection_on_event(struct connection *connection, uint32_t events, struct 
         note_part(connection, taken == TAKEN_PART);
         connection->waiting = taken == TAKEN_WAITING;
     }
-    connection->cared = false;
-    arm(connection);
+    bool more = connection->waiting && may_read(connection);
+    if (!more) {
+        connection->cared = false;
+        arm(connection);
+    }
     pthread_mutex_unlock(&connection->lock);
+    if (more) server_postpone(connection->server, connection);
+}
+
+void connection_on_event(struct connection *connection, uint32_t events, struct buffer *room)
+{
+    pthread_mutex_lock(&connection->lock);
+    bool mine = !connection->cared && !connection->ended; /* else it was armed again before this event came here */
+    if (mine) {
+        connection->armed = 0;
+        connection->cared = true;
+    }
+    pthread_mutex_unlock(&connection->lock);
+    if (mine) take_turn(connection, events, room);
+}
+
+void connection_go_on(struct connection *connection, struct buffer *room)
+{
+    take_turn(connection, 0, room);
 }
 
 /* ---- answering */

@@ -16,7 +16,8 @@
 struct connection {
     struct net_server *server;
     uint32_t number; /* what epoll says instead of the address: it may speak of one that has ended */
-    TAILQ_ENTRY(connection) listed; /* under the server's lock */
+    TAILQ_ENTRY(connection) listed;    /* under the server's lock */
+    TAILQ_ENTRY(connection) postponed; /* under the roster's */
     atomic_uint users;              /* the server, each request, and each thread that has an event of it */
     enum transport transport;
     struct peer peer;
@@ -25,7 +26,7 @@ struct connection {
     pthread_mutex_t lock;   /* guards all below */
     int fd; /* who reads or writes may use it without the lock; it is closed when nobody does */
     struct net_request *first, **last; /* answers to be sent */
-    size_t unsent;                     /* bytes of them, */
+    size_t unsent;                     /* what they cost, */
     size_t accounted;                  /* and what of that the caller's share was told of */
     unsigned working;                  /* requests that are neither answered nor held */
     uint32_t armed;                    /* the events that epoll waits for */
@@ -46,6 +47,8 @@ jwkd_status connection_open(
 /* On a thread of the server, which has the care from then on. */
 void connection_begin(struct connection *connection);
 void connection_on_event(struct connection *connection, uint32_t events, struct buffer *room);
+/* Its next turn, after it was postponed. */
+void connection_go_on(struct connection *connection, struct buffer *room);
 /* Now and then: ends one that keeps what it does not use, and reads one on that was starved. Under the
  * server's lock. */
 void connection_look_after(struct connection *connection, uint64_t now_ns);

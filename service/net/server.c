@@ -23,7 +23,7 @@ enum {
     GOODBYE_MS = 100,       /* for peers to see that nothing more comes */
     END_MS = 1000,          /* for the threads to end connections that are shut down */
     OTHER_DESCRIPTORS = 64, /* the store's, standard streams, the library's */
-    TRIM_ABOVE = 8 * 1024 * 1024,
+    TRIM_ABOVE = 1024 * 1024, /* bytes of messages, after which memory is given back */
 };
 
 static void tell(struct net_server *server, jwkd_status status, const char *message)
@@ -105,6 +105,29 @@ static struct connection *find(struct roster *roster, uint64_t key)
     struct connection *connection = fd < roster->size ? roster->by_fd[fd] : NULL;
     if (connection && connection->number != key >> 32) connection = NULL;
     if (connection) atomic_fetch_add_explicit(&connection->users, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&roster->lock);
+    return connection;
+}
+
+void server_postpone(struct net_server *server, struct connection *connection)
+{
+    struct roster *roster = &server->roster;
+    atomic_fetch_add_explicit(&connection->users, 1, memory_order_relaxed);
+    pthread_mutex_lock(&roster->lock);
+    TAILQ_INSERT_TAIL(&roster->postponed, connection, postponed);
+    roster->postponed_count++;
+    pthread_mutex_unlock(&roster->lock);
+}
+
+/* For whoever unrefs it; NULL: there is none. */
+static struct connection *take_postponed(struct roster *roster)
+{
+    pthread_mutex_lock(&roster->lock);
+    struct connection *connection = TAILQ_FIRST(&roster->postponed);
+    if (connection) {
+        TAILQ_REMOVE(&roster->postponed, connection, postponed);
+        roster->postponed_count--;
+    }
     pthread_mutex_unlock(&roster->lock);
     return connection;
 }
@@ -202,17 +225,29 @@ static bool on_event(struct net_server *server, const struct epoll_event *event,
     return true;
 }
 
+/* One that was postponed, between two looks at what is new. */
+static void go_on(struct net_server *server, struct buffer *room)
+{
+    if (server->roster.postponed_count == 0) return;
+    struct connection *connection = take_postponed(&server->roster);
+    if (!connection) return;
+    connection_go_on(connection, room);
+    connection_unref(connection);
+}
+
 static void *move_bytes(void *argument)
 {
     struct net_server *server = argument;
     struct epoll_event events[EVENTS];
     struct buffer room = {0};
-    if (buffer_reserve(&room, ROOM) != JWKD_OK) return NULL; /* checked before the threads began */
+    if (buffer_reserve(&room, ROOM) != JWKD_OK) abort(); /* at the start, of 16 KiB */
     bool end = false;
     while (!end) {
-        int count = epoll_wait(server->epoll, events, EVENTS, -1);
+        int patience = server->roster.postponed_count > 0 ? 0 : -1;
+        int count = epoll_wait(server->epoll, events, EVENTS, patience);
         for (int i = 0; i < count; i++)
             if (!on_event(server, &events[i], &room)) end = true;
+        go_on(server, &room);
     }
     buffer_clear(&room);
     return NULL;
@@ -349,6 +384,7 @@ jwkd_status net_start(const struct net_options *options, struct net_server **out
     server->options = *options;
     server->epoll = server->wake = -1;
     TAILQ_INIT(&server->connections);
+    TAILQ_INIT(&server->roster.postponed);
     pthread_mutex_init(&server->lock, NULL);
     pthread_mutex_init(&server->roster.lock, NULL);
     wait_init(&server->changed);
@@ -432,6 +468,8 @@ void net_stop(struct net_server *server)
         pthread_join(server->threads[i], NULL);
     if (server->kept) pthread_join(server->keeper, NULL);
     struct connection *connection;
+    while ((connection = take_postponed(&server->roster)))
+        connection_unref(connection);
     while ((connection = TAILQ_FIRST(&server->connections)))
         connection_end(connection);
 }

@@ -7,13 +7,19 @@
 
 enum { SERVER_ENDPOINTS = 64 };
 
-/* Connections by their sockets. An event may come late, of one that has ended, when the number of its socket
- * is another's. So each has a number of its own, and no event is looked at that has another. */
+TAILQ_HEAD(connections, connection);
+
+/* Connections by their sockets. An event may come late, of one that has ended, when the number of its socket is
+ * another's. So each has a number of its own, and no event is looked at that has another.
+ *
+ * And those of which more came than one turn takes: they go on when nobody else has anything new to say. */
 struct roster {
     pthread_mutex_t lock; /* guards all below; taken last */
     struct connection **by_fd;
     size_t size;
     uint32_t numbers; /* given out; 0 is none */
+    struct connections postponed;
+    atomic_size_t postponed_count;
 };
 
 struct net_server {
@@ -27,7 +33,7 @@ struct net_server {
     atomic_size_t refused;  /* connections */
     pthread_mutex_t lock;   /* guards all below; taken before a connection's */
     pthread_cond_t changed; /* while draining: less is to be done; or the end */
-    TAILQ_HEAD(, connection) connections;
+    struct connections connections;
     size_t connection_count;
     struct endpoint endpoints[SERVER_ENDPOINTS];
     size_t endpoint_count;
@@ -45,6 +51,8 @@ void server_less_to_do(struct net_server *server);
 uint64_t server_key(const struct connection *connection);
 /* No event of the connection is looked at any more. Before its socket is closed. */
 void server_forget(struct net_server *server, struct connection *connection);
+/* It has its next turn after whoever has something new to say. By the thread that has the care. */
+void server_postpone(struct net_server *server, struct connection *connection);
 /* The connection has ended, and is in no list any more. */
 void server_gone(struct net_server *server, struct connection *connection);
 

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-enum { SLICE_MS = 2 };
+enum { SLICE_MS = 1 };
 
 struct jobs {
     struct pool_job *head, **tail;

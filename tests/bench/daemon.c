@@ -41,8 +41,12 @@ static void run_relay(const char *path, const struct daemon *relay)
     char sockets[300];
     snprintf(sockets, sizeof sockets, "%s/run", relay->dir);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    execl(path, "jwkd", "relay", "--upstream", relay->upstream, "--socket-dir", sockets, "--log-level",
-        "error", (char *)NULL);
+    if (relay->listen)
+        execl(path, "jwkd", "relay", "--upstream", relay->upstream, "--socket-dir", sockets, "--log-level",
+            "error", "--listen", relay->listen, "--listen-events", relay->listen_events, (char *)NULL);
+    else
+        execl(path, "jwkd", "relay", "--upstream", relay->upstream, "--socket-dir", sockets, "--log-level",
+            "error", (char *)NULL);
     _exit(127);
 }
 

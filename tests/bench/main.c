@@ -11,11 +11,12 @@ static const struct {
     const char *name;
     bench_run *run;
 } benches[] = {{"verify", bench_verify}, {"sign", bench_sign}, {"generate", bench_generate},
-    {"fanout", bench_fanout}, {"store", bench_store}, {"lease", bench_lease}, {"faults", bench_faults}};
+    {"fanout", bench_fanout}, {"store", bench_store}, {"lease", bench_lease}, {"hostile", bench_hostile},
+    {"faults", bench_faults}};
 enum { BENCH_COUNT = sizeof benches / sizeof *benches };
 
 static const char usage[] =
-    "Usage: jwkd-bench [OPTION]... [verify|sign|generate|fanout|store|lease|faults]...\n"
+    "Usage: jwkd-bench [OPTION]... [verify|sign|generate|fanout|store|lease|hostile|faults]...\n"
     "Measures the service and the library, each figure beside the floor of the same run. Without names: "
     "all but faults.\n"
     "\n"
@@ -25,6 +26,7 @@ static const char usage[] =
     "  fanout     deactivation sent until the last of 100 subscribers refuses, against bare nng\n"
     "  store      1,000 environments of 3 keys: start, memory, signing, against one environment\n"
     "  lease      what registered verifiers cost: deactivation at 1 to 1,000 of them, promotion, heartbeats\n"
+    "  hostile    a good client beside callers that ask and do not read, announce and do not send, or send batches\n"
     "  faults     what must hold while things break; only when named\n"
     "\n"
     "  --case NAME     only the cases whose names begin with NAME\n"
