@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 
-enum { BACKLOG = 4096, BUFFER = 256 * 1024, IPC_MODE = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP };
+enum { BACKLOG = 4096, BUFFER = 128 * 1024, IPC_MODE = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP };
 
 static const char IPC[] = "ipc://", TCP[] = "tcp://";
 

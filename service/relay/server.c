@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -12,6 +13,7 @@
 #include "relay/rules.h"
 
 enum {
+    PASSAGES = 16,       /* requests that the service works on at a time; others wait here, and take turns */
     PATIENCE_MS = 3000,  /* the service has so long to answer, less if the request's deadline is nearer */
     ASK_LEAST_MS = 100,  /* deadlines are of another clock, of which we know a bound */
     DRAIN_MS = 500,      /* when the relay ends, the service has so long to answer what it was asked */
@@ -27,14 +29,24 @@ struct passage {
     bool sent;
 };
 
+/* What waits of one caller. */
+struct turn {
+    TAILQ_ENTRY(turn) entry;
+    const void *caller;
+    STAILQ_HEAD(, call) calls;
+};
+
 /* One request, from its arrival to its answer. */
 struct call {
     struct net_request from; /* first: the server makes it */
     struct server *server;
+    STAILQ_ENTRY(call) waiting; /* for a passage */
+    struct turn turn;           /* while it is the first of its caller's that wait */
     struct arena arena;
     Jwkd__V1__Request *request; /* in the arena; NULL when it could not be read */
     enum rule rule;
-    /* while it is passed on */
+    /* while it is passed on, or waits for that */
+    bool asking;
     struct passage *passage;
     uint64_t expires_ns;
     uint8_t sent_id[LIMIT_REQUEST_ID];
@@ -50,30 +62,72 @@ struct server {
     atomic_uint_fast64_t id_counter;
     struct passage *passages;
     size_t passage_count;
-    pthread_mutex_t lock; /* guards the list */
+    pthread_mutex_t lock; /* guards what follows */
     struct passage *unused;
+    TAILQ_HEAD(, turn) turns; /* of those who wait for one; the first is next */
 };
+
+static void pass_those_that_wait(struct server *server);
 
 static struct bytes id_of(const struct call *call)
 {
     return call->request ? wire_view(call->request->request_id) : (struct bytes){0};
 }
 
-/* ---- passages */
+/* ---- passages, and who waits for one; callers have their turns */
 
-static struct passage *take_passage(struct call *call)
+static struct turn *find_turn(struct server *server, const void *caller)
 {
-    struct server *server = call->server;
-    if (net_take(&call->from, SHARE_PASSED) != JWKD_OK) return NULL;
+    struct turn *turn;
+    TAILQ_FOREACH (turn, &server->turns, entry)
+        if (turn->caller == caller) return turn;
+    return NULL;
+}
+
+/* The call waits behind its caller's others. It is the turn itself where it is the first of them. */
+static void append_waiting(struct server *server, struct call *call)
+{
+    const void *caller = net_caller(&call->from);
+    struct turn *turn = find_turn(server, caller);
+    if (!turn) {
+        turn = &call->turn;
+        turn->caller = caller;
+        STAILQ_INIT(&turn->calls);
+        TAILQ_INSERT_TAIL(&server->turns, turn, entry);
+    }
+    STAILQ_INSERT_TAIL(&turn->calls, call, waiting);
+}
+
+/* The first of the next caller, who is last then. */
+static struct call *take_waiting(struct server *server)
+{
+    struct turn *turn = TAILQ_FIRST(&server->turns);
+    if (!turn) return NULL;
+    struct call *call = STAILQ_FIRST(&turn->calls), *next = STAILQ_NEXT(call, waiting);
+    TAILQ_REMOVE(&server->turns, turn, entry);
+    if (!next) return call;
+    STAILQ_REMOVE_HEAD(&turn->calls, waiting);
+    next->turn.caller = turn->caller;
+    STAILQ_INIT(&next->turn.calls);
+    STAILQ_CONCAT(&next->turn.calls, &turn->calls);
+    TAILQ_INSERT_TAIL(&server->turns, &next->turn, entry);
+    return call;
+}
+
+/* The next that waits, with a passage of its own; NULL: nobody waits, or all passages are taken. */
+static struct call *next_to_pass(struct server *server)
+{
+    struct call *call = NULL;
     pthread_mutex_lock(&server->lock);
-    struct passage *passage = server->unused; /* there are as many as shares */
-    if (passage) server->unused = passage->next;
-    pthread_mutex_unlock(&server->lock);
-    if (passage)
+    struct passage *passage = server->unused;
+    if (passage) call = take_waiting(server);
+    if (call) {
+        server->unused = passage->next;
+        call->passage = passage;
         passage->call = call;
-    else
-        net_give(&call->from, SHARE_PASSED);
-    return passage;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return call;
 }
 
 static void put_passage(struct call *call)
@@ -81,23 +135,29 @@ static void put_passage(struct call *call)
     struct server *server = call->server;
     struct passage *passage = call->passage;
     if (!passage) return;
-    call->passage = NULL;
-    passage->call = NULL;
     pthread_mutex_lock(&server->lock);
+    passage->call = NULL;
     passage->next = server->unused;
     server->unused = passage;
     pthread_mutex_unlock(&server->lock);
-    net_give(&call->from, SHARE_PASSED);
 }
 
-/* Nothing of the call is there afterwards; what may have been a private key is wiped. An empty answer is
- * none, where there is no memory for one: the caller's own timeout tells it. */
-static void answer(struct call *call, struct buffer packed)
+/* Nothing of the call is there afterwards; what may have been a private key is wiped. An empty answer is none,
+ * where there is no memory for one: the caller's own timeout tells it. */
+static void finish(struct call *call, struct buffer packed)
 {
     arena_clear(&call->arena);
     held_unref(call->snapshot);
     put_passage(call);
+    if (call->asking) net_give(&call->from, SHARE_PASSED);
     net_answer(&call->from, &packed);
+}
+
+static void answer(struct call *call, struct buffer packed)
+{
+    struct server *server = call->server;
+    finish(call, packed);
+    pass_those_that_wait(server);
 }
 
 static void refuse(struct call *call, jwkd_status status, const jwkd_error *error)
@@ -206,12 +266,17 @@ static void answered(struct call *call, nng_msg *message)
 
 /* ---- passing on */
 
-static void lost(struct call *call, int result)
+static struct buffer answer_lost(const struct call *call, int result)
 {
     jwkd_error error = {0};
     const char *why = result == NNG_ETIMEDOUT ? "does not answer in time" : "is not reached at present";
     fail(&error, JWKD_UNAVAILABLE, "the service at %.180s %s", upstream_text(call), why);
-    refuse(call, error.status, &error);
+    return answer_failure(id_of(call), wire_status_for(call->request, JWKD_UNAVAILABLE), &error);
+}
+
+static void lost(struct call *call, int result)
+{
+    answer(call, answer_lost(call, result));
 }
 
 static nng_duration time_left_ms(const struct call *call)
@@ -273,27 +338,50 @@ static void set_expiry(struct call *call)
     call->expires_ns = now_ns + left_ms * NS_PER_MS;
 }
 
+static void pass_on(struct call *call)
+{
+    struct passage *passage = call->passage;
+    nng_msg *message = pack_request(call);
+    if (!message) {
+        finish(call, answer_failure(id_of(call), JWKD_NO_MEMORY, NULL));
+        return;
+    }
+    passage->sent = false;
+    nng_aio_set_timeout(passage->aio, time_left_ms(call));
+    nng_aio_set_msg(passage->aio, message);
+    nng_ctx_send(passage->context, passage->aio);
+}
+
+static void pass_those_that_wait(struct server *server)
+{
+    struct call *call;
+    while ((call = next_to_pass(server))) {
+        if (server->stopping)
+            finish(call, answer_lost(call, NNG_ECLOSED));
+        else
+            pass_on(call);
+    }
+}
+
 static void ask(struct call *call)
 {
     struct server *server = call->server;
-    nng_msg *message = NULL;
-    call->passage = take_passage(call);
-    if (!call->passage) {
+    if (server->stopping || !upstream_is_connected(server->options.upstream)) {
+        lost(call, NNG_ECLOSED);
+        return;
+    }
+    if (net_take(&call->from, SHARE_PASSED) != JWKD_OK) {
         jwkd_error error = {0};
         fail(&error, JWKD_BUSY, "too many requests wait for the service; try again in a moment");
         refuse(call, JWKD_BUSY, &error);
-    } else if (server->stopping || !upstream_is_connected(server->options.upstream)) {
-        lost(call, NNG_ECLOSED);
-    } else if (!(message = pack_request(call))) {
-        refuse(call, JWKD_NO_MEMORY, NULL);
-    } else {
-        struct passage *passage = call->passage;
-        passage->sent = false;
-        set_expiry(call);
-        nng_aio_set_timeout(passage->aio, time_left_ms(call));
-        nng_aio_set_msg(passage->aio, message);
-        nng_ctx_send(passage->context, passage->aio);
+        return;
     }
+    call->asking = true;
+    set_expiry(call);
+    pthread_mutex_lock(&server->lock);
+    append_waiting(server, call);
+    pthread_mutex_unlock(&server->lock);
+    pass_those_that_wait(server);
 }
 
 /* ---- each kind of request */
@@ -472,9 +560,9 @@ static bool open_passage(struct server *server, struct passage *passage)
 
 static jwkd_status open_passages(struct server *server, jwkd_error *error)
 {
-    server->passages = calloc(LIMIT_PASSED, sizeof *server->passages);
+    server->passages = calloc(PASSAGES, sizeof *server->passages);
     if (!server->passages) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    while (server->passage_count < LIMIT_PASSED)
+    while (server->passage_count < PASSAGES)
         if (!open_passage(server, &server->passages[server->passage_count++]))
             return fail(error, JWKD_NO_MEMORY, "out of memory");
     return JWKD_OK;
@@ -504,6 +592,7 @@ jwkd_status server_start(const struct server_options *options, struct server **o
     server->options = *options;
     if (!server->options.patience_ms) server->options.patience_ms = PATIENCE_MS;
     pthread_mutex_init(&server->lock, NULL);
+    TAILQ_INIT(&server->turns);
     jwkd_status status = open_server(server, error);
     if (status != JWKD_OK) {
         server_stop(server);
