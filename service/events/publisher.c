@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/wait.h"
+#include "net/admission.h"
 #include "net/listen.h"
 #include "wire/wire.h"
 
@@ -24,6 +25,7 @@ struct recent_change {
 
 struct publisher {
     nng_socket socket;
+    struct admission *admission;
     uint8_t boot_id[16], epoch[16];
     uint32_t heartbeat_ms;
     pthread_t heartbeat;
@@ -151,6 +153,9 @@ static jwkd_status publisher_open(
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no publish socket: %s", nng_strerror(result));
     result = nng_socket_set_int(publisher->socket, NNG_OPT_SENDBUF, SEND_QUEUE);
     if (result != 0) return fail(error, JWKD_INTERNAL, "no send queue: %s", nng_strerror(result));
+    if (admission_new(0, &publisher->admission) != JWKD_OK)
+        return fail(error, JWKD_NO_MEMORY, "out of memory");
+    TRY(admission_watch(publisher->admission, publisher->socket, error));
     for (size_t i = 0; i < options->url_count; i++)
         TRY(net_listen(publisher->socket, options->urls[i], NET_NOTHING_EXPECTED, error));
     return JWKD_OK;
@@ -172,6 +177,7 @@ jwkd_status publisher_start(
         status = fail(error, JWKD_NO_MEMORY, "no thread for heartbeats");
     if (status != JWKD_OK) {
         nng_close(publisher->socket);
+        admission_free(publisher->admission);
         pthread_cond_destroy(&publisher->stopping);
         pthread_mutex_destroy(&publisher->lock);
         free(publisher);
@@ -195,6 +201,7 @@ void publisher_stop(struct publisher *publisher)
     pthread_mutex_unlock(&publisher->lock);
     pthread_join(publisher->heartbeat, NULL);
     nng_close(publisher->socket);
+    admission_free(publisher->admission);
     pthread_cond_destroy(&publisher->stopping);
     pthread_mutex_destroy(&publisher->lock);
     free(publisher);

@@ -401,8 +401,8 @@ static void end(struct connection *connection)
     connection_unref(connection);
 }
 
-/* One turn. By the thread that has the care, which it gives up: to whoever gets the next event, or, where more
- * waits, to whoever has time. */
+/* One turn. By the thread that has the care, which it gives up: to whoever gets the next event, or, where
+ * more waits, to whoever has time. */
 static void take_turn(struct connection *connection, uint32_t events, struct buffer *room)
 {
     struct net_request *gone = NULL;
@@ -438,7 +438,8 @@ static void take_turn(struct connection *connection, uint32_t events, struct buf
 void connection_on_event(struct connection *connection, uint32_t events, struct buffer *room)
 {
     pthread_mutex_lock(&connection->lock);
-    bool mine = !connection->cared && !connection->ended; /* else it was armed again before this event came here */
+    bool mine =
+        !connection->cared && !connection->ended; /* else it was armed again before this event came here */
     if (mine) {
         connection->armed = 0;
         connection->cared = true;

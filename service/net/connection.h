@@ -18,7 +18,7 @@ struct connection {
     uint32_t number; /* what epoll says instead of the address: it may speak of one that has ended */
     TAILQ_ENTRY(connection) listed;    /* under the server's lock */
     TAILQ_ENTRY(connection) postponed; /* under the roster's */
-    atomic_uint users;              /* the server, each request, and each thread that has an event of it */
+    atomic_uint users;                 /* the server, each request, and each thread that has an event of it */
     enum transport transport;
     struct peer peer;
     struct share *share;

@@ -1,9 +1,13 @@
 #include "net/listen.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/limits.h"
 #include "net/endpoint.h"
+
+enum { OTHER_DESCRIPTORS = 64 /* the store's, standard streams, the library's */ };
 
 static int listen_once(nng_socket socket, const char *url, size_t largest)
 {
@@ -51,6 +55,15 @@ jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_
     if (result != 0)
         return fail(error, JWKD_UNAVAILABLE, "cannot listen on %s: %s", url, nng_strerror(result));
     return JWKD_OK;
+}
+
+size_t net_most_connections(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return LIMIT_CONNECTIONS;
+    if (limit.rlim_cur <= 2 * OTHER_DESCRIPTORS) return OTHER_DESCRIPTORS;
+    size_t most = (limit.rlim_cur - OTHER_DESCRIPTORS) / 2;
+    return most < LIMIT_CONNECTIONS ? most : LIMIT_CONNECTIONS;
 }
 
 void net_told_url(const char *url, char out[URL_SIZE])

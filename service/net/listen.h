@@ -15,6 +15,9 @@ enum { NET_NOTHING_EXPECTED = 1024 };
  * could not be listened on. */
 jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error) MUST_CHECK;
 
+/* How many connections may ask, and how many may hear events: half each of the descriptors that there are. */
+size_t net_most_connections(void);
+
 /* A tcp URL that means every address is told without a host: the caller takes the one that it dialled. */
 void net_told_url(const char *url, char out[URL_SIZE]);
 

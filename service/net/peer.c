@@ -1,19 +1,9 @@
 #include "net/peer.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <sys/socket.h>
-
-static jwkd_status peer_of_ipc(int fd, struct peer *out)
-{
-    struct ucred who;
-    socklen_t size = sizeof who;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return JWKD_UNAVAILABLE;
-    snprintf(out->principal, sizeof out->principal, "uid:%u", (unsigned)who.uid);
-    memcpy(out->origin, out->principal, sizeof out->origin);
-    return JWKD_OK;
-}
 
 /* A host has a whole /64 of IPv6. */
 static void name_ipv6(struct in6_addr address, char out[PEER_NAME])
@@ -29,20 +19,40 @@ static void name_ipv6(struct in6_addr address, char out[PEER_NAME])
     snprintf(out, PEER_NAME, "%s/64", text);
 }
 
+void peer_name_address(const struct sockaddr *address, char out[PEER_NAME])
+{
+    out[0] = '\0';
+    if (address->sa_family == AF_INET6)
+        name_ipv6(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, out);
+    else
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, out, PEER_NAME);
+}
+
+void peer_name_uid(uint64_t uid, char out[PEER_NAME])
+{
+    snprintf(out, PEER_NAME, "uid:%" PRIu64, uid);
+}
+
+static jwkd_status peer_of_ipc(int fd, struct peer *out)
+{
+    struct ucred who;
+    socklen_t size = sizeof who;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return JWKD_UNAVAILABLE;
+    peer_name_uid(who.uid, out->principal);
+    memcpy(out->origin, out->principal, sizeof out->origin);
+    return JWKD_OK;
+}
+
 static jwkd_status peer_of_tcp(int fd, struct peer *out)
 {
     union {
         struct sockaddr any;
-        struct sockaddr_in ipv4;
-        struct sockaddr_in6 ipv6;
+        struct sockaddr_in6 largest;
     } address = {0};
     socklen_t size = sizeof address;
     if (getpeername(fd, &address.any, &size) != 0) return JWKD_UNAVAILABLE;
     snprintf(out->principal, sizeof out->principal, "anonymous");
-    if (address.any.sa_family == AF_INET6)
-        name_ipv6(address.ipv6.sin6_addr, out->origin);
-    else
-        inet_ntop(AF_INET, &address.ipv4.sin_addr, out->origin, sizeof out->origin);
+    peer_name_address(&address.any, out->origin);
     return JWKD_OK;
 }
 

@@ -2,6 +2,8 @@
 #ifndef NET_PEER_H
 #define NET_PEER_H
 
+#include <sys/socket.h>
+
 #include "base/bytes.h"
 #include "wire/url.h"
 
@@ -12,6 +14,10 @@ struct peer {
     char origin[PEER_NAME]; /* who has the connection's share: the uid; over tcp the address, of IPv6 its /64
                              */
 };
+
+/* The parts of it. `address` is of AF_INET or AF_INET6. */
+void peer_name_uid(uint64_t uid, char out[PEER_NAME]);
+void peer_name_address(const struct sockaddr *address, char out[PEER_NAME]);
 
 /* UNAVAILABLE: the connection is gone already. */
 jwkd_status peer_of(int fd, enum transport transport, struct peer *out) MUST_CHECK;

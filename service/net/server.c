@@ -6,23 +6,22 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/wait.h"
+#include "net/listen.h"
 #include "net/server_internal.h"
 
 enum {
-    ROOM = 16 * 1024,       /* what one thread reads at once */
-    EVENTS = 16,            /* that one thread takes at once */
-    ACCEPTS = 64,           /* connections that are taken before others have their turn */
-    MOST_THREADS = 16,      /* they only move bytes, and look things up */
-    LOOK_AFTER_MS = 250,    /* how often the keeper looks at each connection */
-    GOODBYE_MS = 100,       /* for peers to see that nothing more comes */
-    END_MS = 1000,          /* for the threads to end connections that are shut down */
-    OTHER_DESCRIPTORS = 64, /* the store's, standard streams, the library's */
+    ROOM = 16 * 1024,         /* what one thread reads at once */
+    EVENTS = 16,              /* that one thread takes at once */
+    ACCEPTS = 64,             /* connections that are taken before others have their turn */
+    MOST_THREADS = 16,        /* they only move bytes, and look things up */
+    LOOK_AFTER_MS = 250,      /* how often the keeper looks at each connection */
+    GOODBYE_MS = 100,         /* for peers to see that nothing more comes */
+    END_MS = 1000,            /* for the threads to end connections that are shut down */
     TRIM_ABOVE = 1024 * 1024, /* bytes of messages, after which memory is given back */
 };
 
@@ -298,16 +297,6 @@ static void *keep(void *argument)
 
 /* ---- starting */
 
-/* Events take as many descriptors as requests. */
-static size_t most_connections(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return LIMIT_CONNECTIONS;
-    size_t most =
-        limit.rlim_cur > 2 * OTHER_DESCRIPTORS ? (limit.rlim_cur - OTHER_DESCRIPTORS) / 2 : OTHER_DESCRIPTORS;
-    return most < LIMIT_CONNECTIONS ? most : LIMIT_CONNECTIONS;
-}
-
 static jwkd_status listen_on(struct net_server *server, const char *url, jwkd_error *error)
 {
     struct endpoint opened[ENDPOINT_ADDRESSES];
@@ -342,7 +331,7 @@ static unsigned thread_count(unsigned wanted)
 
 static void fill_in(struct net_options *options)
 {
-    const size_t capacities[SHARE_KINDS] = {[SHARE_CONNECTIONS] = most_connections(),
+    const size_t capacities[SHARE_KINDS] = {[SHARE_CONNECTIONS] = net_most_connections(),
         [SHARE_INCOMING] = LIMIT_INCOMING,
         [SHARE_OUTGOING] = LIMIT_OUTGOING,
         [SHARE_HELD] = LIMIT_HELD,

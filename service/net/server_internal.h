@@ -9,8 +9,8 @@ enum { SERVER_ENDPOINTS = 64 };
 
 TAILQ_HEAD(connections, connection);
 
-/* Connections by their sockets. An event may come late, of one that has ended, when the number of its socket is
- * another's. So each has a number of its own, and no event is looked at that has another.
+/* Connections by their sockets. An event may come late, of one that has ended, when the number of its socket
+ * is another's. So each has a number of its own, and no event is looked at that has another.
  *
  * And those of which more came than one turn takes: they go on when nobody else has anything new to say. */
 struct roster {

@@ -4,6 +4,7 @@
 #include <nng/protocol/pubsub0/pub.h>
 #include <stdlib.h>
 
+#include "net/admission.h"
 #include "net/listen.h"
 #include "relay/server.h"
 
@@ -11,6 +12,7 @@ enum { SEND_QUEUE = 8192 }; /* messages per subscriber; nng's 16 loses bursts */
 
 struct relay {
     nng_socket events; /* what is published here */
+    struct admission *admission;
     struct hold *hold;
     struct instances *instances;
     struct upstream *upstream;
@@ -52,6 +54,8 @@ static jwkd_status open_events(struct relay *relay, const struct relay_options *
     int result = nng_pub0_open(&relay->events);
     if (result == 0) result = nng_socket_set_int(relay->events, NNG_OPT_SENDBUF, SEND_QUEUE);
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no publish socket: %s", nng_strerror(result));
+    if (admission_new(0, &relay->admission) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    TRY(admission_watch(relay->admission, relay->events, error));
     for (size_t i = 0; i < options->events_url_count; i++) {
         TRY(net_listen(relay->events, options->events_urls[i], NET_NOTHING_EXPECTED, error));
         net_told_url(options->events_urls[i], relay->told[i]);
@@ -84,7 +88,9 @@ static jwkd_status open_server(struct relay *relay, const struct relay_options *
         .urls = options->urls,
         .url_count = options->url_count,
         .events_urls = relay->told_urls,
-        .events_url_count = options->events_url_count};
+        .events_url_count = options->events_url_count,
+        .on_trouble = options->on_trouble,
+        .trouble_context = options->context};
     return server_start(&server, &relay->server, error);
 }
 
@@ -118,6 +124,7 @@ void relay_stop(struct relay *relay)
     server_stop(relay->server);
     upstream_stop(relay->upstream);
     if (nng_socket_id(relay->events) > 0) nng_close(relay->events);
+    admission_free(relay->admission);
     upstream_free(relay->upstream);
     instances_free(relay->instances);
     hold_free(relay->hold);

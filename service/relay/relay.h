@@ -22,6 +22,8 @@ struct relay_options {
     /* Told once when the service is reached, and once when it is not any more (or not yet), with a sentence
      * for an operator; from a thread of the relay. May be NULL. */
     void (*on_state)(void *context, jwkd_status status, const char *message);
+    /* With a sentence for the operator; any thread; may come often. May be NULL. */
+    void (*on_trouble)(void *context, jwkd_status status, const char *message);
     void *context;
 };
 

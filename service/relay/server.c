@@ -79,8 +79,8 @@ static struct bytes id_of(const struct call *call)
 static struct turn *find_turn(struct server *server, const void *caller)
 {
     struct turn *turn;
-    TAILQ_FOREACH (turn, &server->turns, entry)
-        if (turn->caller == caller) return turn;
+    TAILQ_FOREACH(turn, &server->turns, entry)
+    if (turn->caller == caller) return turn;
     return NULL;
 }
 
@@ -142,8 +142,8 @@ static void put_passage(struct call *call)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* Nothing of the call is there afterwards; what may have been a private key is wiped. An empty answer is none,
- * where there is no memory for one: the caller's own timeout tells it. */
+/* Nothing of the call is there afterwards; what may have been a private key is wiped. An empty answer is
+ * none, where there is no memory for one: the caller's own timeout tells it. */
 static void finish(struct call *call, struct buffer packed)
 {
     arena_clear(&call->arena);

@@ -1,0 +1,153 @@
+#include "net/admission.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <search.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "net/listen.h"
+#include "net/peer.h"
+#include "net/shares.h"
+
+/* A connection that was let in. */
+struct guest {
+    int pipe;
+    struct share *share;
+};
+
+struct admission {
+    struct shares *shares;
+    atomic_size_t refused;
+    pthread_mutex_t lock; /* guards the tree, which is by pipe */
+    void *guests;
+};
+
+static int compare(const void *one, const void *other)
+{
+    const struct guest *a = one, *b = other;
+    return (a->pipe > b->pipe) - (a->pipe < b->pipe);
+}
+
+static bool name_of(nng_pipe pipe, char out[PEER_NAME])
+{
+    uint64_t uid;
+    nng_sockaddr from;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } address = {0};
+    if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0) {
+        peer_name_uid(uid, out);
+        return true;
+    }
+    if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &from) != 0) return false;
+    if (from.s_family == NNG_AF_INET) {
+        address.ipv4.sin_family = AF_INET;
+        memcpy(&address.ipv4.sin_addr, &from.s_in.sa_addr, sizeof address.ipv4.sin_addr);
+    } else if (from.s_family == NNG_AF_INET6) {
+        address.ipv6.sin6_family = AF_INET6;
+        memcpy(&address.ipv6.sin6_addr, from.s_in6.sa_addr, sizeof address.ipv6.sin6_addr);
+    } else {
+        return false;
+    }
+    peer_name_address(&address.any, out);
+    return true;
+}
+
+static bool keep(struct admission *admission, struct guest *guest)
+{
+    pthread_mutex_lock(&admission->lock);
+    bool kept = tsearch(guest, &admission->guests, compare) != NULL;
+    pthread_mutex_unlock(&admission->lock);
+    return kept;
+}
+
+static void dismiss(struct admission *admission, struct guest *guest)
+{
+    share_give(guest->share, SHARE_CONNECTIONS, 1);
+    shares_put(admission->shares, guest->share);
+    free(guest);
+}
+
+static bool admit(struct admission *admission, nng_pipe pipe)
+{
+    char name[PEER_NAME];
+    struct guest *guest = name_of(pipe, name) ? calloc(1, sizeof *guest) : NULL;
+    if (!guest) return false;
+    guest->pipe = nng_pipe_id(pipe);
+    guest->share = shares_get(admission->shares, name);
+    if (guest->share && share_take(guest->share, SHARE_CONNECTIONS, 1)) {
+        if (keep(admission, guest)) return true;
+        dismiss(admission, guest);
+        return false;
+    }
+    if (guest->share) shares_put(admission->shares, guest->share);
+    free(guest);
+    return false;
+}
+
+static void leave(struct admission *admission, nng_pipe pipe)
+{
+    const struct guest key = {.pipe = nng_pipe_id(pipe)};
+    pthread_mutex_lock(&admission->lock);
+    struct guest *const *node = tfind(&key, &admission->guests, compare);
+    struct guest *guest = node ? *node : NULL;
+    if (guest) tdelete(&key, &admission->guests, compare);
+    pthread_mutex_unlock(&admission->lock);
+    if (guest) dismiss(admission, guest);
+}
+
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
+{
+    struct admission *admission = argument;
+    if (event == NNG_PIPE_EV_REM_POST) {
+        leave(admission, pipe);
+    } else if (!admit(admission, pipe)) {
+        atomic_fetch_add(&admission->refused, 1);
+        nng_pipe_close(pipe);
+    }
+}
+
+jwkd_status admission_new(size_t capacity, struct admission **out)
+{
+    const size_t capacities[SHARE_KINDS] = {
+        [SHARE_CONNECTIONS] = capacity ? capacity : net_most_connections()};
+    struct admission *admission = calloc(1, sizeof *admission);
+    if (!admission) return JWKD_NO_MEMORY;
+    if (shares_new(capacities, &admission->shares) != JWKD_OK) {
+        free(admission);
+        return JWKD_NO_MEMORY;
+    }
+    pthread_mutex_init(&admission->lock, NULL);
+    *out = admission;
+    return JWKD_OK;
+}
+
+jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error)
+{
+    int result = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, on_pipe, admission);
+    if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, on_pipe, admission);
+    if (result == 0) return JWKD_OK;
+    return fail(error, JWKD_UNAVAILABLE, "connections cannot be watched: %s", nng_strerror(result));
+}
+
+size_t admission_refused(const struct admission *admission)
+{
+    return admission->refused;
+}
+
+static void free_guest(void *guest)
+{
+    free(guest);
+}
+
+void admission_free(struct admission *admission)
+{
+    if (!admission) return;
+    tdestroy(admission->guests, free_guest); /* none, where nng told of every end */
+    shares_free(admission->shares);
+    pthread_mutex_destroy(&admission->lock);
+    free(admission);
+}

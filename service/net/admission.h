@@ -1,0 +1,21 @@
+/* How many may hear what a socket of nng publishes: as many connections as there are descriptors for, and of
+ * one caller no more than are left for all others. Whoever is over that is refused before nng takes the
+ * connection. */
+#ifndef NET_ADMISSION_H
+#define NET_ADMISSION_H
+
+#include <nng/nng.h>
+
+#include "base/bytes.h"
+
+struct admission;
+
+/* `capacity` 0: as many as may ask. */
+jwkd_status admission_new(size_t capacity, struct admission **out) MUST_CHECK;
+/* Before the socket listens; it alone is watched. UNAVAILABLE. */
+jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error) MUST_CHECK;
+size_t admission_refused(const struct admission *admission); /* since the start */
+/* After the socket was closed. NULL is fine. */
+void admission_free(struct admission *admission);
+
+#endif
