@@ -14,7 +14,7 @@
 #include "daemon/log.h"
 #include "daemon/places.h"
 #include "daemon/process.h"
-#include "daemon/repeats.h"
+#include "daemon/trouble.h"
 #include "keyring/keyring.h"
 #include "rpc/server.h"
 #include "store/lmdb.h"
@@ -40,27 +40,6 @@ struct service {
     bool locked;
     bool new_store; /* made by this start */
 };
-
-/* A full disk is the trouble of every change. */
-static void on_trouble(void *context, jwkd_status status, const char *message)
-{
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
-    static struct repeats repeats;
-    unsigned silent = 0;
-    char count[16], text[REPEATS_TEXT];
-    (void)context;
-    snprintf(text, sizeof text, "%s: %s", jwkd_status_name(status), message);
-    pthread_mutex_lock(&lock);
-    bool tell = repeats_tell(&repeats, text, clock_elapsed_ns(), &silent);
-    pthread_mutex_unlock(&lock);
-    if (!tell) return;
-    snprintf(count, sizeof count, "%u", silent);
-    const char *repeated = silent ? "repeated" : NULL;
-    if (status == JWKD_OK)
-        log_warning(message, repeated, count);
-    else
-        log_warning(message, "status", jwkd_status_name(status), repeated, count);
-}
 
 /* One line a change: what became of which key, and who did it. */
 static void on_change(void *context, const struct keyring_made *made)
@@ -169,7 +148,7 @@ static jwkd_status open_keys(
         .new_epoch = config->new_epoch,
         .accept_clock = config->accept_clock,
         .operator= service->operator,
-        .on_trouble = on_trouble,
+        .on_trouble = trouble_log,
         .on_change = on_change};
     snprintf(service->operator, sizeof service->operator, "uid:%u", (unsigned)getuid());
     process_machine_boot(service->machine_boot);
@@ -201,7 +180,7 @@ static jwkd_status open_sockets(
         .heartbeat_ms = (uint32_t)config->heartbeat_ms,
         .workers = (unsigned)config->workers,
         .queue = (unsigned)config->queue,
-        .on_trouble = on_trouble};
+        .on_trouble = trouble_log};
     memcpy(rpc.boot_id, service->boot_id, sizeof rpc.boot_id);
     return rpc_start(&rpc, &service->rpc, error);
 }

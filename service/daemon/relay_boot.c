@@ -6,9 +6,10 @@
 #include "daemon/log.h"
 #include "daemon/places.h"
 #include "daemon/process.h"
+#include "daemon/trouble.h"
 #include "relay/relay.h"
 
-enum { SOCKETS_SEC = 5 };
+enum { STOP_MS = 2000 }; /* what was asked is answered within half of it */
 
 struct relay_service {
     struct places places;
@@ -31,7 +32,8 @@ static struct relay_options options_of(const struct config *config, const struct
         .url_count = places->rpc_count,
         .events_urls = places->events_urls,
         .events_url_count = places->events_count,
-        .on_state = on_state};
+        .on_state = on_state,
+        .on_trouble = trouble_log};
 }
 
 static jwkd_status start(struct relay_service *service, const struct config *config, jwkd_error *error)
@@ -59,7 +61,7 @@ jwkd_status relay_boot_start(const struct config *config, struct relay_service *
 
 void relay_boot_stop(struct relay_service *service)
 {
-    process_bound_sockets(SOCKETS_SEC); /* there is nothing else */
+    process_bound_sockets(STOP_MS);
     relay_stop(service->relay);
     free(service);
     nng_fini();

@@ -1,6 +1,7 @@
 /* A good client beside callers that keep to no rule: how long it waits for an answer, and what memory and
- * descriptors the daemon has, undisturbed and under each of them; at the service and at a relay, over ipc and tcp.
- * Over tcp the others have an address of their own; over ipc they are the same user, and share with the good one. */
+ * descriptors the daemon has, undisturbed and under each of them; at the service and at a relay, over ipc and
+ * tcp. Over tcp the others have an address of their own; over ipc they are the same user, and share with the
+ * good one. */
 #include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,7 +16,15 @@
 #include "net/server.h"
 #include "wire/wire.h"
 
-enum { HOSTILE_HOST = 2, MOST = 2000, BATCH = 256, BATCHES = 2, HELD = 10000, HOLDERS = 100, ROOM = 200 * 1000 };
+enum {
+    HOSTILE_HOST = 2,
+    MOST = 2000,
+    BATCH = 256,
+    BATCHES = 2,
+    HELD = 10000,
+    HOLDERS = 100,
+    ROOM = 200 * 1000
+};
 
 /* Where it is tried. */
 struct place {
@@ -39,9 +48,9 @@ struct attack {
     const char *name;
     double at_most; /* times as long as undisturbed may a good client wait; 0: as it comes */
     size_t connections;
-    bool (*say)(struct run *run);      /* what each connection says; before it begins */
-    void (*begin)(struct run *run);    /* returns when it disturbs */
-    void (*go_on)(struct run *run);    /* in a thread of its own, until `stop`; NULL: nothing more is done */
+    bool (*say)(struct run *run);   /* what each connection says; before it begins */
+    void (*begin)(struct run *run); /* returns when it disturbs */
+    void (*go_on)(struct run *run); /* in a thread of its own, until `stop`; NULL: nothing more is done */
     bool service_only;
 };
 
@@ -159,7 +168,8 @@ static void ask_and_go(struct run *run)
     while (!run->stop) {
         dial_all(run, 0);
         close_all(run);
-        usleep(5000); /* what is looked for is what they leave behind, not how many there can be in a second */
+        usleep(
+            5000); /* what is looked for is what they leave behind, not how many there can be in a second */
     }
 }
 
@@ -231,8 +241,7 @@ static jwkd_status ask_once(const struct good *good, jwkd_error *error)
     return jwkd_sign(good->client, "hostile", &item, &token, error);
 }
 
-static jwkd_status ask_for(
-    const struct good *good, double seconds, struct samples *out, jwkd_error *error)
+static jwkd_status ask_for(const struct good *good, double seconds, struct samples *out, jwkd_error *error)
 {
     const double end = now_sec() + seconds;
     while (now_sec() < end) {
@@ -282,8 +291,8 @@ static void report_value(const struct bench *bench, const char *name, const char
     report_figure(bench, &figure);
 }
 
-static void report_waits(const struct bench *bench, const char *name, double at_most,
-    struct samples *before, struct samples *under)
+static void report_waits(const struct bench *bench, const char *name, double at_most, struct samples *before,
+    struct samples *under)
 {
     const double floor = samples_quantile(before, 0.99);
     struct figure figure = {.bench = "hostile",
@@ -499,7 +508,8 @@ static jwkd_status measure_held(const struct bench *bench, const struct daemon *
     net_stop(server);
     let_go(&holder);
     net_free(server);
-    if (!answered || held < HELD) return fail(error, JWKD_UNAVAILABLE, "%zu requests were held, not %d", held, HELD);
+    if (!answered || held < HELD)
+        return fail(error, JWKD_UNAVAILABLE, "%zu requests were held, not %d", held, HELD);
     report_waits(bench, "held-10000", 0, &outcome.before, &outcome.under);
     return JWKD_OK;
 }

@@ -7,7 +7,8 @@
 #include "jwkd.pb-c.h"
 #include "wire/url.h"
 
-/* Connects to "ipc://path" or "tcp://127.0.0.1:port" and greets; over tcp as "127.0.0.`host`". -1: it could not. */
+/* Connects to "ipc://path" or "tcp://127.0.0.1:port" and greets; over tcp as "127.0.0.`host`". -1: it could
+ * not. */
 int rough_dial(const char *url, unsigned host);
 /* Appends what a request is on the wire. False: no memory. */
 bool rough_append(enum transport transport, const Jwkd__V1__Request *request, struct buffer *out);

@@ -1,6 +1,7 @@
 /* Listening with nng, for what is only published. */
 #include "wire/cases.h"
 
+#include "net/admission.h"
 #include "net/listen.h"
 
 #include <netinet/in.h>
@@ -149,6 +150,49 @@ static void listen__without_a_host_is_for_both_families(void **state)
     }
 }
 
+static nng_socket dial_another(const struct pair *pair)
+{
+    nng_socket socket;
+    assert_int_equal(nng_req0_open(&socket), 0);
+    assert_int_equal(nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, 1000 * PATIENCE_MS), 0);
+    assert_int_equal(nng_dial(socket, pair->url, NULL, 0), 0);
+    return socket;
+}
+
+/* One caller alone has half, and another connection when one has ended. */
+static void admission__is_for_as_many_as_are_left_for_all_others(void **state)
+{
+    struct pair *pair = *state;
+    struct admission *admission;
+    nng_socket sockets[4];
+    assert_int_equal(admission_new(8, &admission), JWKD_OK);
+    assert_int_equal(admission_watch(admission, pair->rep, NULL), JWKD_OK);
+    assert_int_equal(net_listen(pair->rep, pair->url, LARGEST, NULL), JWKD_OK);
+    for (size_t i = 0; i < 4; i++)
+        sockets[i] = dial_another(pair);
+    assert_int_equal(admission_refused(admission), 0);
+    nng_socket refused = dial_another(pair);
+    for (int i = 0; i < PATIENCE_MS && admission_refused(admission) == 0; i++)
+        usleep(1000);
+    assert_int_equal(admission_refused(admission), 1);
+    nng_close(refused);
+    nng_close(sockets[0]);
+    size_t refusals = 1;
+    for (int i = 0; i < PATIENCE_MS && refusals != 0; i++) { /* until the end of the first is known */
+        size_t before = admission_refused(admission);
+        sockets[0] = dial_another(pair);
+        usleep(10000);
+        refusals = admission_refused(admission) - before;
+        if (refusals != 0) nng_close(sockets[0]);
+    }
+    assert_int_equal(refusals, 0);
+    for (size_t i = 0; i < 4; i++)
+        nng_close(sockets[i]);
+    nng_close(pair->rep);
+    admission_free(admission);
+    assert_int_equal(nng_rep0_open(&pair->rep), 0); /* which the end of the case closes */
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -156,6 +200,7 @@ int main(void)
         CASE(listen__is_for_owner_and_group),
         CASE(listen__drops_who_sends_too_much),
         CASE(listen__without_a_host_is_for_both_families),
+        CASE(admission__is_for_as_many_as_are_left_for_all_others),
         CASE(listen__says_where_it_cannot),
         CASE(told_url__is_what_a_caller_can_dial),
     };
