@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/descriptors.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/output.h"
@@ -36,6 +37,7 @@ int main(int argc, char **argv)
 {
     struct cli cli = {0};
     jwkd_error error = {0};
+    if (!descriptors_hold_standard()) return jwkd_status_exit_code(JWKD_INTERNAL);
     jwkd_status status = arguments_parse(argc, argv, &cli.arguments, &error);
     cli.usage_error = status != JWKD_OK;
     cli.json = cli.usage_error ? wants_json(argc, argv) : option_given(&cli.arguments, OPTION_JSON);

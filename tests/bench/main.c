@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/descriptors.h"
 #include "bench/bare.h"
 #include "bench/judge.h"
 
@@ -116,6 +117,7 @@ static bool choose(char *const *words, bool chosen[BENCH_COUNT])
 
 int main(int argc, char **argv)
 {
+    if (!descriptors_hold_standard()) return 1;
     /* This program as the other end of the bare nng floors; see bare.h. */
     if (argc == 3 && strcmp(argv[1], "bare-serve") == 0) return bare_serve(argv[2]);
     /* And as a verifier; see judge.h. */

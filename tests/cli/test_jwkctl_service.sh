@@ -85,6 +85,31 @@ if "${shut_out[@]}" "$jwkctl" --version >/dev/null 2>&1; then
     contains 'no permission on the socket' 'no permission to connect to ' "$out"
     contains 'no permission on the socket' "'ls -l'" "$out"
 fi
+# ---- closed descriptors: nothing else may get their numbers
+
+ok env create closed --algorithm ES256
+generate closed >/dev/null
+err=$("$jwkctl" sign closed --sub a 2>&1 >&-)
+equal 'sign >&-: exit code' 1 $?
+contains 'sign >&-' 'cannot write to standard output' "$err"
+# While it waits for the service, which does not answer; it gives up after some seconds, and is started anew.
+sign_closed() {
+    "$jwkctl" sign closed --sub a <&- >&- 2>&- &
+    waiting=$!
+    while kill -0 "$waiting" 2>/dev/null; do
+        local held='' fd
+        [[ $(readlink "/proc/$waiting/exe") != */jwkctl ]] ||
+            for fd in 0 1 2; do held+=$(readlink "/proc/$waiting/fd/$fd"); done
+        [[ $held != /dev/null/dev/null/dev/null ]] || return 0
+        sleep 0.05
+    done
+    return 1
+}
+kill -STOP "$daemon"
+await 'standard descriptors on /dev/null' sign_closed
+kill -CONT "$daemon"
+wait "$waiting"
+equal 'sign <&- >&- 2>&-: exit code' 1 $?
 
 # ---- generate: at once where nobody waits, and by --now and --hold
 
