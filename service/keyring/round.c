@@ -82,8 +82,9 @@ static jwkd_status decide(
     if (status == JWKD_IN_PROGRESS) broken = add_waiting(round, change) != JWKD_OK;
     /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
     if (status == JWKD_OK) broken = keep_answer(batch, change, &reply) != JWKD_OK;
-    /* Decided against what is not committed yet: if the commit fails, so does this answer, written or not. */
-    *out_changed = batch->write_count != 0;
+    /* Decided with, or against, a change that is not committed yet: if the commit fails, so does this answer.
+     * One that nothing was changed for holds also where it cannot be kept. */
+    *out_changed = batch->events || round->waiting;
     round->spoiled |= broken;
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;

@@ -35,6 +35,23 @@ static void commit__that_is_refused_changes_nothing(void **state)
     assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
 }
 
+/* As on a full disk: there is nothing to be written but the answer. */
+static void commit__is_not_needed_where_nothing_changes(void **state)
+{
+    struct ring *ring = *state;
+    struct deactivation deactivation;
+    uint8_t another[16];
+    prepare(ring, &deactivation);
+    assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
+    Jwkd__V1__Request again = ring_request(ring, another, JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
+    again.deactivate = &deactivation.operation;
+    memory_next(ring->memory, "answer/", MEMORY_REFUSED);
+    CLEANUP(arena_clear) struct arena arena;
+    const Jwkd__V1__Reply *reply = ring_change(ring, &again, &arena);
+    assert_int_equal(reply->status, JWKD_OK);
+    assert_int_equal(reply->key->key->state, JWKD__V1__KEY_STATE__DEACTIVATED);
+}
+
 static void commit__that_is_refused_need_not_be_told(void **state)
 {
     struct ring *ring = *state;
@@ -129,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest cases[] = {
         CASE(commit__that_is_refused_changes_nothing),
+        CASE(commit__is_not_needed_where_nothing_changes),
         CASE(commit__that_is_refused_need_not_be_told),
         CASE(commit__that_was_carried_out_after_all_counts),
         CASE(commit__of_a_waiting_generation_is_found_out_too),
