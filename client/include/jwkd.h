@@ -81,11 +81,11 @@ typedef struct jwkd_service_status {
     const char *version;
     const char *boot_id; /* hexadecimal: this run of the service */
     const char *epoch;   /* hexadecimal: this incarnation of its store */
-    const char *store;   /* "read-write", "read-only" or "full" */
+    const char *store;   /* "read-write", "read-only", or "full": some changes are refused, or all */
     uint64_t uptime_sec;
     uint64_t service_revision;
     uint32_t environments, active_keys, keys_in_signer;
-    bool memory_locked;
+    bool memory_locked; /* unsealed keys are never swapped out */
     uint64_t requests, requests_failed, requests_busy, tokens_signed, tokens_verified, changes, commits;
     size_t reserve_count;
     const jwkd_reserve_status *reserves;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "daemon/places.h"
 #include "daemon/process.h"
 #include "daemon/trouble.h"
+#include "daemon/vigil.h"
 #include "keyring/keyring.h"
 #include "rpc/server.h"
 #include "store/lmdb.h"
@@ -34,12 +36,22 @@ struct service {
     struct keyring *keyring;
     struct publisher *publisher;
     struct rpc_server *rpc;
+    struct vigil *vigil;
     struct places places;
     uint8_t boot_id[16];
     char machine_boot[PROCESS_BOOT_NAME], operator[32];
-    bool locked;
-    bool new_store; /* made by this start */
+    bool locked;      /* all memory; */
+    bool keys_locked; /* that of unsealed keys */
+    bool new_store;   /* made by this start */
 };
+
+/* Of the keyring: what its changes meet. */
+static void on_trouble(void *context, jwkd_status status, const char *message)
+{
+    const struct service *service = context;
+    vigil_heard(service->vigil);
+    trouble_log(context, status, message);
+}
 
 /* One line a change: what became of which key, and who did it. */
 static void on_change(void *context, const struct keyring_made *made)
@@ -57,12 +69,11 @@ static void on_change(void *context, const struct keyring_made *made)
             "principal", made->principal, kid, made->kid, "primary", made->primary_kid);
 }
 
-static void open_secure_heap(const struct config *config)
+static void open_secure_heap(struct service *service, const struct config *config)
 {
-    bool locked = false;
-    if (signer_secure_heap((size_t)config->secure_heap_kib * 1024, &locked) != JWKD_OK)
+    if (signer_secure_heap((size_t)config->secure_heap_kib * 1024, &service->keys_locked) != JWKD_OK)
         log_warning("no secure heap: unsealed keys are kept in ordinary memory");
-    else if (!locked)
+    else if (!service->keys_locked)
         log_warning("unsealed keys may be swapped out: raise the limit on locked memory (LimitMEMLOCK=)");
 }
 
@@ -78,25 +89,78 @@ static jwkd_status store_options(const struct config *config, const struct seal 
     return JWKD_OK;
 }
 
-/* A store without its key must not be given a new one: what is sealed in it would be lost without a word. */
-static bool store_exists(const struct config *config)
+static bool exists_in_data(const struct config *config, const char *name)
 {
     char path[CONFIG_PATH + 16];
     struct stat info;
-    snprintf(path, sizeof path, "%s/data.mdb", config->data);
+    snprintf(path, sizeof path, "%s/%s", config->data, name);
     return stat(path, &info) == 0;
+}
+
+static bool store_exists(const struct config *config)
+{
+    return exists_in_data(config, "data.mdb");
+}
+
+/* A store without its key must not be given a new one: what is sealed in it would be lost without a word. */
+static jwkd_status fail_without_key(const struct config *config, jwkd_error *error)
+{
+    char usual[CONFIG_PATH + 16];
+    snprintf(usual, sizeof usual, "%s/jwkd.key", config->data);
+    if (strcmp(usual, config->key_file) != 0 && exists_in_data(config, "jwkd.key"))
+        return fail(error, JWKD_NOT_FOUND,
+            "there is no key-encryption key at %.80s, but one at %.80s: move it there, or leave --key-file "
+            "out",
+            config->key_file, usual);
+    return fail(error, JWKD_NOT_FOUND,
+        "the key-encryption key %.80s is missing, and %.60s is sealed under it: put it back, or say where it "
+        "is now (--key-file)",
+        config->key_file, config->data);
+}
+
+/* What stood there before a new store was made. */
+struct leftovers {
+    bool key, witness;
+};
+
+static struct leftovers find_leftovers(const struct config *config)
+{
+    struct stat info;
+    return (struct leftovers){
+        .key = stat(config->key_file, &info) == 0, .witness = exists_in_data(config, "jwkd.witness")};
+}
+
+/* A wrong --data gives a service without keys, and nothing else says so. */
+static void tell_new_store(const struct config *config, struct leftovers before)
+{
+    if (before.witness)
+        log_warning(
+            "a new, empty store was made where another was before: if nobody removed that on purpose, "
+            "put it back from its backup",
+            "directory", config->data);
+    else if (before.key)
+        log_warning("a new, empty store was made, and its key-encryption key was there before: if there are "
+                    "keys already, --data should name where they are",
+            "directory", config->data, "key_file", config->key_file);
+    else
+        log_info("a new store and its key-encryption key were made: keep a copy of the key", "directory",
+            config->data, "key_file", config->key_file);
+}
+
+/* Who runs the daemon: to root, who only checks, whoever has the data. */
+static uid_t user_of(const struct config *config)
+{
+    struct stat info;
+    return geteuid() == 0 && stat(config->data, &info) == 0 ? info.st_uid : geteuid();
 }
 
 static jwkd_status open_seal(
     struct service *service, const struct config *config, bool create, jwkd_error *error)
 {
     bool exists = store_exists(config);
-    jwkd_status status = seal_open(config->key_file, create && !exists, &service->seal, error);
-    if (status == JWKD_NOT_FOUND && exists)
-        return fail(error, status,
-            "the key-encryption key %.120s is missing, and %.60s is sealed under it: put it back",
-            config->key_file, config->data);
-    return status;
+    jwkd_status status = create ? seal_open(config->key_file, !exists, &service->seal, error)
+                                : seal_open_of(config->key_file, user_of(config), &service->seal, error);
+    return status == JWKD_NOT_FOUND && exists ? fail_without_key(config, error) : status;
 }
 
 static jwkd_status open_store(struct service *service, const struct config *config, jwkd_error *error)
@@ -109,8 +173,6 @@ static jwkd_status open_store(struct service *service, const struct config *conf
     bytes_wipe(options.mac_key, sizeof options.mac_key);
     TRY(status);
     log_info("store open", "directory", config->data);
-    if (store_condition(service->store) != STORE_READ_WRITE)
-        log_warning("the store is read-only: keys are served, changes are refused until it can be written");
     return JWKD_OK;
 }
 
@@ -144,12 +206,13 @@ static jwkd_status open_keys(
         .registry = service->registry,
         .version = version,
         .reserve = (unsigned)config->reserve,
-        .memory_locked = service->locked,
+        .memory_locked = service->keys_locked,
         .new_epoch = config->new_epoch,
         .accept_clock = config->accept_clock,
         .operator= service->operator,
-        .on_trouble = trouble_log,
-        .on_change = on_change};
+        .on_trouble = on_trouble,
+        .on_change = on_change,
+        .context = service};
     snprintf(service->operator, sizeof service->operator, "uid:%u", (unsigned)getuid());
     process_machine_boot(service->machine_boot);
     keyring.machine_boot = service->machine_boot;
@@ -161,7 +224,6 @@ static jwkd_status open_sockets(
     struct service *service, const struct config *config, const char *version, jwkd_error *error)
 {
     struct places *places = &service->places;
-    TRY(places_make_directory(config->socket_dir, 0750, error));
     struct publisher_options events = {.service_revision = keyring_service_revision(service->keyring),
         .heartbeat_ms = (uint32_t)config->heartbeat_ms,
         .urls = places->events_urls,
@@ -195,17 +257,28 @@ static jwkd_status start(
     pthread_setattr_default_np(&attributes);
     pthread_attr_destroy(&attributes);
     service->locked = process_lock_memory();
-    open_secure_heap(config); /* before OpenSSL allocates anything */
+    open_secure_heap(service, config); /* before OpenSSL allocates anything */
     if (random_fill(service->boot_id, sizeof service->boot_id) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "no random bytes");
-    TRY(places_list(config, &service->places, error)); /* before anything is made */
-    TRY(places_make_directory(config->data, 0700, error));
+    TRY(places_list(config, &service->places, error));
+    TRY(places_make_directory(config->socket_dir, 0750, error));
     service->new_store = !store_exists(config);
+    if (service->new_store) TRY(places_try(&service->places, error)); /* before a store and a key are made */
+    TRY(places_make_directory(config->data, 0700, error));
+    struct leftovers before = find_leftovers(config);
     TRY(open_seal(service, config, true, error));
     TRY(open_store(service, config, error)); /* forks: before the first thread */
+    if (service->new_store) tell_new_store(config, before);
+    TRY(vigil_start(service->store, &service->vigil, error));
     TRY(open_registry(service, config, error));
     TRY(open_keys(service, config, version, error));
     return open_sockets(service, config, version, error);
+}
+
+static const char *locked_memory(const struct service *service)
+{
+    if (service->locked) return "all";
+    return service->keys_locked ? "keys" : "none";
 }
 
 jwkd_status boot_start(
@@ -219,7 +292,7 @@ jwkd_status boot_start(
         return status;
     }
     log_info("serving", "requests", service->places.rpc_urls[0], "events", service->places.events_urls[0],
-        "memory_locked", service->locked ? "yes" : "no");
+        "memory_locked", locked_memory(service));
     *out = service;
     return JWKD_OK;
 }
@@ -248,6 +321,7 @@ void boot_stop(struct service *service)
     keyring_close(service->keyring);
     registry_free(service->registry);
     signer_free(service->signer);
+    vigil_stop(service->vigil);
     store_close(service->store);
     seal_close(service->seal);
     log_end(unanswered, began_ns);

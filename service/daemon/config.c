@@ -8,7 +8,12 @@
 
 #include "base/cleanup.h"
 
-enum { CONFIG_FILE_MAX = 64 * 1024 };
+enum {
+    CONFIG_FILE_MAX = 64 * 1024,
+    LEASE_HEARTBEATS = 3, /* that fit into the longest lease, at least */
+    HELP_WIDTH = 79,
+    HELP_INDENT = 24,
+};
 
 enum option_kind {
     OPTION_FLAG,
@@ -48,7 +53,7 @@ static const struct option OPTIONS[] = {
     {"reserve", "N", OPTION_NUMBER, AT(reserve), 0, 0, 64, false, "ready keys kept per key type in use (4)"},
     {"heartbeat-ms", "N", OPTION_NUMBER, AT(heartbeat_ms), 0, 10, 10000, false, "time between heartbeats (250)"},
     {"max-lease", "TIME", OPTION_DURATION, AT(max_lease_ms), 0, 1000, 600 * 1000, false,
-     "how long verifiers judge without hearing from here (30s)"},
+     "how long verifiers judge without hearing from here (30s); at least three heartbeats"},
     {"signer-keys", "N", OPTION_NUMBER, AT(signer_keys), 0, 1, 1000000, false, "private keys held unsealed at a time (1024)"},
     {"secure-heap", "KIB", OPTION_NUMBER, AT(secure_heap_kib), 0, 64, 1048576, false,
      "memory for unsealed keys, locked where allowed (4096)"},
@@ -207,32 +212,75 @@ static const char *program(const struct config *config)
     return config->relay ? "jwkd relay" : "jwkd";
 }
 
-static jwkd_status parse_line(
-    struct bytes line, const char *file, unsigned number, struct config *config, jwkd_error *error)
+/* What other programs take for a comment, a quotation or a shell's is nothing of the kind here. As part of a
+ * path it would have a service start that is new and empty, without a word. */
+static jwkd_status check_plain(const struct option *option, struct bytes value, jwkd_error *error)
 {
-    line = trim(line);
-    if (line.size == 0 || line.data[0] == '#') return JWKD_OK;
+    for (size_t i = 0; i < value.size; i++)
+        if ((value.data[i] == '#' || value.data[i] == ';') &&
+            (i == 0 || value.data[i - 1] == ' ' || value.data[i - 1] == '\t'))
+            return fail(error, JWKD_INVALID_ARGUMENT,
+                "a comment is a line of its own, and no part of a value (%s)", option->name);
+    if (value.size && memchr("\"'", value.data[0], 2))
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "the value of %s is written without quotation marks", option->name);
+    if (value.size && memchr("~$", value.data[0], 2))
+        return fail(error, JWKD_INVALID_ARGUMENT, "%s is written out: no shell is there to replace ~ or $",
+            option->name);
+    return JWKD_OK;
+}
+
+/* A file being read, and where in it each option was set; 0: nowhere yet. */
+struct reading {
+    const char *file;
+    unsigned line, set_at[OPTION_COUNT];
+};
+
+/* Once each: of two, one would be passed over in silence. */
+static jwkd_status check_first(struct reading *reading, const struct option *option, jwkd_error *error)
+{
+    unsigned *set_at = &reading->set_at[option - OPTIONS];
+    if (*set_at && option->kind != OPTION_URLS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "%s is set in line %u already", option->name, *set_at);
+    *set_at = reading->line;
+    return JWKD_OK;
+}
+
+static jwkd_status parse_setting(
+    struct reading *reading, struct bytes line, struct config *config, jwkd_error *error)
+{
     const uint8_t *equals = memchr(line.data, '=', line.size);
-    if (!equals)
-        return fail(error, JWKD_INVALID_ARGUMENT, "%.100s:%u: a line is \"name = value\"", file, number);
+    if (!equals) return fail(error, JWKD_INVALID_ARGUMENT, "a line is \"name = value\"");
     struct bytes name = trim(bytes_of(line.data, (size_t)(equals - line.data)));
     struct bytes value = trim(bytes_of(equals + 1, line.size - (size_t)(equals - line.data) - 1));
     const struct option *option = find_option(name, config->relay);
     if (!option || option->command_line_only)
-        return fail(error, JWKD_INVALID_ARGUMENT,
-            "%.100s:%u: there is no setting \"%.*s\" (%s --help lists them)", file, number,
+        return fail(error, JWKD_INVALID_ARGUMENT, "there is no setting \"%.*s\" (%s --help lists them)",
             (int)(name.size < 40 ? name.size : 40), (const char *)name.data, program(config));
+    TRY(check_first(reading, option, error));
+    TRY(check_plain(option, value, error));
+    return set_option(option, config, value, error);
+}
+
+static jwkd_status parse_line(
+    struct reading *reading, struct bytes line, struct config *config, jwkd_error *error)
+{
     jwkd_error why = {0};
-    jwkd_status status = set_option(option, config, value, &why);
-    return status == JWKD_OK ? JWKD_OK : fail(error, status, "%.100s:%u: %.120s", file, number, why.message);
+    line = trim(line);
+    if (line.size == 0 || line.data[0] == '#') return JWKD_OK;
+    jwkd_status status = parse_setting(reading, line, config, &why);
+    if (status == JWKD_OK) return JWKD_OK;
+    return fail(error, status, "%.100s:%u: %.120s", reading->file, reading->line, why.message);
 }
 
 jwkd_status config_parse(struct bytes text, const char *file, struct config *config, jwkd_error *error)
 {
-    for (unsigned number = 1; text.size; number++) {
+    struct reading reading = {.file = file};
+    while (text.size) {
+        reading.line++;
         const uint8_t *newline = memchr(text.data, '\n', text.size);
         size_t length = newline ? (size_t)(newline - text.data) : text.size;
-        TRY(parse_line(bytes_of(text.data, length), file, number, config, error));
+        TRY(parse_line(&reading, bytes_of(text.data, length), config, error));
         size_t used = newline ? length + 1 : length;
         text = bytes_of(text.data + used, text.size - used);
     }
@@ -338,6 +386,19 @@ static jwkd_status check_upstream(const struct config *config, jwkd_error *error
     return JWKD_OK;
 }
 
+/* A lease that is not renewed in time ends, and every token is refused until the next heartbeat. */
+static jwkd_status check_lease(const struct config *config, jwkd_error *error)
+{
+    if (config->max_lease_ms < LEASE_HEARTBEATS * config->heartbeat_ms)
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "max-lease (%llu ms) is shorter than %d heartbeats (heartbeat-ms is %llu): verifiers would "
+            "refuse "
+            "between two of them",
+            (unsigned long long)config->max_lease_ms, LEASE_HEARTBEATS,
+            (unsigned long long)config->heartbeat_ms);
+    return JWKD_OK;
+}
+
 static jwkd_status check_transports(const struct config *config, jwkd_error *error)
 {
     if (config->listen_count && !config->listen_events_count)
@@ -385,36 +446,81 @@ jwkd_status config_read(int count, char *const *arguments, struct config *out, j
     }
     TRY(check_words(out, error));
     TRY(check_upstream(out, error));
+    TRY(check_lease(out, error));
     return check_transports(out, error);
+}
+
+/* "1s", "10m". */
+static void print_time(char *out, size_t size, uint64_t ms)
+{
+    if (ms % (60 * 1000) == 0)
+        snprintf(out, size, "%llum", (unsigned long long)ms / (60 * 1000));
+    else
+        snprintf(out, size, "%llus", (unsigned long long)ms / 1000);
+}
+
+/* What an option does, and within which bounds. */
+static void describe(const struct option *option, bool relay, char *out, size_t size)
+{
+    char least[24] = "", most[24] = "";
+    if (option->kind == OPTION_NUMBER) {
+        snprintf(least, sizeof least, "%llu", (unsigned long long)option->least);
+        snprintf(most, sizeof most, "%llu", (unsigned long long)option->most);
+    } else if (option->kind == OPTION_DURATION) {
+        print_time(least, sizeof least, option->least);
+        print_time(most, sizeof most, option->most);
+    }
+    bool checks = relay && strcmp(option->name, "check") == 0;
+    snprintf(out, size, "%s%s%s%s%s",
+        checks ? "check the options, and whether the service answers, then exit" : option->help,
+        *least ? "; " : "", least, *least ? " to " : "", most);
+}
+
+/* In a column of its own, broken between words. */
+static void print_column(const char *text)
+{
+    size_t room = HELP_WIDTH - HELP_INDENT, left = room;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (left < room && word + 1 > left) {
+            printf("\n%*s", HELP_INDENT, "");
+            left = room;
+        }
+        left -= (size_t)printf("%s%.*s", left < room ? " " : "", (int)word, text);
+        text += word + strspn(text + word, " ");
+    }
+    printf("\n");
 }
 
 static void print_options(bool relay)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        char left[40];
+        char left[40], text[256];
         if (!is_of_program(&OPTIONS[i], relay)) continue;
-        bool checks = relay && strcmp(OPTIONS[i].name, "check") == 0;
         snprintf(left, sizeof left, "--%s%s%s", OPTIONS[i].name, OPTIONS[i].value ? " " : "",
             OPTIONS[i].value ? OPTIONS[i].value : "");
-        printf("  %-22s %s\n", left,
-            checks ? "check the options, and whether the service answers, then exit" : OPTIONS[i].help);
+        describe(&OPTIONS[i], relay, text, sizeof text);
+        printf("  %-*s", HELP_INDENT - 2, left);
+        print_column(text);
     }
 }
 
 void config_print_help(const struct config *config)
 {
     if (config->relay)
-        printf(
-            "Usage: jwkd relay --upstream URL [OPTION]...\n"
-            "Stands in for a service that has more verifiers than one process reaches. It passes events and\n"
-            "heartbeats on, and what verifiers ask; it has no keys, and signs and changes nothing.\n\n"
-            "  jwkd relay --upstream URL --socket-dir DIR    is all that it takes to run one\n\n");
+        printf("Usage: jwkd relay --upstream URL [OPTION]...\n"
+               "Stands in for a service that has more verifiers than one process reaches. It\n"
+               "passes events and heartbeats on, and what verifiers ask; it has no keys, and\n"
+               "signs and changes nothing.\n\n"
+               "  jwkd relay --upstream URL --socket-dir DIR    is all that it takes to run one\n\n");
     else
         printf("Usage: jwkd [OPTION]...\n"
                "       jwkd relay --upstream URL [OPTION]...\n"
-               "Owns JWT signing keys: signs, verifies, publishes key sets and announces every change.\n\n"
+               "Owns JWT signing keys: signs, verifies, publishes key sets and announces every\n"
+               "change.\n\n"
                "  jwkd --data DIR --socket-dir DIR    is all that it takes to run one\n\n");
     print_options(config->relay);
-    printf("\nSIGTERM and SIGINT end it. Exit status: 0; 1 it could not start or the check failed; 2 usage.\n"
+    printf("\nSIGTERM and SIGINT end it. Exit status: 0; 1 it could not start or the check\n"
+           "failed; 2 usage. Of an option that is given twice the last counts.\n"
            "See jwkd(8), jwkctl(1).\n");
 }

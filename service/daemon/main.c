@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/descriptors.h"
 #include "daemon/boot.h"
+#include "daemon/headroom.h"
 #include "daemon/log.h"
 #include "daemon/process.h"
 #include "daemon/relay_boot.h"
@@ -84,8 +86,10 @@ int main(int count, char **arguments)
 {
     static struct config config; /* its paths would make a large frame */
     jwkd_error error = {0};
+    if (!descriptors_hold_standard()) return EXIT_FAILED;
     process_protect();
     process_return_memory();
+    headroom_raise();
     if (config_read(count, arguments, &config, &error) != JWKD_OK) {
         fprintf(stderr, "jwkd%s: %s\n", config.relay ? " relay" : "", error.message);
         return EXIT_USAGE;

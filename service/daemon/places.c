@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "net/endpoint.h"
+
 jwkd_status places_make_directory(const char *path, mode_t mode, jwkd_error *error)
 {
     char partial[CONFIG_PATH];
@@ -38,5 +40,27 @@ jwkd_status places_list(const struct config *config, struct places *out, jwkd_er
         sizeof out->rpc_socket, out->listen, config->listen_count);
     out->events_count = list_urls(out->events_urls, config->socket_dir, "events.sock", out->events_socket,
         sizeof out->events_socket, out->listen_events, config->listen_events_count);
+    return JWKD_OK;
+}
+
+static jwkd_status clear(const char *const *urls, size_t count, jwkd_error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(urls[i], "ipc://", strlen("ipc://")) == 0) TRY(endpoint_clear_path(urls[i], error));
+    return JWKD_OK;
+}
+
+jwkd_status places_clear(const struct places *places, jwkd_error *error)
+{
+    TRY(clear(places->rpc_urls, places->rpc_count, error));
+    return clear(places->events_urls, places->events_count, error);
+}
+
+jwkd_status places_try(const struct places *places, jwkd_error *error)
+{
+    for (size_t i = 0; i < places->rpc_count; i++)
+        TRY(endpoint_try(places->rpc_urls[i], error));
+    for (size_t i = 0; i < places->events_count; i++)
+        TRY(endpoint_try(places->events_urls[i], error));
     return JWKD_OK;
 }

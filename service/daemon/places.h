@@ -20,4 +20,9 @@ jwkd_status places_make_directory(const char *path, mode_t mode, jwkd_error *err
  * long. */
 jwkd_status places_list(const struct config *config, struct places *out, jwkd_error *error) MUST_CHECK;
 
+/* Sees that nothing is in the way of their ipc sockets, as endpoint_clear_path() does. */
+jwkd_status places_clear(const struct places *places, jwkd_error *error) MUST_CHECK;
+/* Whether all of them can be listened on; their directory exists. Leaves nothing behind. */
+jwkd_status places_try(const struct places *places, jwkd_error *error) MUST_CHECK;
+
 #endif

@@ -7,6 +7,7 @@
 #include "daemon/places.h"
 #include "daemon/process.h"
 #include "daemon/trouble.h"
+#include "daemon/vigil.h"
 #include "relay/relay.h"
 
 enum { STOP_MS = 2000 }; /* what was asked is answered within half of it */
@@ -14,6 +15,7 @@ enum { STOP_MS = 2000 }; /* what was asked is answered within half of it */
 struct relay_service {
     struct places places;
     struct relay *relay;
+    struct vigil *vigil;
 };
 
 static void on_state(void *context, jwkd_status status, const char *message)
@@ -40,8 +42,10 @@ static jwkd_status start(struct relay_service *service, const struct config *con
 {
     TRY(places_list(config, &service->places, error));
     TRY(places_make_directory(config->socket_dir, 0750, error));
+    TRY(places_clear(&service->places, error)); /* before anything is dialled */
     struct relay_options options = options_of(config, &service->places);
-    return relay_start(&options, &service->relay, error);
+    TRY(relay_start(&options, &service->relay, error));
+    return vigil_start(NULL, &service->vigil, error);
 }
 
 jwkd_status relay_boot_start(const struct config *config, struct relay_service **out, jwkd_error *error)
@@ -62,6 +66,7 @@ jwkd_status relay_boot_start(const struct config *config, struct relay_service *
 void relay_boot_stop(struct relay_service *service)
 {
     process_bound_sockets(STOP_MS);
+    vigil_stop(service->vigil);
     relay_stop(service->relay);
     free(service);
     nng_fini();

@@ -202,6 +202,16 @@ jwkd_status endpoint_open(const char *url, struct endpoint *out, size_t *out_cou
     return JWKD_OK;
 }
 
+jwkd_status endpoint_try(const char *url, jwkd_error *error)
+{
+    struct endpoint opened[ENDPOINT_ADDRESSES];
+    size_t count = 0;
+    TRY(endpoint_open(url, opened, &count, error));
+    while (count > 0)
+        endpoint_close(&opened[--count]);
+    return JWKD_OK;
+}
+
 int endpoint_accept(const struct endpoint *endpoint)
 {
     const int on = 1;

@@ -24,6 +24,9 @@ struct endpoint {
 jwkd_status endpoint_open(
     const char *url, struct endpoint *out, size_t *out_count, jwkd_error *error) MUST_CHECK;
 
+/* Fails as endpoint_open() would, and leaves nothing behind: to know it before something else is made. */
+jwkd_status endpoint_try(const char *url, jwkd_error *error) MUST_CHECK;
+
 /* One that waits, not blocking; -1 with errno where there is none. */
 int endpoint_accept(const struct endpoint *endpoint);
 

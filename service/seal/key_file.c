@@ -38,15 +38,15 @@ static bool group_may_read(const struct stat *file)
            (file->st_gid == 0 || (file->st_gid != getegid() && group_member(file->st_gid)));
 }
 
-static jwkd_status check_guarded(const char *path, int fd, jwkd_error *error)
+static jwkd_status check_guarded(const char *path, uid_t user, int fd, jwkd_error *error)
 {
     struct stat file;
     if (fstat(fd, &file) != 0) return fail(error, JWKD_INTERNAL, "%s: %s", path, strerror(errno));
     if (!S_ISREG(file.st_mode)) return fail(error, JWKD_DENIED, "%s is not a regular file", path);
-    if (file.st_uid != geteuid() && file.st_uid != 0) {
+    if (file.st_uid != user && file.st_uid != 0) {
         return fail(error, JWKD_DENIED,
             "%s belongs to user %u; it must belong to the user that runs jwkd (%u), or to root", path,
-            (unsigned)file.st_uid, (unsigned)geteuid());
+            (unsigned)file.st_uid, (unsigned)user);
     }
     mode_t refused = S_IRWXG | S_IRWXO;
     if (group_may_read(&file)) refused &= ~(mode_t)S_IRGRP;
@@ -72,7 +72,7 @@ static jwkd_status read_all(int fd, struct secret *text, size_t *out_size)
     return JWKD_OK;
 }
 
-jwkd_status key_file_read(const char *path, struct secret *out, jwkd_error *error)
+jwkd_status key_file_read(const char *path, uid_t user, struct secret *out, jwkd_error *error)
 {
     /* Symbolic links are followed, since secrets are often mounted behind them: what counts is the file that
      * they lead to. Not blocking: opening a FIFO would otherwise wait for its other end. */
@@ -86,7 +86,7 @@ jwkd_status key_file_read(const char *path, struct secret *out, jwkd_error *erro
             path);
     }
     if (fd < 0) return fail(error, JWKD_DENIED, "%s cannot be read: %s", path, strerror(errno));
-    TRY(check_guarded(path, fd, error));
+    TRY(check_guarded(path, user, fd, error));
 
     CLEANUP(secret_clear) struct secret text = {0};
     jwkd_status status = secret_init(&text, LIMIT_KEY_FILE);

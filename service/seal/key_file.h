@@ -2,6 +2,8 @@
 #ifndef SEAL_KEY_FILE_H
 #define SEAL_KEY_FILE_H
 
+#include <sys/types.h>
+
 #include "base/secret.h"
 
 enum { KEY_FILE_KEY_SIZE = 32 };
@@ -9,8 +11,8 @@ enum { KEY_FILE_KEY_SIZE = 32 };
 /* MALFORMED for anything but such a line, its newline present or not. `out` must be empty. */
 jwkd_status key_file_parse(struct bytes text, struct secret *out) MUST_CHECK;
 
-/* Statuses as seal_open. `out` must be empty. */
-jwkd_status key_file_read(const char *path, struct secret *out, jwkd_error *error) MUST_CHECK;
+/* It has to belong to `user` or root. Statuses as seal_open. `out` must be empty. */
+jwkd_status key_file_read(const char *path, uid_t user, struct secret *out, jwkd_error *error) MUST_CHECK;
 
 /* Makes the file with a fresh random key; one that is there already is left alone (and is no error). A crash
  * at any instant leaves either no file at `path` or a whole one. */

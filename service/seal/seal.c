@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -65,20 +66,30 @@ static jwkd_status prepare(struct seal *seal)
     return derive(seal, bytes_of_text(LABEL_ID), seal->id, sizeof seal->id);
 }
 
-jwkd_status seal_open(const char *path, bool create, struct seal **out, jwkd_error *error)
+static jwkd_status open_as(const char *path, uid_t user, bool create, struct seal **out, jwkd_error *error)
 {
     CLEANUP(seal_close_at) struct seal *seal = calloc(1, sizeof *seal);
     if (!seal) return fail(error, JWKD_NO_MEMORY, "no memory for the key-encryption key");
-    jwkd_status status = key_file_read(path, &seal->root, error);
+    jwkd_status status = key_file_read(path, user, &seal->root, error);
     if (status == JWKD_NOT_FOUND && create) {
         TRY(key_file_make(path, error));
-        status = key_file_read(path, &seal->root, error);
+        status = key_file_read(path, user, &seal->root, error);
     }
     TRY(status);
     status = prepare(seal);
     if (status != JWKD_OK) return fail(error, status, "OpenSSL cannot use the key-encryption key");
     *out = TAKE(seal);
     return JWKD_OK;
+}
+
+jwkd_status seal_open(const char *path, bool create, struct seal **out, jwkd_error *error)
+{
+    return open_as(path, geteuid(), create, out, error);
+}
+
+jwkd_status seal_open_of(const char *path, uid_t user, struct seal **out, jwkd_error *error)
+{
+    return open_as(path, user, false, out, error);
 }
 
 struct bytes seal_id(const struct seal *seal)

@@ -2,6 +2,8 @@
 #ifndef SEAL_SEAL_H
 #define SEAL_SEAL_H
 
+#include <sys/types.h>
+
 #include "base/secret.h"
 
 struct seal;
@@ -14,6 +16,9 @@ enum { SEAL_ID_SIZE = 8, SEAL_OVERHEAD = 1 + 12 + 16 };
  * that root gave it to may read it, unless it is the caller's main one). MALFORMED when it does not hold a
  * key. NOT_FOUND without `create`. */
 jwkd_status seal_open(const char *path, bool create, struct seal **out, jwkd_error *error) MUST_CHECK;
+/* Reads it as `user` would: the file may belong to that one instead of the caller. For root, who looks after
+ * the store of a daemon that runs as somebody else. */
+jwkd_status seal_open_of(const char *path, uid_t user, struct seal **out, jwkd_error *error) MUST_CHECK;
 /* Wipes; NULL is fine. */
 void seal_close(struct seal *seal);
 

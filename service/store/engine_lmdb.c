@@ -29,7 +29,7 @@ enum {
     LOCK_TABLE_SIZE = 16 * 1024,
     BALLAST_SIZE_DEFAULT = 1024 * 1024,
     MAP_ROOM_LEAST = 1024 * 1024,
-    ROOM_LEAST = 64 * 1024, /* an I/O error with less room than this was a full disk */
+    ROOM_LEAST = 64 * 1024, /* a medium with less room is full */
     GUARD_BROKEN = -1,      /* beside LMDB's codes and errno */
 };
 
@@ -248,13 +248,16 @@ static int write_gated(
     return rc;
 }
 
+static bool medium_is_full(const struct lmdb *lmdb)
+{
+    struct statvfs medium;
+    return fstatvfs(lmdb->directory.fd, &medium) == 0 && medium.f_bavail * medium.f_frsize < ROOM_LEAST;
+}
+
 static bool is_full(const struct lmdb *lmdb, int rc)
 {
     if (rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL) return true;
-    /* LMDB calls a write that was cut short EIO. */
-    struct statvfs medium;
-    return rc == EIO && fstatvfs(lmdb->directory.fd, &medium) == 0 &&
-           medium.f_bavail * medium.f_frsize < ROOM_LEAST;
+    return rc == EIO && medium_is_full(lmdb); /* LMDB calls a write that was cut short EIO */
 }
 
 static bool due(uint64_t *last_ns)
@@ -316,7 +319,8 @@ static jwkd_status settle(struct lmdb *lmdb, int rc, jwkd_error *error)
     if (rc == GUARD_BROKEN)
         return fail(error, JWKD_CONFLICT, "%s was changed by another process meanwhile", path);
     if (is_full(lmdb, rc)) {
-        lmdb->condition = STORE_FULL;
+        /* Whether the medium is full is seen at any time; a quota or the map is, by a change. */
+        lmdb->condition = rc == ENOSPC || rc == EIO ? STORE_READ_WRITE : STORE_FULL;
         return fail(error, JWKD_UNAVAILABLE, "the disk that holds %s is full; make some room", path);
     }
     jwkd_status status = status_of(rc);
@@ -357,7 +361,9 @@ static jwkd_status lmdb_apply(void *engine, struct bytes guard, const struct eng
 static enum store_condition lmdb_condition(const void *engine)
 {
     const struct lmdb *lmdb = engine;
-    return lmdb->condition;
+    enum store_condition condition = lmdb->condition;
+    /* While there are free pages in the file a full medium does not show by a change that failed. */
+    return condition == STORE_READ_WRITE && medium_is_full(lmdb) ? STORE_FULL : condition;
 }
 
 static void lmdb_came_to(void *engine, uint64_t revision)

@@ -32,6 +32,7 @@ struct store_row {
 /* Returns false to end the listing early. Must not call the store. */
 typedef bool store_visit(void *context, const struct store_row *row);
 
+/* FULL: the last change found no room, or there is hardly any: some changes are refused, or all are. */
 enum store_condition { STORE_READ_WRITE, STORE_READ_ONLY, STORE_FULL };
 
 /* Any thread may call anything; commits take turns. All calls but condition and id may block on the disk. */

@@ -85,6 +85,7 @@ if "${shut_out[@]}" "$jwkctl" --version >/dev/null 2>&1; then
     contains 'no permission on the socket' 'no permission to connect to ' "$out"
     contains 'no permission on the socket' "'ls -l'" "$out"
 fi
+
 # ---- closed descriptors: nothing else may get their numbers
 
 ok env create closed --algorithm ES256

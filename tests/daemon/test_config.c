@@ -51,12 +51,76 @@ static void max_lease__is_half_a_minute_unless_said(void **state)
     assert_int_equal(config.max_lease_ms, 3000);
 }
 
+static void expect_refused(const char *text, const char *message)
+{
+    static struct config untouched;
+    jwkd_error error = {0};
+    memset(&config, 0, sizeof config);
+    assert_int_equal(config_parse(bytes_of_text(text), "test.conf", &config, &error), JWKD_INVALID_ARGUMENT);
+    if (!strstr(error.message, message)) fail_msg("\"%s\" is not in \"%s\"", message, error.message);
+    assert_memory_equal(config.data, untouched.data, sizeof config.data);
+}
+
+/* It would be part of the path of a store, which is new and empty. */
+static void file__takes_no_comment_for_a_value(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"data = /srv/jwkd # our keys", "data = /srv/jwkd\t# our keys",
+        "data = # our keys", "data = #/srv/jwkd", "data = /srv/jwkd ; our keys", "data=/srv/jwkd #"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        expect_refused(lines[i], "test.conf:1: a comment is a line of its own");
+    static const char good[] = "# data = /a\n  # too\ndata = /srv/a#b;c\n";
+    assert_int_equal(config_parse(bytes_of_text(good), "test.conf", &config, NULL), JWKD_OK);
+    assert_string_equal(config.data, "/srv/a#b;c");
+}
+
+static void file__knows_neither_quotation_marks_nor_a_shell(void **state)
+{
+    (void)state;
+    expect_refused(
+        "data = \"/srv/jwkd\"", "test.conf:1: the value of data is written without quotation marks");
+    expect_refused("data = '/srv/jwkd'", "without quotation marks");
+    expect_refused("data = ~/jwkd", "test.conf:1: data is written out");
+    expect_refused("data = $HOME/jwkd", "written out");
+}
+
+static void file__sets_each_option_once(void **state)
+{
+    (void)state;
+    jwkd_error error = {0};
+    static const char twice[] = "data = /a\n\nreserve = 2\ndata = /a\n", urls[] =
+                                                                             "listen = tcp://127.0.0.1:1\n"
+                                                                             "listen = tcp://127.0.0.1:2\n";
+    memset(&config, 0, sizeof config);
+    assert_int_equal(config_parse(bytes_of_text(twice), "test.conf", &config, &error), JWKD_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "test.conf:4: data is set in line 1 already");
+    memset(&config, 0, sizeof config);
+    assert_int_equal(config_parse(bytes_of_text(urls), "test.conf", &config, &error), JWKD_OK);
+    assert_int_equal(config.listen_count, 2);
+}
+
+static void max_lease__spans_several_heartbeats(void **state)
+{
+    (void)state;
+    char program[] = "jwkd", lease[] = "--max-lease=1s", slow[] = "--heartbeat-ms=334",
+         fits[] = "--heartbeat-ms=333";
+    char *const bad[] = {program, lease, slow, NULL}, *const good[] = {program, lease, fits, NULL};
+    jwkd_error error = {0};
+    assert_int_equal(config_read(3, bad, &config, &error), JWKD_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "max-lease (1000 ms) is shorter than 3 heartbeats"));
+    assert_int_equal(config_read(3, good, &config, NULL), JWKD_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(max_lease__is_a_time_with_a_unit),
         cmocka_unit_test(max_lease__that_makes_no_sense_is_refused_with_the_line),
         cmocka_unit_test(max_lease__is_half_a_minute_unless_said),
+        cmocka_unit_test(max_lease__spans_several_heartbeats),
+        cmocka_unit_test(file__takes_no_comment_for_a_value),
+        cmocka_unit_test(file__knows_neither_quotation_marks_nor_a_shell),
+        cmocka_unit_test(file__sets_each_option_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "integration/harness.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <openssl/rand.h>
 #include <signal.h>
@@ -24,6 +25,15 @@ void service_prepare(struct service *service)
     snprintf(service->log, sizeof service->log, "%s/log", service->root);
 }
 
+/* Root, too, is held to its limits after the next exec(). */
+static void allow_little_locked(void)
+{
+    const struct rlimit limit = {8 * 1024 * 1024, 8 * 1024 * 1024};
+    prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0);
+    prctl(PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0);
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) _exit(126);
+}
+
 static pid_t spawn(const struct service *service, const char *argument)
 {
     char *arguments[16] = {(char *)(uintptr_t)TEST_BINARY_DIR "/jwkd"};
@@ -44,6 +54,15 @@ static pid_t spawn(const struct service *service, const char *argument)
     assert_true(pid >= 0);
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that is killed leaves no daemon behind */
+        const struct rlimit limit = {service->descriptors / 2, service->descriptors};
+        if (service->descriptors && setrlimit(RLIMIT_NOFILE, &limit) != 0) _exit(126);
+        if (service->little_locked) allow_little_locked();
+        if (service->bare) {
+            for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+                close(fd);
+            execv(arguments[0], arguments);
+            _exit(127);
+        }
         int log = open(service->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         if (log < 0 || dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0) _exit(126);
         execv(arguments[0], arguments);

@@ -640,6 +640,19 @@ static void endpoint__replaces_only_a_socket_that_nobody_serves(void **state)
     assert_int_equal(access(scene->path, F_OK), -1);
 }
 
+static void endpoint__that_is_tried_leaves_nothing(void **state)
+{
+    struct scene *scene = *state;
+    jwkd_error error = {0};
+    assert_int_equal(endpoint_try(scene->url, &error), JWKD_OK);
+    assert_int_equal(access(scene->path, F_OK), -1);
+    assert_int_equal(endpoint_try("tcp://127.0.0.1:0", &error), JWKD_OK);
+    start_at(scene, scene->url);
+    assert_int_equal(endpoint_try(scene->url, &error), JWKD_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "another program"));
+    assert_int_equal(access(scene->path, F_OK), 0);
+}
+
 static void endpoint__says_where_it_cannot(void **state)
 {
     static const char *const URLS[] = {
@@ -677,6 +690,7 @@ int main(void)
         CASE(drain__answers_what_was_read),
         CASE(endpoint__is_for_owner_and_group),
         CASE(endpoint__replaces_only_a_socket_that_nobody_serves),
+        CASE(endpoint__that_is_tried_leaves_nothing),
         CASE(endpoint__says_where_it_cannot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,28 @@ static void key_file__may_be_read_by_a_group_of_roots_choice(void **state)
     join(0, 0);
 }
 
+/* Root, who looks after a daemon that runs as somebody else. */
+static void key_file__of_another_user_is_read_for_that_user(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: only root can give files away\n");
+        skip();
+    }
+    const char *path = write_key("key", LINE_ONE "\n", 0600);
+    struct seal *seal = NULL;
+    jwkd_error error = {0};
+    assert_int_equal(chown(path, NOBODY, 0), 0);
+    assert_int_equal(seal_open(path, false, &seal, &error), JWKD_DENIED);
+    assert_int_equal(seal_open_of(path, NOBODY + 1, &seal, &error), JWKD_DENIED);
+    assert_int_equal(seal_open_of(path, NOBODY, &seal, &error), JWKD_OK);
+    seal_close(seal);
+    assert_int_equal(chmod(path, 0640), 0); /* and is as well guarded */
+    assert_int_equal(seal_open_of(path, NOBODY, &seal, &error), JWKD_DENIED);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(seal_open_of(path, NOBODY, &seal, &error), JWKD_NOT_FOUND);
+}
+
 static void key_file__must_be_a_regular_file(void **state)
 {
     (void)state;
@@ -441,6 +463,7 @@ int main(void)
         CASE(key_file__open_to_others_is_refused),
         CASE(key_file__of_another_user_is_refused),
         CASE(key_file__may_be_read_by_a_group_of_roots_choice),
+        CASE(key_file__of_another_user_is_read_for_that_user),
         CASE(key_file__must_be_a_regular_file),
         CASE(key_file__is_found_behind_symbolic_links),
         CASE(seal__unwraps_what_it_wrapped),

@@ -227,6 +227,7 @@ static void disk__a_full_one_keeps_serving_and_heals(void **state)
 {
     skip_without_mounts();
     struct scratch *scratch = on_a_full_disk(state);
+    assert_int_equal(store_condition(scratch->store), STORE_FULL); /* before a change fails */
     expect_full(scratch, false);
     expect_full(scratch, false);
     assert_true(ballast_blocks(scratch) > 0);
