@@ -43,6 +43,7 @@ struct service {
     bool locked;      /* all memory; */
     bool keys_locked; /* that of unsealed keys */
     bool new_store;   /* made by this start */
+    bool serving;     /* a start that failed has nothing to tell of its end */
 };
 
 /* Of the keyring: what its changes meet. */
@@ -291,6 +292,7 @@ jwkd_status boot_start(
         boot_stop(service);
         return status;
     }
+    service->serving = true;
     log_info("serving", "requests", service->places.rpc_urls[0], "events", service->places.events_urls[0],
         "memory_locked", locked_memory(service));
     *out = service;
@@ -324,7 +326,7 @@ void boot_stop(struct service *service)
     vigil_stop(service->vigil);
     store_close(service->store);
     seal_close(service->seal);
-    log_end(unanswered, began_ns);
+    if (service->serving) log_end(unanswered, began_ns);
     process_bound_sockets(SOCKETS_MS);
     publisher_stop(service->publisher);
     free(service);

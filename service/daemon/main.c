@@ -24,7 +24,8 @@ static int check(const struct config *config)
     uint64_t rows = 0;
     jwkd_error error = {0};
     if (boot_check(config, &rows, &error) == JWKD_OK) {
-        printf("ok: %s holds %" PRIu64 " rows, all of them sound\n", config->data, rows);
+        printf("ok: %s holds %" PRIu64 "%s sound\n", config->data, rows,
+            rows == 1 ? " row, which is" : " rows, all of them");
         return EXIT_OK;
     }
     fprintf(stderr, "jwkd: %s\n", error.message);

@@ -167,17 +167,24 @@ static jwkd_status split_address(
     return JWKD_OK;
 }
 
-static jwkd_status open_tcp(
-    const char *url, const char *text, struct endpoint *out, size_t *out_count, jwkd_error *error)
+/* Without a host: an empty one, and the addresses that mean all. */
+static jwkd_status find_addresses(
+    const char *url, char host[URL_SIZE], struct addrinfo **out, jwkd_error *error)
 {
-    char host[URL_SIZE];
     const char *port = NULL;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    CLEANUP(free_addresses_at) struct addrinfo *addresses = NULL;
-    TRY(split_address(text, host, &port, error));
-    int found = getaddrinfo(host[0] ? host : NULL, port, &hints, &addresses);
+    TRY(split_address(url + strlen(TCP), host, &port, error));
+    int found = getaddrinfo(host[0] ? host : NULL, port, &hints, out);
     if (found != 0)
         return fail(error, JWKD_UNAVAILABLE, "cannot listen on %.200s: %s", url, gai_strerror(found));
+    return JWKD_OK;
+}
+
+static jwkd_status open_tcp(const char *url, struct endpoint *out, size_t *out_count, jwkd_error *error)
+{
+    char host[URL_SIZE];
+    CLEANUP(free_addresses_at) struct addrinfo *addresses = NULL;
+    TRY(find_addresses(url, host, &addresses, error));
     size_t count = 0;
     int result = host[0] ? open_each(addresses, out, &count) : open_any(addresses, out);
     if (result == 0) {
@@ -189,11 +196,30 @@ static jwkd_status open_tcp(
     return cannot(url, result, error);
 }
 
+jwkd_status endpoint_addresses(
+    const char *url, char out[ENDPOINT_ADDRESSES][URL_SIZE], size_t *out_count, jwkd_error *error)
+{
+    char host[URL_SIZE], address[NI_MAXHOST], port[NI_MAXSERV];
+    CLEANUP(free_addresses_at) struct addrinfo *addresses = NULL;
+    TRY(find_addresses(url, host, &addresses, error));
+    size_t count = 0;
+    for (const struct addrinfo *at = addresses; at && count < ENDPOINT_ADDRESSES; at = at->ai_next) {
+        int result = getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof address, port, sizeof port,
+            NI_NUMERICHOST | NI_NUMERICSERV);
+        if (result != 0)
+            return fail(error, JWKD_UNAVAILABLE, "cannot listen on %.200s: %s", url, gai_strerror(result));
+        snprintf(out[count++], URL_SIZE, at->ai_family == AF_INET6 ? "tcp://[%.100s]:%s" : "tcp://%.100s:%s",
+            address, port);
+    }
+    *out_count = count;
+    return JWKD_OK;
+}
+
 /* ---- for all */
 
 jwkd_status endpoint_open(const char *url, struct endpoint *out, size_t *out_count, jwkd_error *error)
 {
-    if (strncmp(url, TCP, strlen(TCP)) == 0) return open_tcp(url, url + strlen(TCP), out, out_count, error);
+    if (strncmp(url, TCP, strlen(TCP)) == 0) return open_tcp(url, out, out_count, error);
     if (strncmp(url, IPC, strlen(IPC)) != 0)
         return fail(
             error, JWKD_INVALID_ARGUMENT, "cannot listen on %.200s: a URL begins with ipc:// or tcp://", url);

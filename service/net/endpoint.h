@@ -24,6 +24,10 @@ struct endpoint {
 jwkd_status endpoint_open(
     const char *url, struct endpoint *out, size_t *out_count, jwkd_error *error) MUST_CHECK;
 
+/* "tcp://address:port" for each address that the host of a tcp URL has: nng takes the first one alone. */
+jwkd_status endpoint_addresses(
+    const char *url, char out[ENDPOINT_ADDRESSES][URL_SIZE], size_t *out_count, jwkd_error *error) MUST_CHECK;
+
 /* Fails as endpoint_open() would, and leaves nothing behind: to know it before something else is made. */
 jwkd_status endpoint_try(const char *url, jwkd_error *error) MUST_CHECK;
 

@@ -43,12 +43,42 @@ static int listen_on_any(nng_socket socket, const char *port, size_t largest)
     return listen_once(socket, url, largest);
 }
 
+/* As endpoint_open() does for requests: on each address of a name, which "localhost" has two of. */
+static int listen_on_each(
+    nng_socket socket, char urls[ENDPOINT_ADDRESSES][URL_SIZE], size_t count, size_t largest)
+{
+    int result = NNG_EADDRINVAL;
+    for (size_t i = 0; i < count; i++) {
+        int listened = listen_once(socket, urls[i], largest);
+        if (listened == NNG_EADDRINUSE) return listened;
+        if (result != 0) result = listened; /* one address of several may have gone */
+    }
+    return result;
+}
+
+static jwkd_status listen_on(
+    nng_socket socket, const char *url, size_t largest, int *out_result, jwkd_error *error)
+{
+    char urls[ENDPOINT_ADDRESSES][URL_SIZE];
+    size_t count = 0;
+    const char *port = port_of_any(url);
+    if (port) {
+        *out_result = listen_on_any(socket, port, largest);
+    } else if (strncmp(url, "tcp://", 6) == 0) {
+        TRY(endpoint_addresses(url, urls, &count, error));
+        *out_result = listen_on_each(socket, urls, count, largest);
+    } else {
+        if (strncmp(url, "ipc://", 6) == 0)
+            TRY(endpoint_clear_path(url, error)); /* nng removes whatever is there */
+        *out_result = listen_once(socket, url, largest);
+    }
+    return JWKD_OK;
+}
+
 jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error)
 {
-    const char *port = port_of_any(url);
-    if (strncmp(url, "ipc://", 6) == 0)
-        TRY(endpoint_clear_path(url, error)); /* nng removes whatever is there */
-    int result = port ? listen_on_any(socket, port, largest) : listen_once(socket, url, largest);
+    int result = 0;
+    TRY(listen_on(socket, url, largest, &result, error));
     if (result == NNG_EADDRINUSE)
         return fail(
             error, JWKD_UNAVAILABLE, "cannot listen on %s: another program does, perhaps another jwkd", url);

@@ -10,9 +10,9 @@
 /* What one may say to a socket that only publishes. */
 enum { NET_NOTHING_EXPECTED = 1024 };
 
-/* Listens for messages of `largest` bytes at most; ipc sockets get mode 0660; a tcp URL without a host, or
- * with "*", is for every address of IPv4 and IPv6. UNAVAILABLE says which URL
- * could not be listened on. */
+/* Listens for messages of `largest` bytes at most; ipc sockets get mode 0660; a tcp URL with a name is for
+ * each of its addresses, and without a host, or with "*", for every address of IPv4 and IPv6. UNAVAILABLE
+ * says which URL could not be listened on. */
 jwkd_status net_listen(nng_socket socket, const char *url, size_t largest, jwkd_error *error) MUST_CHECK;
 
 /* How many connections may ask, and how many may hear events: half each of the descriptors that there are. */
