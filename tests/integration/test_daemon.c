@@ -296,6 +296,7 @@ static void first_start__that_cannot_listen_makes_no_store(void **state)
     strcpy(other.sockets, service->sockets); /* where the first one listens */
     assert_int_equal(service_run(&other, NULL), 1);
     assert_true(service_said(&other, "another program does"));
+    assert_false(service_said(&other, "everything that was asked")); /* nobody could ask */
     assert_false(exists(other.root, "data"));
     strcpy(other.sockets, "/proc/jwkd");
     assert_int_equal(service_run(&other, NULL), 1);
