@@ -34,7 +34,7 @@ struct scene {
     char directory[32], path[64], url[80], tcp_url[64];
     struct net_options options;
     struct net_server *server;
-    pthread_mutex_t lock; /* guards the list */
+    pthread_mutex_t lock; /* guards the list, and who asked last; that is read when the answer is there */
     struct call *held;
     char origin[64], principal[64]; /* of the last request */
     atomic_uint refusals, held_count;
@@ -62,8 +62,10 @@ static void handle(void *context, struct net_request *from, struct bytes message
 {
     struct scene *scene = context;
     struct call *call = (struct call *)(void *)from;
+    pthread_mutex_lock(&scene->lock);
     snprintf(scene->principal, sizeof scene->principal, "%s", net_principal(from));
     snprintf(scene->origin, sizeof scene->origin, "%s", net_origin(from));
+    pthread_mutex_unlock(&scene->lock);
     bool hold = message.size >= 4 && memcmp(message.data, "hold", 4) == 0;
     if (!hold || net_hold(from) != JWKD_OK) {
         if (!net_may_answer(from)) {
@@ -254,6 +256,14 @@ static size_t count_descriptors(void)
     return count;
 }
 
+static void assert_asked_last(struct scene *scene, const char *principal, const char *origin)
+{
+    pthread_mutex_lock(&scene->lock);
+    assert_string_equal(scene->principal, principal);
+    assert_string_equal(scene->origin, origin);
+    pthread_mutex_unlock(&scene->lock);
+}
+
 /* ---- cases */
 
 static void request__is_answered_over_ipc(void **state)
@@ -264,8 +274,7 @@ static void request__is_answered_over_ipc(void **state)
     nng_socket socket = dial(scene->url);
     ask(socket, bytes_of_text("hello"));
     snprintf(expected, sizeof expected, "uid:%u", (unsigned)geteuid());
-    assert_string_equal(scene->principal, expected);
-    assert_string_equal(scene->origin, expected);
+    assert_asked_last(scene, expected, expected);
     nng_close(socket);
     AWAIT(figures(scene).connections == 0);
 }
@@ -286,8 +295,7 @@ static void request__is_answered_over_both_families_of_tcp(void **state)
         snprintf(url, sizeof url, "tcp://%s:%d", HOSTS[i][0], port);
         nng_socket socket = dial(url);
         ask(socket, bytes_of_text("hello"));
-        assert_string_equal(scene->principal, "anonymous");
-        assert_string_equal(scene->origin, HOSTS[i][1]);
+        assert_asked_last(scene, "anonymous", HOSTS[i][1]);
         nng_close(socket);
     }
 }
