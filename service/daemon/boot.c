@@ -43,7 +43,6 @@ struct service {
     bool locked;      /* all memory; */
     bool keys_locked; /* that of unsealed keys */
     bool new_store;   /* made by this start */
-    bool serving;     /* a start that failed has nothing to tell of its end */
 };
 
 /* Of the keyring: what its changes meet. */
@@ -285,17 +284,11 @@ static const char *locked_memory(const struct service *service)
 jwkd_status boot_start(
     const struct config *config, const char *version, struct service **out, jwkd_error *error)
 {
-    struct service *service = calloc(1, sizeof *service);
+    struct service *service = *out = calloc(1, sizeof *service);
     if (!service) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    jwkd_status status = start(service, config, version, error);
-    if (status != JWKD_OK) {
-        boot_stop(service);
-        return status;
-    }
-    service->serving = true;
+    TRY(start(service, config, version, error));
     log_info("serving", "requests", service->places.rpc_urls[0], "events", service->places.events_urls[0],
         "memory_locked", locked_memory(service));
-    *out = service;
     return JWKD_OK;
 }
 
@@ -313,8 +306,9 @@ static void log_end(size_t unanswered, uint64_t began_ns)
 
 /* Connections first, so that whoever asks finds nobody, or a successor; what was read is answered, and what
  * was decided is durable, before the events' sockets end, which is nng's and may take for ever. */
-void boot_stop(struct service *service)
+void boot_stop(struct service *service, int code)
 {
+    if (!service) return;
     process_watchdog(SHUTDOWN_SEC);
     const uint64_t began_ns = clock_elapsed_ns();
     size_t unanswered = rpc_drain(service->rpc, DRAIN_MS);
@@ -326,8 +320,8 @@ void boot_stop(struct service *service)
     vigil_stop(service->vigil);
     store_close(service->store);
     seal_close(service->seal);
-    if (service->serving) log_end(unanswered, began_ns);
-    process_bound_sockets(SOCKETS_MS);
+    if (code == 0) log_end(unanswered, began_ns);
+    process_bound_sockets(SOCKETS_MS, code);
     publisher_stop(service->publisher);
     free(service);
     nng_fini();

@@ -49,7 +49,7 @@ static const struct option OPTIONS[] = {
     {"listen-events", "URL", OPTION_URLS, AT(listen_events), AT(listen_events_count), 0, 0, false,
      "publish events here too, e.g. tcp://127.0.0.1:7071; may be repeated"},
     {"workers", "N", OPTION_NUMBER, AT(workers), 0, 1, 256, false, "threads for cryptography (one a processor)"},
-    {"queue", "N", OPTION_NUMBER, AT(queue), 0, 1, 150, false, "requests that may wait for a worker (128)"},
+    {"queue", "N", OPTION_NUMBER, AT(queue), 0, 1, 150, false, "requests of one caller that may wait (128)"},
     {"reserve", "N", OPTION_NUMBER, AT(reserve), 0, 0, 64, false, "ready keys kept per key type in use (4)"},
     {"heartbeat-ms", "N", OPTION_NUMBER, AT(heartbeat_ms), 0, 10, 10000, false, "time between heartbeats (250)"},
     {"max-lease", "TIME", OPTION_DURATION, AT(max_lease_ms), 0, 1000, 600 * 1000, false,

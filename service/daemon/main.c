@@ -63,11 +63,11 @@ static int serve(const struct config *config)
     jwkd_error error = {0};
     process_block_signals();
     jwkd_status status = boot_start(config, JWKD_VERSION, &service, &error);
-    if (status != JWKD_OK) return complain(status, &error);
-    wait_for_the_end();
-    boot_stop(service);
-    log_info("stopped");
-    return EXIT_OK;
+    int code = status == JWKD_OK ? EXIT_OK : complain(status, &error);
+    if (code == EXIT_OK) wait_for_the_end();
+    boot_stop(service, code);
+    if (code == EXIT_OK) log_info("stopped");
+    return code;
 }
 
 static int serve_relay(const struct config *config)
@@ -76,11 +76,11 @@ static int serve_relay(const struct config *config)
     jwkd_error error = {0};
     process_block_signals();
     jwkd_status status = relay_boot_start(config, &service, &error);
-    if (status != JWKD_OK) return complain(status, &error);
-    wait_for_the_end();
-    relay_boot_stop(service);
-    log_info("stopped");
-    return EXIT_OK;
+    int code = status == JWKD_OK ? EXIT_OK : complain(status, &error);
+    if (code == EXIT_OK) wait_for_the_end();
+    relay_boot_stop(service, code);
+    if (code == EXIT_OK) log_info("stopped");
+    return code;
 }
 
 int main(int count, char **arguments)

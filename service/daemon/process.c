@@ -114,12 +114,18 @@ static void *watch_shutdown(void *argument)
     _exit(1);
 }
 
+static struct {
+    unsigned ms;
+    int code;
+} sockets;
+
 static void *watch_sockets(void *argument)
 {
-    unsigned ms = *(unsigned *)argument;
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
-    log_info("stopped; connections of events do not end, and are left to the system");
-    _exit(0);
+    (void)argument;
+    nanosleep(&(struct timespec){.tv_sec = sockets.ms / 1000, .tv_nsec = (long)(sockets.ms % 1000) * 1000000},
+        NULL);
+    log_info("connections of events do not end; leaving them to the system");
+    _exit(sockets.code);
 }
 
 static void watch(void *(*how)(void *), unsigned *limit)
@@ -135,9 +141,9 @@ void process_watchdog(unsigned seconds)
     watch(watch_shutdown, &limit);
 }
 
-void process_bound_sockets(unsigned ms)
+void process_bound_sockets(unsigned ms, int code)
 {
-    static unsigned limit;
-    limit = ms;
-    watch(watch_sockets, &limit);
+    sockets.ms = ms;
+    sockets.code = code;
+    watch(watch_sockets, NULL);
 }

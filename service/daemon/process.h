@@ -27,9 +27,9 @@ void process_block_signals(void);
 int process_wait(void);
 /* Ends the process with status 1 if it is still alive after so many seconds. */
 void process_watchdog(unsigned seconds);
-/* When nothing is left to do but to close sockets: ends the process with status 0 if that takes longer than
- * so many milliseconds. In libnng 1.5.2 a connection that is closed between the head of a message and its
- * body is never done with (nng issue 1543). */
-void process_bound_sockets(unsigned ms);
+/* When nothing is left to do but to close sockets: ends the process with the exit status `code` if that takes
+ * longer than so many milliseconds. In libnng 1.5.2 a connection that is closed between the head of a message
+ * and its body is never done with (nng issue 1543). */
+void process_bound_sockets(unsigned ms, int code);
 
 #endif

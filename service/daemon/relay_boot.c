@@ -50,22 +50,18 @@ static jwkd_status start(struct relay_service *service, const struct config *con
 
 jwkd_status relay_boot_start(const struct config *config, struct relay_service **out, jwkd_error *error)
 {
-    struct relay_service *service = calloc(1, sizeof *service);
+    struct relay_service *service = *out = calloc(1, sizeof *service);
     if (!service) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    jwkd_status status = start(service, config, error);
-    if (status != JWKD_OK) {
-        relay_boot_stop(service);
-        return status;
-    }
+    TRY(start(service, config, error));
     log_info("relaying", "upstream", config->upstream, "requests", service->places.rpc_urls[0], "events",
         service->places.events_urls[0]);
-    *out = service;
     return JWKD_OK;
 }
 
-void relay_boot_stop(struct relay_service *service)
+void relay_boot_stop(struct relay_service *service, int code)
 {
-    process_bound_sockets(STOP_MS);
+    if (!service) return;
+    process_bound_sockets(STOP_MS, code);
     vigil_stop(service->vigil);
     relay_stop(service->relay);
     free(service);

@@ -9,7 +9,10 @@ for case in \
     sign:lone-ES256 generate:ES256 generate:RSA-2048 fanout:subscribers-1 fanout:subscribers-100 \
     store:start store:resident store:resident-signing store:sign \
     lease:ipc-1 lease:ipc-100 lease:ipc-1000 lease:tcp-1 lease:tcp-100 lease:tcp-1000 lease:relay-100 lease:promote-100 \
-    lease:heartbeat-cpu lease:sign-tracking lease:verify-reread
+    lease:heartbeat-cpu lease:sign-tracking lease:verify-reread \
+    hostile:ipc-unread-1 hostile:ipc-unread-8 hostile:ipc-unread-64 hostile:tcp-unread-64 hostile:relay-ipc-unread-8 \
+    hostile:relay-tcp-unread-64 hostile:ipc-gone-unread hostile:tcp-half-2000 hostile:relay-tcp-register-5000 \
+    hostile:tcp-batches hostile:held-10000
 do
     pattern="^{\"bench\":\"${case%%:*}\",\"case\":\"${case#*:}\",.*\"unit\":\"[a-zA-Z/]*\",\"floor\":[0-9.e+-]*,\"ratio\":"
     if [ "$(printf '%s\n' "$out" | grep -c "$pattern")" != 1 ]; then
