@@ -133,6 +133,11 @@ jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd
     return fail(error, JWKD_UNAVAILABLE, "connections cannot be watched: %s", nng_strerror(result));
 }
 
+size_t admission_count(const struct admission *admission)
+{
+    return shares_used(admission->shares, SHARE_CONNECTIONS);
+}
+
 size_t admission_refused(const struct admission *admission)
 {
     return admission->refused;

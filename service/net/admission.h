@@ -14,6 +14,7 @@ struct admission;
 jwkd_status admission_new(size_t capacity, struct admission **out) MUST_CHECK;
 /* Before the socket listens; it alone is watched. UNAVAILABLE. */
 jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error) MUST_CHECK;
+size_t admission_count(const struct admission *admission);   /* that hear at present */
 size_t admission_refused(const struct admission *admission); /* since the start */
 /* After the socket was closed. NULL is fine. */
 void admission_free(struct admission *admission);
