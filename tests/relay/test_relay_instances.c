@@ -116,6 +116,32 @@ static void caller__has_a_fair_share(void **state)
     instances_free(instances);
 }
 
+/* Of what is followed behind the relay, counted for each instance, likewise. */
+static void followings__are_shared(void **state)
+{
+    (void)state;
+    struct instances *instances = NULL;
+    const struct id one = id_number(1), two = id_number(2), other = id_number(3);
+    const struct bytes first = bytes_of(one.bytes, sizeof one.bytes);
+    const struct bytes second = bytes_of(two.bytes, sizeof two.bytes);
+    const struct bytes third = bytes_of(other.bytes, sizeof other.bytes);
+    const char *const many[] = {"a", "b", "c", "d", "e", "f"};
+    assert_int_equal(instances_new(10, 8, &instances), JWKD_OK);
+    instances_bind(instances, BOOT, one.bytes, "anonymous", "10.0.0.1", NOW);
+    instances_bind(instances, BOOT, two.bytes, "anonymous", "10.0.0.1", NOW);
+    instances_bind(instances, BOOT, other.bytes, "anonymous", "10.0.0.2", NOW);
+    assert_true(instances_follow_only(instances, first, many, 3));
+    assert_true(instances_follow(instances, second, "a"));
+    assert_true(instances_follow(instances, second, "a")); /* which is not one more */
+    assert_false(instances_follow(instances, second, "b"));
+    assert_false(instances_follow_only(instances, first, many, 6));
+    assert_true(instances_follow_only(instances, third, many, 2)); /* for another address there are some */
+    assert_false(instances_follow_only(instances, third, many, 6));
+    assert_true(instances_follow_only(instances, first, many, 1)); /* what is left is for others again */
+    assert_true(instances_follow(instances, second, "b"));
+    instances_free(instances);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +150,7 @@ int main(void)
         cmocka_unit_test(instance__ends_with_the_run_of_the_service),
         cmocka_unit_test(instance__is_kept_while_it_is_heard_of),
         cmocka_unit_test(caller__has_a_fair_share),
+        cmocka_unit_test(followings__are_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,114 @@ static void shared__ends_each_by_itself(void **state)
     pool_free(pool);
 }
 
+/* Jobs that say in which order they ran. */
+struct queued {
+    struct pool_job job;
+    atomic_uint *ran;
+    unsigned place; /* from 1 */
+};
+
+static void note_place(struct pool_job *job)
+{
+    struct queued *queued = (struct queued *)(void *)job;
+    queued->place = ++*queued->ran;
+}
+
+static const char ONE[1], TWO[1], THREE[1]; /* callers */
+
+static jwkd_status queue(struct queued *queued, struct pool *pool, const void *caller, atomic_uint *ran)
+{
+    *queued = (struct queued){.job = {.run = note_place, .caller = caller}, .ran = ran};
+    return pool_submit(pool, &queued->job);
+}
+
+/* A pool of one thread, which is kept busy until it is let go. */
+static struct pool *busy_pool(struct alone *keeper, struct together *nobody, unsigned capacity)
+{
+    struct pool *pool;
+    *nobody = (struct together){0};
+    assert_int_equal(pool_start(1, capacity, &pool), JWKD_OK);
+    begin_alone(keeper, pool, nobody);
+    AWAIT(keeper->began == 1);
+    return pool;
+}
+
+static void callers__have_their_turns(void **state)
+{
+    (void)state;
+    enum { MANY = 6 };
+    struct together nobody;
+    struct alone keeper;
+    struct queued many[MANY], few[2], last;
+    atomic_uint ran = 0;
+    struct pool *pool = busy_pool(&keeper, &nobody, 16);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(queue(&many[i], pool, ONE, &ran), JWKD_OK);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(queue(&few[i], pool, TWO, &ran), JWKD_OK);
+    assert_int_equal(queue(&last, pool, THREE, &ran), JWKD_OK);
+    keeper.let_go = true;
+    pool_stop(pool);
+    const unsigned places[MANY] = {1, 4, 6, 7, 8, 9};
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(many[i].place, places[i]);
+    assert_int_equal(few[0].place, 2);
+    assert_int_equal(last.place, 3);
+    assert_int_equal(few[1].place, 5);
+    pool_free(pool);
+}
+
+static void caller__may_have_as_many_that_wait_as_are_left(void **state)
+{
+    (void)state;
+    enum { CAPACITY = 8 };
+    struct together nobody;
+    struct alone keeper;
+    static struct queued jobs[3 * CAPACITY];
+    atomic_uint ran = 0;
+    size_t count = 0, of_one, of_two;
+    struct pool *pool = busy_pool(&keeper, &nobody, CAPACITY);
+    while (queue(&jobs[count], pool, ONE, &ran) == JWKD_OK)
+        count++;
+    of_one = count;
+    while (queue(&jobs[count], pool, TWO, &ran) == JWKD_OK)
+        count++;
+    of_two = count - of_one;
+    assert_int_equal(of_one, CAPACITY);
+    assert_int_equal(of_two, CAPACITY / 2);
+    assert_int_equal(queue(&jobs[count++], pool, THREE, &ran), JWKD_OK);
+    keeper.let_go = true;
+    pool_stop(pool);
+    assert_int_equal(ran, count);
+    pool_free(pool);
+}
+
+/* By its only thread, for a single job of another caller, and of the same; and it comes to its end. */
+static void batch__is_left_for_who_waits(void **state)
+{
+    static const char *const CALLERS[] = {TWO, NULL};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct pool *pool;
+        struct together together;
+        struct alone single;
+        assert_int_equal(pool_start(1, 8, &pool), JWKD_OK);
+        begin_together(&together, pool, 64);
+        AWAIT(together.inside == 1);
+        single = (struct alone){.job = {.run = work_alone, .caller = CALLERS[i]}, .others = &together};
+        assert_int_equal(pool_submit(pool, &single.job), JWKD_OK);
+        together.short_pieces = true;
+        AWAIT(single.began == 1);
+        assert_int_equal(together.ended, 0);
+        assert_int_equal(single.others_then, 0);
+        single.let_go = true;
+        together.let_go = true;
+        AWAIT(together.ended == 1);
+        pool_stop(pool);
+        pool_free(pool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
@@ -177,6 +285,9 @@ int main(void)
         cmocka_unit_test(job__goes_before_what_is_shared),
         cmocka_unit_test(shared__is_worked_on_by_no_more_than_it_can_keep_busy),
         cmocka_unit_test(shared__ends_each_by_itself),
+        cmocka_unit_test(callers__have_their_turns),
+        cmocka_unit_test(caller__may_have_as_many_that_wait_as_are_left),
+        cmocka_unit_test(batch__is_left_for_who_waits),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
