@@ -536,6 +536,11 @@ const void *net_caller(const struct net_request *request)
     return request->connection->share;
 }
 
+bool net_is_awaited(const struct net_request *request)
+{
+    return !request->connection->closing;
+}
+
 /* Where nothing waits at this connection, what others of the caller leave unread is held against it late. */
 bool net_may_answer(const struct net_request *request)
 {

@@ -31,7 +31,8 @@ struct connection {
     unsigned working;                  /* requests that are neither answered nor held */
     uint32_t armed;                    /* the events that epoll waits for */
     bool cared;                        /* a thread of the server has the care */
-    bool writing, closing, ended;
+    bool writing, ended;
+    atomic_bool closing; /* set under the lock; never taken back */
     bool greeted;
     bool waiting;      /* messages came and are not handled */
     bool starved;      /* not read, since there is no memory for its message */

@@ -67,6 +67,8 @@ const char *net_principal(const struct net_request *request);
 const char *net_origin(const struct net_request *request);
 /* The same pointer for all requests of one origin, as long as one of them is there. */
 const void *net_caller(const struct net_request *request);
+/* False: its connection is gone, so nobody will have the answer; it still takes one. */
+bool net_is_awaited(const struct net_request *request);
 /* False: so much of this caller's answers was not taken that it is to have a short one only, BUSY. */
 bool net_may_answer(const struct net_request *request);
 /* From now on it does not count among those that the connection has under way, and may stay unanswered for

@@ -358,6 +358,8 @@ static void pass_those_that_wait(struct server *server)
     while ((call = next_to_pass(server))) {
         if (server->stopping)
             finish(call, answer_lost(call, NNG_ECLOSED));
+        else if (!net_is_awaited(&call->from))
+            finish(call, (struct buffer){0});
         else
             pass_on(call);
     }

@@ -62,6 +62,10 @@ static void send_reply(struct call *call)
 {
     struct reply *reply = &call->reply;
     struct buffer packed = {0};
+    if (!net_is_awaited(&call->from)) { /* and a batch may have been left in the middle */
+        send_packed(call, &packed);
+        return;
+    }
     count(call, (jwkd_status)reply->message.status);
     size_t size = protobuf_c_message_get_packed_size(&reply->message.base);
     if (size > LIMIT_REPLY) {
@@ -112,7 +116,8 @@ static struct call *sharing_call(struct pool_shared *shared)
 
 static bool sign_next(struct pool_shared *shared)
 {
-    return keyring_sign_next(sharing_call(shared)->signing);
+    const struct call *call = sharing_call(shared);
+    return net_is_awaited(&call->from) && keyring_sign_next(call->signing);
 }
 
 static void sign_end(struct pool_shared *shared)
@@ -148,7 +153,8 @@ static void sign_together(struct call *call)
 
 static bool verify_next(struct pool_shared *shared)
 {
-    return keyring_verify_next(sharing_call(shared)->verifying);
+    const struct call *call = sharing_call(shared);
+    return net_is_awaited(&call->from) && keyring_verify_next(call->verifying);
 }
 
 static void verify_end(struct pool_shared *shared)
@@ -195,12 +201,15 @@ static void change(struct call *call)
     if (status != JWKD_OK) send_failure(call, status, &error);
 }
 
+/* Nobody has to wait, at the end of the service or before, for what nobody will hear. */
 static void work(struct pool_job *job)
 {
     struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
     jwkd_error error = {0};
     jwkd_status status = dispatch_check_deadline(call->request, clock_elapsed_ns(), &error);
-    if (status != JWKD_OK)
+    if (!net_is_awaited(&call->from))
+        send_reply(call);
+    else if (status != JWKD_OK)
         send_failure(call, status, &error);
     else if (call->entry->class == DISPATCH_IMPORT)
         change(call);

@@ -18,7 +18,7 @@ struct memory {
     enum memory_outcome outcome;
     bool lost, held, went_back, takes_notes;
     struct buffer note;
-    unsigned waiting;
+    unsigned waiting, lists;
 };
 
 static const uint8_t MAC_KEY[STORE_MAC_KEY_SIZE] = "the MAC key that the tests use.";
@@ -93,6 +93,7 @@ static jwkd_status engine_list(
 {
     struct memory *memory = engine;
     pthread_mutex_lock(&memory->lock);
+    memory->lists++;
     memory->waiting++;
     while (memory->held)
         pthread_cond_wait(&memory->released, &memory->lock);
@@ -247,6 +248,14 @@ unsigned memory_waiting(struct memory *memory)
     unsigned waiting = memory->waiting;
     pthread_mutex_unlock(&memory->lock);
     return waiting;
+}
+
+unsigned memory_lists(struct memory *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    unsigned lists = memory->lists;
+    pthread_mutex_unlock(&memory->lock);
+    return lists;
 }
 
 size_t memory_count(struct memory *memory, const char *prefix)

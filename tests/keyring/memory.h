@@ -33,6 +33,8 @@ void memory_go_back(struct memory *memory, bool went_back);
 void memory_hold(struct memory *memory, bool held);
 /* How many of them do. */
 unsigned memory_waiting(struct memory *memory);
+/* How often rows were listed, or are being so. */
+unsigned memory_lists(struct memory *memory);
 
 /* How many rows begin with `prefix`. */
 size_t memory_count(struct memory *memory, const char *prefix);

@@ -2,8 +2,15 @@
 
 #include "rpc/server.h"
 
+#include <errno.h>
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "net/sp.h"
 
 /* With as many workers as a large host has processors. */
 enum {
@@ -130,10 +137,85 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
     rpc_stop(server);
 }
 
+/* ---- one that speaks by itself */
+
+static int greet(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char heard[SP_GREETING];
+    snprintf(address.sun_path, sizeof address.sun_path, "%.90s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(write(fd, "\0SP\0\0\x30\0\0", SP_GREETING), SP_GREETING);
+    assert_int_equal(recv(fd, heard, sizeof heard, MSG_WAITALL), SP_GREETING);
+    return fd;
+}
+
+static void append_framed(struct buffer *out, struct bytes packed)
+{
+    uint8_t head[SP_HEAD];
+    size_t size = sp_head(TRANSPORT_IPC, bytes_of("\x80\0\0\1", 4), packed.size, head);
+    assert_int_equal(buffer_append(out, head, size), JWKD_OK);
+    assert_int_equal(buffer_append_bytes(out, packed), JWKD_OK);
+}
+
+static bool is_closed(int fd)
+{
+    return send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE;
+}
+
+static void *stop(void *server)
+{
+    rpc_stop(server);
+    return NULL;
+}
+
+/* What waits when the service ends is not worked on: it could take minutes. The last question is answered at
+ * once, so all before it have come. */
+static void server__does_not_work_for_who_is_gone(void **state)
+{
+    struct ring *ring = *state;
+    CLEANUP(buffer_clear) struct buffer packed = {0}, status = {0}, all = {0};
+    char url[96], heard[16];
+    uint8_t id[16];
+    snprintf(url, sizeof url, "ipc://%s/rpc.sock", ring->signing.folder);
+    const char *const urls[] = {url};
+    struct rpc_options options = {
+        .keyring = ring->keyring, .version = "test", .urls = urls, .url_count = 1, .workers = 1};
+    struct rpc_server *server;
+    jwkd_error error = {0};
+    pthread_t stopping;
+    ring_create(ring, "shop");
+    pack_request(ring, &packed);
+    Jwkd__V1__Request ask_status = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_STATUS);
+    Jwkd__V1__StatusRequest nothing = JWKD__V1__STATUS_REQUEST__INIT;
+    ask_status.status = &nothing;
+    assert_int_equal(wire_pack(&ask_status.base, &status), JWKD_OK);
+    for (int i = 0; i < 20; i++)
+        append_framed(&all, buffer_bytes(&packed));
+    append_framed(&all, buffer_bytes(&status));
+    assert_int_equal(rpc_start(&options, &server, &error), JWKD_OK);
+
+    memory_hold(ring->memory, true);
+    unsigned before = memory_lists(ring->memory);
+    int fd = greet(url + strlen("ipc://"));
+    assert_int_equal(send(fd, all.data, all.size, 0), (ssize_t)all.size);
+    assert_int_equal(recv(fd, heard, sizeof heard, MSG_WAITALL), sizeof heard);
+    AWAIT(memory_waiting(ring->memory) == 1);
+    keyring_stop(ring->keyring);
+    assert_int_equal(pthread_create(&stopping, NULL, stop, server), 0);
+    AWAIT(is_closed(fd));
+    memory_hold(ring->memory, false);
+    pthread_join(stopping, NULL);
+    assert_int_equal(memory_lists(ring->memory), before + 1);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test_setup_teardown(server__tells_who_comes_to_a_full_queue, ring_setup, ring_teardown),
+        cmocka_unit_test_setup_teardown(server__does_not_work_for_who_is_gone, ring_setup, ring_teardown),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
 }
