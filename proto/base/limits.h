@@ -37,6 +37,7 @@ enum {
     /* connections; of each kind a caller may have as many as are left for all others */
     LIMIT_CONNECTIONS = 16 * 1024,     /* that ask; as many may hear events */
     LIMIT_INCOMING = 32 * 1024 * 1024, /* bytes of requests that are not complete */
+    LIMIT_ASKED = 32 * 1024 * 1024,    /* bytes of large requests that are not answered */
     LIMIT_OUTGOING = 64 * 1024 * 1024, /* bytes of answers that were not taken */
     LIMIT_HELD = 24 * 1024,            /* requests that are held open */
     LIMIT_PASSED = 512,                /* requests that a relay has asked the service */

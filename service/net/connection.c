@@ -1,8 +1,10 @@
 #include "net/connection.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -127,10 +129,8 @@ static void write_answers(struct connection *connection, struct net_request **ou
             break;
         }
         advance(connection, (size_t)taken, out_gone);
-        if ((size_t)taken < bytes) {
-            connection->taken_ns = clock_elapsed_ns();
-            break;
-        }
+        if (connection->first) connection->taken_ns = clock_elapsed_ns();
+        if ((size_t)taken < bytes) break;
     }
     connection->writing = false;
     if (!connection->ended) return;
@@ -183,11 +183,24 @@ static void arm(struct connection *connection)
 
 /* ---- reading; by the thread that has the care */
 
-/* Whether a message may begin now; then it counts. */
-static bool begin(struct connection *connection)
+/* What a message of that size counts among its caller's that are not answered; small ones are as many as the
+ * pool lets wait. */
+static size_t asked_by(size_t size)
 {
+    return size > LEAST_ROOM ? size : 0;
+}
+
+/* Whether a message, which is complete, may be handled now; then it counts. */
+static bool begin(struct connection *connection, size_t size)
+{
+    const size_t asked = asked_by(size);
     pthread_mutex_lock(&connection->lock);
     bool may = may_read(connection);
+    connection->partial = false;
+    if (may && asked > 0 && !share_take(connection->share, SHARE_ASKED, asked)) {
+        connection->starved = true;
+        may = false;
+    }
     if (may) {
         connection->working++;
         atomic_fetch_add(&connection->server->working, 1);
@@ -196,11 +209,12 @@ static bool begin(struct connection *connection)
     return may;
 }
 
-static void handle(struct connection *connection, const struct sp_message *message)
+static void handle(struct connection *connection, const struct sp_message *message, size_t size)
 {
     const struct net_options *options = &connection->server->options;
     struct net_request *request = calloc(1, options->request_size);
     if (!request) { /* no answer, and no memory for one */
+        share_give(connection->share, SHARE_ASKED, asked_by(size));
         pthread_mutex_lock(&connection->lock);
         connection->working--;
         atomic_fetch_sub(&connection->server->working, 1);
@@ -210,6 +224,7 @@ static void handle(struct connection *connection, const struct sp_message *messa
     }
     atomic_fetch_add_explicit(&connection->users, 1, memory_order_relaxed);
     request->connection = connection;
+    request->asked = asked_by(size);
     request->head_size = message->backtrace.size;
     memcpy(request->head, message->backtrace.data, message->backtrace.size);
     options->handle(options->context, request, message->body);
@@ -246,11 +261,24 @@ static enum taken take_messages(
         case SP_MESSAGE:
             break;
         }
-        if (handled++ == TURN_MESSAGES || !begin(connection)) return TAKEN_WAITING;
-        handle(connection, &message);
+        if (handled++ == TURN_MESSAGES || !begin(connection, size)) return TAKEN_WAITING;
+        handle(connection, &message, size);
         *out_used = used += size;
     }
     return TAKEN_ALL;
+}
+
+static bool is_favoured(struct connection *connection)
+{
+    struct connection *who = NULL;
+    return atomic_compare_exchange_strong(&connection->server->favoured, &who, connection) ||
+           who == connection;
+}
+
+static void favour_no_more(struct connection *connection)
+{
+    struct connection *who = connection;
+    atomic_compare_exchange_strong(&connection->server->favoured, &who, NULL);
 }
 
 /* More memory for what comes, no more ahead than what came already. False: not at present. */
@@ -260,7 +288,8 @@ static bool make_room(struct connection *connection, size_t needed)
     size_t more = incoming->size > LEAST_ROOM ? incoming->size : LEAST_ROOM, before = incoming->capacity;
     if (needed > incoming->size && needed - incoming->size < more) more = needed - incoming->size;
     if (incoming->capacity - incoming->size >= more) return true;
-    if (!share_is_left(connection->share, SHARE_INCOMING, incoming->size + more)) return false;
+    if (!share_is_left(connection->share, SHARE_INCOMING, incoming->size + more) && !is_favoured(connection))
+        return false;
     if (buffer_reserve(incoming, more) != JWKD_OK) return false;
     share_add(connection->share, SHARE_INCOMING, incoming->capacity - before);
     return true;
@@ -268,6 +297,7 @@ static bool make_room(struct connection *connection, size_t needed)
 
 static void forget_incoming(struct connection *connection)
 {
+    favour_no_more(connection);
     share_give(connection->share, SHARE_INCOMING, connection->incoming.capacity);
     buffer_clear(&connection->incoming);
 }
@@ -285,11 +315,12 @@ static bool keep(struct connection *connection, struct bytes rest)
 static void drop_used(struct connection *connection, size_t used)
 {
     struct buffer *incoming = &connection->incoming;
+    if (used == 0) return;
     if (used == incoming->size) {
         forget_incoming(connection);
         return;
     }
-    if (used == 0) return;
+    favour_no_more(connection);
     memmove(incoming->data, incoming->data + used, incoming->size - used);
     bytes_wipe(incoming->data + incoming->size - used, used);
     incoming->size -= used;
@@ -374,6 +405,7 @@ static bool read_requests(struct connection *connection, struct buffer *room, en
 
 static void note_part(struct connection *connection, bool partial)
 {
+    if (!connection->greeted) return; /* for that there is one time */
     if (partial) {
         connection->came_ns = clock_elapsed_ns();
         if (!connection->partial) connection->begun_ns = connection->came_ns;
@@ -458,6 +490,7 @@ void connection_go_on(struct connection *connection, struct buffer *room)
 /* It is no longer under way. Under the lock. */
 static void uncount(struct connection *connection, const struct net_request *request)
 {
+    if (request->asked > 0) share_give(connection->share, SHARE_ASKED, request->asked);
     if (request->held) {
         share_give(connection->share, SHARE_HELD, 1);
         return;
@@ -624,9 +657,19 @@ static bool is_too_late(const struct connection *connection, uint64_t now_ns)
     return connection->first && is_over(connection->taken_ns, options->unread_ms, now_ns);
 }
 
+/* The system says that it has room only when much was taken of what it has: a slow peer takes longer. */
+static void note_taken(struct connection *connection, uint64_t now_ns)
+{
+    int on_its_way = 0;
+    if (!connection->first || ioctl(connection->fd, SIOCOUTQ, &on_its_way) != 0) return;
+    if (on_its_way < connection->on_its_way) connection->taken_ns = now_ns;
+    connection->on_its_way = on_its_way;
+}
+
 void connection_look_after(struct connection *connection, uint64_t now_ns)
 {
     pthread_mutex_lock(&connection->lock);
+    if (!connection->closing) note_taken(connection, now_ns);
     if (!connection->closing && is_too_late(connection, now_ns)) {
         set_closing(connection);
     } else if (connection->starved) {

@@ -40,6 +40,7 @@ struct connection {
     uint64_t begun_ns; /* when, */
     uint64_t came_ns;  /* and when its last part came; before the greeting: when the connection did */
     uint64_t taken_ns; /* when something of the answers was last taken, or they became some */
+    int on_its_way;    /* bytes that the system had taken, and the peer had not, at the keeper's last look */
 };
 
 /* Takes the socket, in every case. RESOURCE_EXHAUSTED, NO_MEMORY. */

@@ -257,7 +257,9 @@ static void *move_bytes(void *argument)
 /* Memory that was needed once goes back to the system. */
 static void trim(struct net_server *server, size_t *most)
 {
-    size_t used = shares_used(server->shares, SHARE_INCOMING) + shares_used(server->shares, SHARE_OUTGOING);
+    const struct shares *shares = server->shares;
+    size_t used = shares_used(shares, SHARE_INCOMING) + shares_used(shares, SHARE_ASKED) +
+                  shares_used(shares, SHARE_OUTGOING);
     if (used > *most) *most = used;
     if (*most < TRIM_ABOVE || used > *most / 4) return;
     malloc_trim(0);
@@ -333,6 +335,7 @@ static void fill_in(struct net_options *options)
 {
     const size_t capacities[SHARE_KINDS] = {[SHARE_CONNECTIONS] = net_most_connections(),
         [SHARE_INCOMING] = LIMIT_INCOMING,
+        [SHARE_ASKED] = LIMIT_ASKED,
         [SHARE_OUTGOING] = LIMIT_OUTGOING,
         [SHARE_HELD] = LIMIT_HELD,
         [SHARE_PASSED] = LIMIT_PASSED};

@@ -22,7 +22,8 @@ struct net_request {
     struct connection *connection;
     struct net_request *next;
     struct buffer answer;
-    size_t sent; /* of head and answer */
+    size_t asked; /* bytes of it that its caller's share was told of */
+    size_t sent;  /* of head and answer */
     size_t head_size;
     uint8_t head[SP_HEAD]; /* the backtrace, until it is answered */
     bool held;

@@ -27,10 +27,13 @@ struct net_server {
     struct shares *shares;
     int epoll, wake; /* wake: an eventfd that ends the threads */
     struct roster roster;
-    atomic_bool stopping;   /* nothing more is read */
-    atomic_size_t working;  /* requests neither answered nor held, of all connections */
-    atomic_size_t unsent;   /* answers of which something is not sent */
-    atomic_size_t refused;  /* connections */
+    atomic_bool stopping;  /* nothing more is read */
+    atomic_size_t working; /* requests neither answered nor held, of all connections */
+    atomic_size_t unsent;  /* answers of which something is not sent */
+    atomic_size_t refused; /* connections */
+    /* Which may have more than its caller's share until its message is complete: many that are in the middle
+     * of one would wait for each other for ever. */
+    _Atomic(struct connection *) favoured;
     pthread_mutex_t lock;   /* guards all below; taken before a connection's */
     pthread_cond_t changed; /* while draining: less is to be done; or the end */
     struct connections connections;

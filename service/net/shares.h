@@ -8,6 +8,7 @@
 enum share_kind {
     SHARE_CONNECTIONS,
     SHARE_INCOMING, /* bytes of messages that are not complete */
+    SHARE_ASKED,    /* bytes of large requests that are not answered */
     SHARE_OUTGOING, /* bytes of answers that were not taken */
     SHARE_HELD,     /* requests that are held open */
     SHARE_PASSED,   /* requests that another service was asked, and has not answered */

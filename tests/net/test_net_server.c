@@ -510,6 +510,127 @@ static void memory__for_what_comes_is_bounded(void **state)
     nng_close(socket);
 }
 
+static void append_large(struct buffer *out, const char *text, size_t size)
+{
+    uint8_t head[SP_HEAD];
+    size_t head_size = sp_head(TRANSPORT_IPC, bytes_of("\x80\0\0\1", 4), size, head);
+    assert_int_equal(buffer_append(out, head, head_size), JWKD_OK);
+    assert_int_equal(buffer_reserve(out, size), JWKD_OK);
+    memset(out->data + out->size, 'x', size);
+    memcpy(out->data + out->size, text, strlen(text));
+    out->size += size;
+}
+
+/* More are in the middle of a message than there is memory for: none waits for the others for ever. */
+static void memory__is_enough_for_one_after_the_other(void **state)
+{
+    enum { CONNECTIONS = 16 };
+    struct scene *scene = *state;
+    int fds[CONNECTIONS];
+    size_t written[CONNECTIONS] = {0};
+    CLEANUP(buffer_clear) struct buffer question = {0};
+    scene->options.capacities[SHARE_INCOMING] = 4 * 1024 * 1024;
+    start_at(scene, scene->url);
+    append_large(&question, "hold", 900 * 1024);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        fds[i] = greet(scene);
+    for (int waited = 0; scene->held_count < CONNECTIONS; waited++) {
+        if (waited == PATIENCE_MS) fail_msg("%u of %d came", scene->held_count, CONNECTIONS);
+        for (size_t i = 0; i < CONNECTIONS; i++) {
+            size_t left = question.size - written[i];
+            ssize_t taken =
+                send(fds[i], question.data + written[i], left < 20000 ? left : 20000, MSG_DONTWAIT);
+            if (taken > 0) written[i] += (size_t)taken;
+        }
+        usleep(1000);
+    }
+    assert_int_equal(figures(scene).incoming, 0);
+    let_go(scene);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        close(fds[i]);
+}
+
+/* Those of a caller that are not answered have a bound; what is behind it waits, and comes. */
+static void memory__for_what_is_asked_is_bounded(void **state)
+{
+    enum { QUESTIONS = 10 };
+    struct scene *scene = *state;
+    CLEANUP(buffer_clear) struct buffer questions = {0};
+    scene->options.capacities[SHARE_ASKED] = 128 * 1024;
+    start_at(scene, scene->url);
+    nng_socket socket = dial(scene->url);
+    for (int i = 0; i < QUESTIONS; i++)
+        append_large(&questions, "hold", 20 * 1024);
+    int fd = greet(scene);
+    size_t written = 0, answered = 0;
+    while (answered < QUESTIONS) {
+        size_t expected = QUESTIONS - answered < 3 ? QUESTIONS - answered : 3;
+        written += write_what_is_taken(fd, bytes_of(questions.data + written, questions.size - written));
+        AWAIT(scene->held_count >= expected);
+        for (int i = 0; i < 100; i++)
+            ask(socket, bytes_of_text("small ones need none"));
+        assert_int_equal(scene->held_count, expected);
+        let_go(scene);
+        for (size_t i = 0; i < expected; i++, answered++)
+            read_answer(fd, "let go");
+    }
+    close(fd);
+    nng_close(socket);
+}
+
+static void greeting__has_one_time(void **state)
+{
+    struct scene *scene = *state;
+    scene->options.greeting_ms = 600;
+    start_at(scene, scene->url);
+    int fd = connect_raw(scene);
+    for (size_t i = 0; i < sizeof GREETING - 1; i++) {
+        send(fd, GREETING + i, 1, MSG_NOSIGNAL);
+        usleep(200 * 1000);
+    }
+    assert_int_equal(send(fd, "", 1, MSG_NOSIGNAL), -1);
+    close(fd);
+}
+
+/* The time is that of one message, not of many that come one behind the other. */
+static void stream__of_messages_goes_on(void **state)
+{
+    struct scene *scene = *state;
+    CLEANUP(buffer_clear) struct buffer question = {0};
+    scene->options.message_ms = 1500;
+    start_at(scene, scene->url);
+    append_question(&question, "again");
+    append_question(&question, "again");
+    const size_t size = question.size / 2, half = size / 2;
+    int fd = greet(scene);
+    assert_int_equal(write(fd, question.data, half), half);
+    for (int i = 0; i < 100; i++) {
+        usleep(25 * 1000);
+        assert_int_equal(send(fd, question.data + half, size, MSG_NOSIGNAL), size); /* and half of the next */
+        read_answer(fd, "again");
+    }
+    close(fd);
+}
+
+/* It takes its answers, if less in that time than makes the system say so. */
+static void asker__that_reads_slowly_is_waited_for(void **state)
+{
+    struct scene *scene = *state;
+    CLEANUP(buffer_clear) struct buffer questions = {0};
+    scene->options.unread_ms = 1500;
+    start_at(scene, scene->url);
+    for (int i = 0; i < 20 * 1000; i++)
+        append_question(&questions, "a question that is asked again and again");
+    int fd = greet(scene);
+    assert_true(write_what_is_taken(fd, buffer_bytes(&questions)) < questions.size);
+    for (int i = 0; i < 200; i++) {
+        read_answer(fd, "a question that is asked again and again");
+        usleep(15 * 1000);
+    }
+    assert_int_equal(figures(scene).connections, 1);
+    close(fd);
+}
+
 static void connection__that_says_nothing_is_ended(void **state)
 {
     struct scene *scene = *state;
@@ -691,6 +812,11 @@ int main(void)
         CASE(caller__that_leaves_much_unread_is_told),
         CASE(announcement__costs_what_was_sent),
         CASE(memory__for_what_comes_is_bounded),
+        CASE(memory__is_enough_for_one_after_the_other),
+        CASE(memory__for_what_is_asked_is_bounded),
+        CASE(greeting__has_one_time),
+        CASE(stream__of_messages_goes_on),
+        CASE(asker__that_reads_slowly_is_waited_for),
         CASE(connection__that_says_nothing_is_ended),
         CASE(connections__are_shared),
         CASE(held__requests_cost_no_other_its_answer),
