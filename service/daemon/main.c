@@ -8,6 +8,7 @@
 #include "daemon/boot.h"
 #include "daemon/headroom.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 #include "daemon/process.h"
 #include "daemon/relay_boot.h"
 
@@ -89,7 +90,7 @@ int main(int count, char **arguments)
     jwkd_error error = {0};
     if (!descriptors_hold_standard()) return EXIT_FAILED;
     process_protect();
-    process_return_memory();
+    memory_settle();
     headroom_raise();
     if (config_read(count, arguments, &config, &error) != JWKD_OK) {
         fprintf(stderr, "jwkd%s: %s\n", config.relay ? " relay" : "", error.message);

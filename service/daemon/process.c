@@ -1,7 +1,6 @@
 #include "daemon/process.h"
 
 #include <linux/capability.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,12 +42,7 @@ static bool may_lock_everything(void)
     return syscall(SYS_capget, &header, data) == 0 && (data[0].effective & (1U << CAP_IPC_LOCK)) != 0;
 }
 
-void process_return_memory(void)
-{
-    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
-    mallopt(M_ARENA_MAX, 1);
-}
+static bool has_locked;
 
 bool process_lock_memory(void)
 {
@@ -57,8 +51,14 @@ bool process_lock_memory(void)
 #else
     /* Under a limit, threads' stacks and arenas would use it up and later allocations fail: all
      * or nothing. */
-    return may_lock_everything() && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+    has_locked = may_lock_everything() && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
+    return has_locked;
 #endif
+}
+
+bool process_has_locked(void)
+{
+    return has_locked;
 }
 
 void process_pause_locking(bool locked)

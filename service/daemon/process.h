@@ -7,11 +7,9 @@
 
 /* First of all: not dumpable, no core file, files for the owner only. */
 void process_protect(void);
-/* Memory that was needed once goes back to the system when it is freed. Locked memory can only be given back
- * at the end of the heap, or as a mapping of its own: so there is one heap, and what is large is mapped. */
-void process_return_memory(void);
 /* Locks all memory, present and future, where the system allows that without a limit. */
 bool process_lock_memory(void);
+bool process_has_locked(void); /* what that said */
 /* What is mapped between these two is left out of the locking: the store's map is no secret, and far larger
  * than memory. */
 void process_pause_locking(bool locked);

@@ -12,6 +12,7 @@
 #include "base/wait.h"
 #include "daemon/headroom.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 
 enum { LOOK_EVERY_SEC = 1, TRY_EVERY_SEC = 2 };
 
@@ -110,6 +111,7 @@ static void *look(void *argument)
     do {
         look_at_descriptors(vigil);
         if (vigil->store) look_at_store(vigil);
+        memory_give_back();
     } while (wait_for_next_look(vigil));
     return NULL;
 }

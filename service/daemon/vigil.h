@@ -1,5 +1,5 @@
 /* Looks after what nothing else in the daemon hears of: descriptors that run out, and a store's disk that is
- * full or has room again. Says so in the log. */
+ * full or has room again, of which the log tells; and memory that has become free. */
 #ifndef DAEMON_VIGIL_H
 #define DAEMON_VIGIL_H
 

@@ -15,7 +15,7 @@
 
 enum {
     DEFAULT_HEARTBEAT_MS = 250,
-    SEND_QUEUE = 8192, /* messages per subscriber; nng's 16 loses bursts */
+    SEND_QUEUE = 1024, /* messages per subscriber, whose places are made ahead; nng's 16 loses bursts */
 };
 
 struct recent_change {

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "net/listen.h"
 #include "net/peer.h"
 #include "net/shares.h"
@@ -112,8 +113,8 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
 
 jwkd_status admission_new(size_t capacity, struct admission **out)
 {
-    const size_t capacities[SHARE_KINDS] = {
-        [SHARE_CONNECTIONS] = capacity ? capacity : net_most_connections()};
+    const size_t most = net_most_connections(), wanted = capacity ? capacity : LIMIT_SUBSCRIBERS;
+    const size_t capacities[SHARE_KINDS] = {[SHARE_CONNECTIONS] = wanted < most ? wanted : most};
     struct admission *admission = calloc(1, sizeof *admission);
     if (!admission) return JWKD_NO_MEMORY;
     if (shares_new(capacities, &admission->shares) != JWKD_OK) {

@@ -10,7 +10,7 @@
 
 struct admission;
 
-/* `capacity` 0: as many as may ask. */
+/* `capacity` 0: as many as may be registered, and as there are descriptors for. */
 jwkd_status admission_new(size_t capacity, struct admission **out) MUST_CHECK;
 /* Before the socket listens; it alone is watched. UNAVAILABLE. */
 jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error) MUST_CHECK;

@@ -1,7 +1,6 @@
 #include "net/server.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -15,14 +14,13 @@
 #include "net/server_internal.h"
 
 enum {
-    ROOM = 16 * 1024,         /* what one thread reads at once */
-    EVENTS = 16,              /* that one thread takes at once */
-    ACCEPTS = 64,             /* connections that are taken before others have their turn */
-    MOST_THREADS = 16,        /* they only move bytes, and look things up */
-    LOOK_AFTER_MS = 250,      /* how often the keeper looks at each connection */
-    GOODBYE_MS = 100,         /* for peers to see that nothing more comes */
-    END_MS = 1000,            /* for the threads to end connections that are shut down */
-    TRIM_ABOVE = 1024 * 1024, /* bytes of messages, after which memory is given back */
+    ROOM = 16 * 1024,    /* what one thread reads at once */
+    EVENTS = 16,         /* that one thread takes at once */
+    ACCEPTS = 64,        /* connections that are taken before others have their turn */
+    MOST_THREADS = 16,   /* they only move bytes, and look things up */
+    LOOK_AFTER_MS = 250, /* how often the keeper looks at each connection */
+    GOODBYE_MS = 100,    /* for peers to see that nothing more comes */
+    END_MS = 1000,       /* for the threads to end connections that are shut down */
 };
 
 static void tell(struct net_server *server, jwkd_status status, const char *message)
@@ -254,18 +252,6 @@ static void *move_bytes(void *argument)
 
 /* ---- the keeper */
 
-/* Memory that was needed once goes back to the system. */
-static void trim(struct net_server *server, size_t *most)
-{
-    const struct shares *shares = server->shares;
-    size_t used = shares_used(shares, SHARE_INCOMING) + shares_used(shares, SHARE_ASKED) +
-                  shares_used(shares, SHARE_OUTGOING);
-    if (used > *most) *most = used;
-    if (*most < TRIM_ABOVE || used > *most / 4) return;
-    malloc_trim(0);
-    *most = used;
-}
-
 static void look_after_all(struct net_server *server)
 {
     struct connection *connection;
@@ -281,7 +267,6 @@ static void look_after_all(struct net_server *server)
 static void *keep(void *argument)
 {
     struct net_server *server = argument;
-    size_t most = 0;
     pthread_mutex_lock(&server->lock);
     while (!server->ending) {
         const struct timespec until = wait_end(LOOK_AFTER_MS * NS_PER_MS);
@@ -289,9 +274,6 @@ static void *keep(void *argument)
         while (!server->ending && result != ETIMEDOUT)
             result = pthread_cond_timedwait(&server->changed, &server->lock, &until);
         look_after_all(server);
-        pthread_mutex_unlock(&server->lock);
-        trim(server, &most);
-        pthread_mutex_lock(&server->lock);
     }
     pthread_mutex_unlock(&server->lock);
     return NULL;

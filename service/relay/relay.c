@@ -8,7 +8,7 @@
 #include "net/listen.h"
 #include "relay/server.h"
 
-enum { SEND_QUEUE = 8192 }; /* messages per subscriber; nng's 16 loses bursts */
+enum { SEND_QUEUE = 1024 }; /* messages per subscriber, whose places are made ahead; nng's 16 loses bursts */
 
 struct relay {
     nng_socket events; /* what is published here */

@@ -28,7 +28,7 @@ enum {
 
 /* Where it is tried. */
 struct place {
-    const char *name, *url;
+    const char *name, *url, *events_url;
     const struct daemon *daemon; /* whose memory and descriptors are looked at */
     bool relay;
 };
@@ -198,6 +198,13 @@ static void send_more_batches(struct run *run)
                 rough_write(run->fds[i], buffer_bytes(&run->says), 1000);
 }
 
+/* Hears events, and reads none. */
+static void hear_unread(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        run->fds[i] = rough_dial_as(run->place->events_url, HOSTILE_HOST, ROUGH_SUB);
+}
+
 /* As many registrations as one is given. */
 static void register_many(struct run *run)
 {
@@ -221,6 +228,7 @@ static const struct attack ATTACKS[] = {
     {"gone-unread", 0, 16, say_some, NULL, ask_and_go, false},
     {"announce-2000", 0, 2000, announce, announce_twice, NULL, false},
     {"half-2000", 0, 2000, say_half, announce_twice, NULL, false},
+    {"hear-2000", 0, 2000, NULL, hear_unread, NULL, false},
     {"register-5000", 0, 1, NULL, register_many, NULL, false},
     {"batches", 0, 4, say_batch, send_batches, send_more_batches, true},
 };
@@ -385,7 +393,8 @@ static jwkd_status measure(const struct bench *bench, const struct place *place,
     TRY(disturb(run, attack, good, &outcome, error));
     report_waits(bench, name, attack->at_most, &outcome.before, &outcome.under);
     report_value(bench, name, "memory", "MiB", outcome.resident_under - outcome.resident_before, 128);
-    report_value(bench, name, "kept", "MiB", outcome.resident_after - outcome.resident_before, 0);
+    report_value(bench, name, "kept", "MiB", outcome.resident_after - outcome.resident_before,
+        outcome.resident_before / 10);
     report_value(bench, name, "files", "more",
         (double)outcome.descriptors_after - (double)outcome.descriptors_before, 0);
     return JWKD_OK;
@@ -552,8 +561,14 @@ static jwkd_status start_at_tcp(
     return daemon_start(daemon, bench, 0, error);
 }
 
+static void events_of(const struct daemon *daemon, char *out, size_t size)
+{
+    snprintf(out, size, "ipc://%s/run/events.sock", daemon->dir);
+}
+
 jwkd_status bench_hostile(const struct bench *bench, jwkd_error *error)
 {
+    char service_events[300], relay_events[300];
     struct tcp_urls service_tcp, relay_tcp;
     CLEANUP(daemon_clear) struct daemon service = {0};
     CLEANUP(daemon_clear) struct daemon relay = {0};
@@ -562,9 +577,12 @@ jwkd_status bench_hostile(const struct bench *bench, jwkd_error *error)
     TRY(make_keys(&service, error));
     relay.upstream = service.url;
     TRY(start_at_tcp(&relay, &relay_tcp, bench, error));
-    const struct place places[] = {{"ipc", service.url, &service, false},
-        {"tcp", service_tcp.requests, &service, false}, {"relay-ipc", relay.url, &relay, true},
-        {"relay-tcp", relay_tcp.requests, &relay, true}};
+    events_of(&service, service_events, sizeof service_events);
+    events_of(&relay, relay_events, sizeof relay_events);
+    const struct place places[] = {{"ipc", service.url, service_events, &service, false},
+        {"tcp", service_tcp.requests, service_tcp.events, &service, false},
+        {"relay-ipc", relay.url, relay_events, &relay, true},
+        {"relay-tcp", relay_tcp.requests, relay_tcp.events, &relay, true}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         TRY(measure_all(bench, &places[i], error));
     return measure_held(bench, &service, error);

@@ -36,17 +36,22 @@ static int connect_tcp(const char *port, unsigned host)
     return -1;
 }
 
-int rough_dial(const char *url, unsigned host)
+int rough_dial_as(const char *url, unsigned host, enum rough_role role)
 {
-    static const uint8_t REQ_GREETS[SP_GREETING] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+    const uint8_t greeting[SP_GREETING] = {0, 'S', 'P', 0, 0, (uint8_t)role, 0, 0};
     uint8_t heard[SP_GREETING];
     const char *port = strrchr(url, ':');
     int fd = strncmp(url, "ipc://", 6) == 0 ? connect_ipc(url + 6) : connect_tcp(port + 1, host);
-    if (fd >= 0 && send(fd, REQ_GREETS, SP_GREETING, MSG_NOSIGNAL) == SP_GREETING &&
+    if (fd >= 0 && send(fd, greeting, SP_GREETING, MSG_NOSIGNAL) == SP_GREETING &&
         recv(fd, heard, SP_GREETING, MSG_WAITALL) == SP_GREETING)
         return fd;
     if (fd >= 0) close(fd);
     return -1;
+}
+
+int rough_dial(const char *url, unsigned host)
+{
+    return rough_dial_as(url, host, ROUGH_REQ);
 }
 
 bool rough_append(enum transport transport, const Jwkd__V1__Request *request, struct buffer *out)
