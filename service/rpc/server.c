@@ -202,11 +202,19 @@ static void change(struct call *call)
 }
 
 /* Nobody has to wait, at the end of the service or before, for what nobody will hear. */
+static jwkd_status check_unread(const struct call *call, jwkd_error *error)
+{
+    if (net_may_answer(&call->from)) return JWKD_OK;
+    return fail(error, JWKD_BUSY, "too much of what was answered here is not read yet; read it first");
+}
+
+/* Much may have been answered since it came. */
 static void work(struct pool_job *job)
 {
     struct call *call = (struct call *)(void *)((char *)job - offsetof(struct call, job));
     jwkd_error error = {0};
     jwkd_status status = dispatch_check_deadline(call->request, clock_elapsed_ns(), &error);
+    if (status == JWKD_OK) status = check_unread(call, &error);
     if (!net_is_awaited(&call->from))
         send_reply(call);
     else if (status != JWKD_OK)
@@ -231,9 +239,7 @@ static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_err
     call->request = (Jwkd__V1__Request *)message;
     TRY(dispatch_check(call->request, call->server->options.boot_id, clock_elapsed_ns(), error));
     call->entry = dispatch_find(call->request);
-    if (!net_may_answer(&call->from))
-        return fail(error, JWKD_BUSY, "too much of what was answered here is not read yet; read it first");
-    return JWKD_OK;
+    return check_unread(call, error);
 }
 
 static bool is_batch(const struct call *call)
