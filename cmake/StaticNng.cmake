@@ -1,5 +1,5 @@
-# static_nng: what a program linked with -static needs for libnng.a, which says it nowhere. Debian's holds nng's TLS, and so
-# needs Mbed TLS.
+# static_nng: what a program linked with -static needs for libnng.a, which says it nowhere. Debian's holds nng's TLS,
+# and so needs Mbed TLS.
 include(CheckCSourceCompiles)
 set(CMAKE_REQUIRED_LINK_OPTIONS -static)
 set(static_nng_source "

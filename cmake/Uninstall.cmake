@@ -1,5 +1,5 @@
-# Removes what the last "cmake --install" from this build directory put in place, and the directories of our name that are
-# empty then. Run in the build directory, with the same DESTDIR if there was one.
+# Removes what the last "cmake --install" from this build directory put in place, and the directories of our name that
+# are empty then. Run in the build directory, with the same DESTDIR if there was one.
 file(GLOB manifests install_manifest*.txt)
 if(NOT manifests)
   message(FATAL_ERROR "Nothing was installed from here: there is no install_manifest.txt")

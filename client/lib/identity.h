@@ -4,7 +4,7 @@
 
 #include "wire/wire.h"
 
-/* Equal only if all three are (delivery.md, Identity of a state). */
+/* Equal only if all three are (proto/WIRE.md, States). */
 struct identity {
     uint8_t epoch[16];
     uint64_t environment_id, revision;

@@ -1,4 +1,4 @@
-/* A subscriber's side of the lease (delivery.md: Clocks; Registration, heartbeats, freshness).
+/* A subscriber's side of the lease (proto/WIRE.md, Registration to Freshness).
  *
  * A machine without clock, threads, sockets or memory of its own: it is told what left, what was answered and
  * what was heard, each with the instant; it says what to ask next, and until when the keys of an environment

@@ -53,7 +53,7 @@ static void swap_keys(jwkd_verifier *verifier, struct keys *keys)
 }
 
 /* Whether a key that has just verified a signature still may. Read last: a deactivation that came meanwhile
- * counts (delivery.md). */
+ * counts (proto/WIRE.md, Freshness). */
 static bool still_live(jwkd_verifier *verifier, const struct keys *judged_by, const struct jwk *key)
 {
     if (atomic_load_explicit(&verifier->current, memory_order_seq_cst) == judged_by) return true;

@@ -23,7 +23,7 @@ enum {
     LIMIT_KEYS_ALIKE = 8, /* keys of one kid that a token may have to be tried with */
 
     /* messages */
-    LIMIT_REQUEST = 1024 * 1024,   /* NNG_OPT_RECVMAXSZ of the service */
+    LIMIT_REQUEST = 1024 * 1024,   /* backtrace and body of what the service takes */
     LIMIT_REPLY = 8 * 1024 * 1024, /* NNG_OPT_RECVMAXSZ of a client */
     LIMIT_EVENT = 1024 * 1024,
     LIMIT_UNPACK_FACTOR = 4, /* memory for an unpacked message: factor x size + base */

@@ -1,4 +1,4 @@
-/* When a published key may become primary (delivery.md, Promotion). Pure. */
+/* When a published key may become primary (service/README.md, "A promotion"). Pure. */
 #ifndef DOMAIN_PROMOTION_H
 #define DOMAIN_PROMOTION_H
 

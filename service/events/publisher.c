@@ -90,7 +90,8 @@ jwkd_status publisher_send(struct publisher *publisher, const struct publisher_e
 
 static jwkd_status pack_heartbeat(struct publisher *publisher, struct buffer *out)
 {
-    uint64_t stamp = clock_elapsed_ns(); /* before the revisions are read: delivery.md */
+    /* Before the revisions are read: what changes meanwhile is younger (proto/WIRE.md, Heartbeats). */
+    uint64_t stamp = clock_elapsed_ns();
     struct recent_change recent[LIMIT_HEARTBEAT];
     Jwkd__V1__Heartbeat heartbeat = JWKD__V1__HEARTBEAT__INIT;
     pthread_mutex_lock(&publisher->lock);

@@ -1,6 +1,6 @@
 /* A service, subscribers and the wire between them, small enough to be tried in every order: what the rules
- * of delivery.md promise is checked against it after every step. Time is the true one, which nobody in it
- * knows. */
+ * of proto/WIRE.md, Subscribers, promise is checked against it after every step. Time is the true one, which
+ * nobody in it knows. */
 #ifndef TESTS_CLIENT_LEASE_WORLD_H
 #define TESTS_CLIENT_LEASE_WORLD_H
 

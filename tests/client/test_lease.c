@@ -1,5 +1,5 @@
-/* The lease: each counterexample of delivery.md by name, short schedules in every order, long ones
- * at random. */
+/* The lease (proto/WIRE.md, Subscribers): each way to be wrong that its rules exclude by name, short
+ * schedules in every order, long ones at random. */
 #include "client/cases.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #!/bin/sh
-# What is installed: only our names are visible, the headers are strict C11 and C++17, and the examples build against the
-# installed library with CMake and with pkg-config, shared and static, and take what they are given. Arguments: the build
-# directory, the source directory, the C compiler, the C++ compiler or "", and "sanitized" or "".
+# What is installed: only our names are visible, the headers are strict C11 and C++17, and the examples build against
+# the installed library with CMake and with pkg-config, shared and static, and take what they are given. Arguments: the
+# build directory, the source directory, the C compiler, the C++ compiler or "", and "sanitized" or "".
 set -eu
 build=$1 source=$2 cc=$3 cxx=$4 sanitized=$5
 
@@ -26,18 +26,22 @@ declared=$(cat "$prefix/include/jwkd.h" "$prefix/include/jwkd/status.h" | tr '\n
     sed -n 's/^JWKD_API [^(]*[ *]\(jwkd_[a-z_]*\)(.*/\1/p' | sort -u)
 exported=$(nm -D --defined-only "$library/libjwkd.so.0" | awk '{ print $3 }' | sort -u)
 if [ -z "$sanitized" ]; then
-    [ "$declared" = "$exported" ] || fail "declared and exported names differ: $(printf '%s\n%s' "$declared" "$exported" | sort | uniq -u | tr '\n' ' ')"
+    differ=$(printf '%s\n%s' "$declared" "$exported" | sort | uniq -u | tr '\n' ' ')
+    [ "$declared" = "$exported" ] || fail "declared and exported names differ: $differ"
     strangers=$(nm -g --defined-only "$library/libjwkd.a" | awk 'NF == 3 { print $3 }' | grep -v '^jwkd_' || true)
     [ -z "$strangers" ] || fail "names in libjwkd.a that are not ours: $strangers"
 fi
 
 # Headers, each alone.
+strict="-pedantic -Wall -Wextra -Werror -fsyntax-only"
 for header in jwkd.h jwkd/status.h; do
     printf '#include <%s>\nint main(void) { return jwkd_status_exit_code(JWKD_OK); }\n' "$header" > "$prefix/strict.c"
-    "$cc" -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" "$prefix/strict.c" || fail "$header as C11"
+    # shellcheck disable=SC2086 # words are meant to be split
+    "$cc" -std=c11 $strict -I"$prefix/include" "$prefix/strict.c" || fail "$header as C11"
     if [ -n "$cxx" ]; then
         cp "$prefix/strict.c" "$prefix/strict.cc"
-        "$cxx" -std=c++17 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" "$prefix/strict.cc" || fail "$header as C++17"
+        # shellcheck disable=SC2086
+        "$cxx" -std=c++17 $strict -I"$prefix/include" "$prefix/strict.cc" || fail "$header as C++17"
     fi
 done
 [ -n "$cxx" ] || echo "no C++ compiler here: the headers are not tried as C++"
@@ -53,7 +57,8 @@ usage() { # PROGRAM: it runs, finds its library, and says how it is used
     [ "$status" = 2 ] || fail "$1 ended with $status"
 }
 
-cmake -S "$source/client/examples" -B "$prefix/cmake" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" > /dev/null
+cmake -S "$source/client/examples" -B "$prefix/cmake" -G Ninja -DCMAKE_C_COMPILER="$cc" \
+    -DCMAKE_PREFIX_PATH="$prefix" > /dev/null
 cmake --build "$prefix/cmake" > /dev/null
 usage "$prefix/cmake/sign"
 usage "$prefix/cmake/verify-and-watch"
@@ -67,7 +72,8 @@ find_package(jwkd REQUIRED)
 add_executable(sign-static "$source/client/examples/sign.c")
 target_link_libraries(sign-static PRIVATE jwkd::jwkd_static)
 LISTS
-cmake -S "$prefix/static" -B "$prefix/static/build" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" > /dev/null
+cmake -S "$prefix/static" -B "$prefix/static/build" -G Ninja -DCMAKE_C_COMPILER="$cc" \
+    -DCMAKE_PREFIX_PATH="$prefix" > /dev/null
 cmake --build "$prefix/static/build" > "$prefix/log" || { cat "$prefix/log"; fail "jwkd::jwkd_static"; }
 usage "$prefix/static/build/sign-static"
 ! ldd "$prefix/static/build/sign-static" | grep -q libjwkd || fail "jwkd::jwkd_static is the shared library"
@@ -75,11 +81,12 @@ usage "$prefix/static/build/sign-static"
 export PKG_CONFIG_PATH="$library/pkgconfig"
 for example in sign verify-and-watch; do
     # shellcheck disable=SC2046 # words are meant to be split
-    "$cc" -std=c11 -Wall -Wextra -Werror -o "$prefix/$example" "$source/client/examples/$example.c" $(pkg-config --cflags --libs jwkd) -pthread
+    "$cc" -std=c11 -Wall -Wextra -Werror -o "$prefix/$example" "$source/client/examples/$example.c" \
+        $(pkg-config --cflags --libs jwkd) -pthread
     LD_LIBRARY_PATH="$library" usage "$prefix/$example"
     # shellcheck disable=SC2046
-    "$cc" -std=c11 -o "$prefix/$example-static" "$source/client/examples/$example.c" $(pkg-config --cflags jwkd) "$library/libjwkd.a" \
-        $(pkg-config --static --libs jwkd | sed 's/-ljwkd//')
+    "$cc" -std=c11 -o "$prefix/$example-static" "$source/client/examples/$example.c" \
+        $(pkg-config --cflags jwkd) "$library/libjwkd.a" $(pkg-config --static --libs jwkd | sed 's/-ljwkd//')
     usage "$prefix/$example-static"
     ! ldd "$prefix/$example-static" | grep -q libjwkd || fail "$example-static wants the shared library"
 done

@@ -1,4 +1,5 @@
-"""Fails on a line of prose that is longer than 120 characters, and on a link to a file that is not there.
+"""Fails on a line of prose that is longer than 120 characters, on a link to a file that is not there, and on a comment
+that is longer or names a document (.md) that is not there.
 
 usage: test_documents.py SOURCE_DIRECTORY
 """
@@ -8,15 +9,32 @@ import sys
 
 ROOT = pathlib.Path(sys.argv[1])
 LONGEST = 120
+SOURCES = (".c", ".h", ".sh", ".proto", ".pml", ".py", ".cmake")
+DOCUMENT = re.compile(r"[\w./-]*\w\.md\b")
+STRING = r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'"""
+# Strings too, so that what looks like a comment in one is none.
+IN_C = re.compile(rf"{STRING}|(?P<comment>/\*.*?\*/|//[^\n]*)", re.DOTALL)
+HASH = r"(?:^|(?<=\s))#[^\n]*"
+WITH_HASH = re.compile(rf"(?P<comment>{HASH})", re.MULTILINE)
+IN_PYTHON = re.compile(rf'(?P<comment>""".*?"""|{HASH})', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 
 
-def documents():
-    for pattern in ("*.md", "*.[1-8]"):
-        for path in sorted(ROOT.rglob(pattern)):
-            top = path.relative_to(ROOT).parts
-            if top[0] != "build" and "corpus" not in top and not any(part.startswith(".") for part in top):
-                yield path
+def files(wanted):
+    for path in sorted(ROOT.rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        if parts[0] == "build" or "corpus" in parts or any(part.startswith(".") for part in parts):
+            continue
+        if wanted(path) and path.is_file():
+            yield path
+
+
+def is_document(path):
+    return path.suffix == ".md" or re.fullmatch(r"\.[1-8]", path.suffix)
+
+
+def is_source(path):
+    return path.suffix in SOURCES or path.name == "CMakeLists.txt"
 
 
 def complaints(path):
@@ -34,12 +52,39 @@ def complaints(path):
                 yield f"{where}: there is no {target}"
 
 
+def is_there(name, source, names):
+    return (ROOT / name).exists() or (source.parent / name).exists() or name in names
+
+
+def comments_of(suffix):
+    if suffix in (".c", ".h", ".proto", ".pml"):
+        return IN_C
+    return IN_PYTHON if suffix == ".py" else WITH_HASH
+
+
+def complaints_of_comments(path, names):
+    text = path.read_text()
+    lines = text.splitlines()
+    for match in comments_of(path.suffix).finditer(text):
+        comment = match["comment"] or ""
+        first = text.count("\n", 0, match.start()) + 1
+        for number, part in enumerate(comment.split("\n"), first):
+            where = f"{path.relative_to(ROOT)}:{number}"
+            if part and len(lines[number - 1]) > LONGEST:
+                yield f"{where}: a comment up to column {len(lines[number - 1])}, more than {LONGEST}"
+            for name in DOCUMENT.findall(part):
+                if not is_there(name, path, names):
+                    yield f"{where}: there is no {name}"
+
+
 def main():
-    paths = list(documents())
-    found = [complaint for path in paths for complaint in complaints(path)]
+    documents, sources = list(files(is_document)), list(files(is_source))
+    names = {path.name for path in documents}
+    found = [complaint for path in documents for complaint in complaints(path)]
+    found += [complaint for path in sources for complaint in complaints_of_comments(path, names)]
     print("\n".join(found))
-    print(f"{len(paths)} documents, {len(found)} complaints")
-    sys.exit(1 if found or len(paths) < 9 else 0)
+    print(f"{len(documents)} documents, {len(sources)} sources, {len(found)} complaints")
+    sys.exit(1 if found or len(documents) < 9 or len(sources) < 200 else 0)
 
 
 main()

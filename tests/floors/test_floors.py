@@ -1,4 +1,5 @@
-"""Fails when an #include reaches a floor that its folder may not use, or a library outside the folders it is confined to.
+"""Fails when an #include reaches a floor that its folder may not use, or a library outside the folders that it is
+confined to.
 
 usage: test_floors.py SOURCE_DIRECTORY
 """

@@ -1,6 +1,6 @@
 #!/bin/sh
-# With BUILD_TESTING=OFF the build needs no cmocka, and makes the programs and libraries and nothing else. Arguments: the
-# source directory, the generator, the C compiler, pkg-config.
+# With BUILD_TESTING=OFF the build needs no cmocka, and makes the programs and libraries and nothing else. Arguments:
+# the source directory, the generator, the C compiler, pkg-config.
 set -eu
 source=$1 generator=$2 cc=$3 pkg_config=$4
 

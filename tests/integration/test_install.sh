@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What the documents promise of building and installing, on a copy of the source: the quickstart's build can be installed; the
-# example of client/README.md builds against what is installed, in C and C++, by pkg-config and by CMake, shared, static and
-# wholly static, and each program runs before an installed daemon; valgrind finds nothing; uninstalling leaves nothing.
-# Arguments: the source directory.
+# What the documents promise of building and installing, on a copy of the source: the quickstart's build can be
+# installed; the example of client/README.md builds against what is installed, in C and C++, by pkg-config and by CMake,
+# shared, static and wholly static, and each program runs before an installed daemon; valgrind finds nothing;
+# uninstalling leaves nothing. Arguments: the source directory.
 set -euo pipefail
 source=$1
 work=$(mktemp -d)

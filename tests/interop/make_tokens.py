@@ -544,7 +544,8 @@ def types():
         vector(f"typ/{typ!a}, nothing expected", verdict, typ=typ, source="RFC 7515 section 4.1.9")
     for typ, expected, verdict in (("logout+jwt", "logout+jwt", "VALID"), ("logout+jwt", "Logout+JWT", "VALID"),
                                    ("application/logout+jwt", "logout+jwt", "VALID"),
-                                   ("logout+jwt", "application/logout+jwt", "VALID"), ("at+jwt", "logout+jwt", "WRONG_TYPE"),
+                                   ("logout+jwt", "application/logout+jwt", "VALID"),
+                                   ("at+jwt", "logout+jwt", "WRONG_TYPE"),
                                    ("JWT", "at+jwt", "WRONG_TYPE"), (None, "logout+jwt", "WRONG_TYPE"),
                                    (None, "at+jwt", "WRONG_TYPE")):
         vector(f"typ/{typ!a}, {expected} expected", verdict, typ=typ, expect={"type": expected})
@@ -627,10 +628,11 @@ def times():
             ("as a double", "1.7000003e9", "VALID"), ("with E+", "17000003E+2", "VALID"),
             ("with e-", "17000003000000e-4", "VALID"), ("1700000300.0", "1700000300.0", "VALID"),
             ("2^53", str(2 ** 53), "VALID"), ("2^53 + 1", str(2 ** 53 + 1), "TOKEN_MALFORMED"),
-            ("2^63", str(2 ** 63), "TOKEN_MALFORMED"), ("2^64 + the right one", str(2 ** 64 + NOW + 300), "TOKEN_MALFORMED"),
+            ("2^63", str(2 ** 63), "TOKEN_MALFORMED"),
+            ("2^64 + the right one", str(2 ** 64 + NOW + 300), "TOKEN_MALFORMED"),
             ("-2^53 - 1", str(-2 ** 53 - 1), "TOKEN_MALFORMED"), ("1e400", "1e400", "TOKEN_MALFORMED"),
-            ("1e15", "1e15", "VALID"), ("1e-400", "1e-400", "EXPIRED"), ("1e99999999999", "1e99999999999", "TOKEN_MALFORMED"),
-            ("0e99999999999", "0e99999999999", "EXPIRED"),
+            ("1e15", "1e15", "VALID"), ("1e-400", "1e-400", "EXPIRED"),
+            ("1e99999999999", "1e99999999999", "TOKEN_MALFORMED"), ("0e99999999999", "0e99999999999", "EXPIRED"),
             ("a string", f'"{NOW + 300}"', "TOKEN_MALFORMED"), ("null", "null", "TOKEN_MALFORMED"),
             ("true", "true", "TOKEN_MALFORMED"), ("an array", f"[{NOW + 300}]", "TOKEN_MALFORMED"),
             ("a date", '"2026-12-01T00:00:00Z"', "TOKEN_MALFORMED")):
@@ -680,7 +682,8 @@ def skipped(name, key, signs, verdict="UNKNOWN_KEY", why=AT_IMPORT, entry=None, 
     entry = entry or {**public(key), "kid": "odd", "alg": signs, **members}
     entry = {member: value for member, value in entry.items() if value is not None}
     beside(name, entry, why=why)
-    vector(f"keyset/{name}: its own token", verdict, key, signs, header=header_of(key, signs, "odd"), keys=name, why=why)
+    vector(f"keyset/{name}: its own token", verdict, key, signs, header=header_of(key, signs, "odd"), keys=name,
+           why=why)
 
 
 def odd_sets():
@@ -719,7 +722,8 @@ def odd_sets():
     skipped("a secret", "p256-b", "ES256", entry={"kty": "oct", "k": b64(b"secret"), "kid": "odd", "alg": "HS256"})
     skipped("a kty nobody knows", "p256-b", "ES256", entry={"kty": "LWE", "kid": "odd", "pub": "AAAA"})
     skipped("no kty", "p256-b", "ES256", kty=None)
-    skipped("ML-DSA without a key", "p256-b", "ES256", entry={"kty": "AKP", "kid": "odd", "alg": "ML-DSA-44", "pub": "AAAA"})
+    skipped("ML-DSA without a key", "p256-b", "ES256",
+            entry={"kty": "AKP", "kid": "odd", "alg": "ML-DSA-44", "pub": "AAAA"})
     beside("kid is null", {**public("p256-b"), "kid": None, "alg": "ES256"})
     beside("kid is a number", {**public("p256-b"), "kid": 7, "alg": "ES256"})
     beside("kid is empty", {**public("p256-b"), "kid": "", "alg": "ES256"})
@@ -743,7 +747,8 @@ def odd_sets():
     SETS["one good one and odd ones"] = keyset({**public("rsa-1024"), "kid": "odd"}, public("p256"))
     vector("keyset/one good one and odd ones, empty kid", "VALID", kid=None, header={"alg": "ES256", "kid": ""},
            keys="one good one and odd ones", why=AT_IMPORT)
-    vector("keyset/one good one and odd ones, no kid", "VALID", kid=None, keys="one good one and odd ones", why=AT_IMPORT)
+    vector("keyset/one good one and odd ones, no kid", "VALID", kid=None, keys="one good one and odd ones",
+           why=AT_IMPORT)
 
 
 def implied():
@@ -756,10 +761,12 @@ def implied():
 
 def shared_kids():
     k = {"kid": "k"}
-    SETS["one kid, RSA and EC"] = keyset({**public("rs256"), **k, "alg": "RS256"}, {**public("p256"), **k, "alg": "ES256"})
+    SETS["one kid, RSA and EC"] = keyset({**public("rs256"), **k, "alg": "RS256"},
+                                         {**public("p256"), **k, "alg": "ES256"})
     for key, alg, verdict in (("rs256", "RS256", "VALID"), ("p256", "ES256", "VALID"),
                               ("p384", "ES384", "ALGORITHM_NOT_ALLOWED")):
-        vector(f"keyset/one kid, RSA and EC: {alg}", verdict, key, alg, kid="k", keys="one kid, RSA and EC", why=DOCUMENT)
+        vector(f"keyset/one kid, RSA and EC: {alg}", verdict, key, alg, kid="k", keys="one kid, RSA and EC",
+               why=DOCUMENT)
     vector("keyset/one kid, RSA and EC: of another", "BAD_SIGNATURE", header=header_of("p256-b", "ES256", "k"),
            sign=lambda data: signature("p256-b", "ES256", data), keys="one kid, RSA and EC", why=DOCUMENT)
     SETS["one kid, one key, two algs"] = keyset(*[{**public("rs256"), **k, "alg": alg} for alg in ("RS256", "PS256")])
@@ -808,15 +815,16 @@ def documents():
                        ("empty", ""), ("a private key", json.dumps({"keys": [GOOD, {**KEYS["p256-b"], "kid": "b"}]})),
                        ("a private RSA key", json.dumps({"keys": [GOOD, {**KEYS["rs256"], "kid": "b"}]})),
                        ("a private key without kty", json.dumps({"keys": [GOOD, {"kid": "b", "d": "AA"}]})),
-                       ("a private key that is odd", json.dumps({"keys": [GOOD, {"kty": "RSA", "d": "AA", "kid": "b"}]}))):
+                       ("a private key that is odd",
+                        json.dumps({"keys": [GOOD, {"kty": "RSA", "d": "AA", "kid": "b"}]}))):
         SETS[f"document: {name}"] = {"jwks": text}
         vector(f"document/{name}", "NO_KEY_SET", header=header_of("p256", "ES256", "good"), keys=f"document: {name}",
                why=DOCUMENT)
     SETS["document: other members"] = {"jwks": ' {"x":[1,{"y":null}],"keys":[%s],"z":1e9} \n' % good}
     vector("document/other members", "VALID", header=header_of("p256", "ES256", "good"), keys="document: other members",
            why=DOCUMENT)
-    SETS["document: a member twice, further in an entry"] = {"jwks": '{"keys":[{"kid":"odd","x5c":{"a":1,"a":1},%s,%s]}' % (
-        json.dumps(public("p256-b"))[1:], good)}
+    SETS["document: a member twice, further in an entry"] = {
+        "jwks": '{"keys":[{"kid":"odd","x5c":{"a":1,"a":1},%s,%s]}' % (json.dumps(public("p256-b"))[1:], good)}
     for name, key, kid, verdict in (("", "p256", "good", "VALID"), (": its own token", "p256-b", "odd", "UNKNOWN_KEY")):
         vector(f"document/a member twice, further in an entry{name}", verdict, key, kid=kid,
                keys="document: a member twice, further in an entry", why=DOCUMENT)

@@ -1,4 +1,4 @@
-/* What follows a commit, in the order that delivery.md rests on. */
+/* What follows a commit, in the order that proto/WIRE.md, Events, promises. */
 #include "keyring/ring.h"
 
 #include <ctype.h>

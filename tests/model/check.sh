@@ -12,12 +12,13 @@ cd "$work"
 cp "$model" .
 failures=0
 
-# What the rules are called after #ifdef in the model, by the part of delivery.md. After a colon: ONLY_3, if promise 3 is
-# what must break; or what must be able to happen for the rule to matter. Leaving the rest out saves time.
+# What the rules are called after #ifdef in the model, by the section of proto/WIRE.md that they stand in; those of
+# promotion stand in service/README.md. After a colon: ONLY_3, if promise 3 is what must break; or what must be able to
+# happen for the rule to matter. Leaving the rest out saves time.
 rules=(
-  # Identity of a state
+  # States
   APPLY_ACROSS_GAP TAKE_OLDER_SNAPSHOT:ONLY_3 IGNORE_EPOCH:BACKUP SIGN_AT_ONCE_AFTER_RESTORE:BACKUP
-  # Clocks
+  # Time
   OFFSET_FROM_ANSWER:ONLY_3 STOP_CLOCK_IN_SUSPEND:ONLY_3 DRIFT_IN_EACH_LEASE:ONLY_3
   # Registration
   FOLLOW_AFTER_SNAPSHOT STAY_FRESH_OVER_HELLO REVIVE_INSTANCE KEEP_NO_LONGER_THAN_REGISTERED REGISTERED_FROM_ANSWER
@@ -106,6 +107,7 @@ if holds; then report "the rules" "hold"; else failed "the rules" "a promise is 
 for rule in "${rules[@]}"; do
   # Ways to a broken promise 3 are long: depth first finds one sooner, and breadth first the others.
   if [[ $rule == *:ONLY_3 ]]; then break_rule "-O0 -DSFH" "$rule"; else break_rule "-O0 -DBFS" "$rule"; fi
-  if [[ -n $(broken) ]]; then report "without ${rule%:*}" "$(broken)"; else failed "without ${rule%:*}" "breaks nothing"; fi
+  name="without ${rule%:*}"
+  if [[ -n $(broken) ]]; then report "$name" "$(broken)"; else failed "$name" "breaks nothing"; fi
 done
 ((failures == 0)) || { echo "$failures of $((${#rules[@]} + 1)) runs did not come out as they must"; exit 1; }

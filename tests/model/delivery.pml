@@ -2,11 +2,11 @@
  * restart of the service, and a clock of small steps. check.sh searches all of it, as it is and with each rule broken:
  * what is named after #ifdef breaks one.
  *
- * Any step may come at any time or never: whoever is paused, slow or cut off is merely not chosen. promises() holds after
- * every step. Times are ages in ticks that stop growing at a cap; only the order of the bounds matters.
+ * Any step may come at any time or never: whoever is paused, slow or cut off is merely not chosen. promises() holds
+ * after every step. Times are ages in ticks that stop growing at a cap; only the order of the bounds matters.
  *
- * Revision 1: K0 is primary. 2: K1 is published. 3: K1 is primary. 4: K0 is deactivated. Service revisions are counted in the
- * same numbers: the latest change of this environment that they include.
+ * Revision 1: K0 is primary. 2: K1 is published. 3: K1 is primary. 4: K0 is deactivated. Service revisions are counted
+ * in the same numbers: the latest change of this environment that they include.
  *
  * Not here: readers of JWKS over HTTP, the expiry of tokens, what a key is allowed to sign. */
 
@@ -17,7 +17,7 @@
 #ifndef NEXT_LEASE
 #define NEXT_LEASE 1                /* of the second: max_lease was lowered */
 #endif
-#define DRIFT 1                     /* what a clock loses at most between the taking of the offset and the end of a lease */
+#define DRIFT 1                     /* what a clock loses at most from the taking of the offset to the end of a lease */
 #define HORIZON (LEASE + DRIFT)
 #define NEXT_HORIZON (NEXT_LEASE + DRIFT)
 #define REGISTERED 3                /* since the sending of its last answered renewal, by the subscriber's clock */
@@ -86,8 +86,8 @@ bool accepting;                     /* a token of K0 was found good, and the ver
 
 mtype = { NONE, HELLO, HELLO_ANSWER, RENEW, RENEW_ANSWER, REFUSAL, ASKED, FOLLOWED, READ, SNAPSHOT };
 
-/* Heartbeats, in order: the run, how long ago the stamp was taken, the revision. An event needs no place here: it may be
- * heard at any time after its swap, or never. */
+/* Heartbeats, in order: the run, how long ago the stamp was taken, the revision. An event needs no place here: it may
+ * be heard at any time after its swap, or never. */
 chan air = [UNDER_WAY] of { byte, byte, byte };
 byte of_second_run, taken, of_revision; /* of the message at hand; 0 between the steps */
 inline put_aside() {
