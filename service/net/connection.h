@@ -62,4 +62,13 @@ void connection_end(struct connection *connection);
 void connection_finish(struct connection *connection);
 void connection_unref(struct connection *connection);
 
+/* ---- for the files that read and write; under the lock */
+
+/* Ends it soon: an event follows, for who ends it. */
+void connection_shut(struct connection *connection);
+void connection_close_socket(struct connection *connection); /* when nobody uses it any more */
+bool connection_may_read(const struct connection *connection);
+/* Has epoll wait for what it waits for now, unless a thread has the care. */
+void connection_arm(struct connection *connection);
+
 #endif
