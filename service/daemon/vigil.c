@@ -49,7 +49,8 @@ static void look_at_descriptors(struct vigil *vigil)
     }
 }
 
-/* Finds out whether it can be written again, so that nobody's change has to: a commit without rows. */
+/* Finds out whether it can be written again, and has it take back the room that is kept for deactivations, so
+ * that nobody's change has to: a commit without rows. */
 static void try_store(struct vigil *vigil)
 {
     uint64_t now_ns = clock_elapsed_ns();
@@ -76,7 +77,7 @@ static void tell_condition(enum store_condition condition)
 
 static void look_at_store(struct vigil *vigil)
 {
-    if (store_condition(vigil->store) == STORE_READ_ONLY) try_store(vigil);
+    if (store_condition(vigil->store) != STORE_READ_WRITE) try_store(vigil);
     enum store_condition condition = store_condition(vigil->store);
     pthread_mutex_lock(&vigil->lock);
     bool is_news = condition != vigil->condition;

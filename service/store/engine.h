@@ -41,7 +41,8 @@ struct engine_ops {
 
     /* Must. Makes all changes or none, durably, provided that the record of the state row still is `guard`;
      * CONFLICT when it is not. The keys differ from each other. UNAVAILABLE with a message when the medium
-     * cannot take it at present; each call tries anew. `urgent`: space kept back may be used. */
+     * cannot take it at present; each call tries anew. `urgent`: space kept back may be used; while there
+     * is none, what is not urgent adds no row. */
     jwkd_status (*apply)(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
         bool urgent, jwkd_error *error);
 

@@ -41,13 +41,13 @@ struct lmdb {
     MDB_env *env;          /* NULL: could not be opened anew */
     MDB_dbi rows;
     _Atomic enum store_condition condition;
+    atomic_bool ballast_missing;
     bool went_back; /* as found at opening */
     /* The rest is the committing thread's. */
     bool writable;
-    bool ballast_missing;
-    uint64_t reopened_ns, ballast_ns; /* last tried */
-    int witness;                      /* -1: not open yet */
-    int note;                         /* -1: cannot be written */
+    uint64_t reopened_ns; /* last tried */
+    int witness;          /* -1: not open yet */
+    int note;             /* -1: cannot be written */
 };
 
 DEFINE_CLEANUP(MDB_txn *, mdb_txn_abort)
@@ -137,6 +137,7 @@ static int open_to_write(struct lmdb *lmdb)
     if (!directory_reserve(directory, LOCK_TABLE_FILE, LOCK_TABLE_SIZE)) {
         int reason = errno;
         if (!ballast_drop(directory)) return reason;
+        lmdb->ballast_missing = true;
         if (!directory_reserve(directory, LOCK_TABLE_FILE, LOCK_TABLE_SIZE)) return errno;
     }
     int rc = open_env(directory->path, 0, lmdb->map_size, &lmdb->env, &lmdb->rows);
@@ -225,8 +226,15 @@ static int change(MDB_txn *txn, MDB_dbi rows, const struct engine_change *change
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* Rows that are written anew, or go, find room in the file's free pages. */
+static bool adds_row(MDB_txn *txn, MDB_dbi rows, const struct engine_change *change)
+{
+    MDB_val key = val_of(change->key), record;
+    return change->record.size && mdb_get(txn, rows, &key, &record) == MDB_NOTFOUND;
+}
+
 static int write_changes(
-    struct lmdb *lmdb, struct bytes guard, const struct engine_change *changes, size_t count)
+    struct lmdb *lmdb, struct bytes guard, const struct engine_change *changes, size_t count, bool may_add)
 {
     CLEANUP(mdb_txn_abort_at) MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(lmdb->env, NULL, 0, &txn);
@@ -235,15 +243,16 @@ static int write_changes(
     rc = mdb_get(txn, lmdb->rows, &key, &state);
     if (rc == 0 && !bytes_equal(bytes_of_val(&state), guard)) rc = GUARD_BROKEN;
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = change(txn, lmdb->rows, &changes[i]);
+        rc = !may_add && adds_row(txn, lmdb->rows, &changes[i]) ? ENOSPC
+                                                                : change(txn, lmdb->rows, &changes[i]);
     return rc == 0 ? mdb_txn_commit(TAKE(txn)) : rc;
 }
 
 static int write_gated(
-    struct lmdb *lmdb, struct bytes guard, const struct engine_change *changes, size_t count)
+    struct lmdb *lmdb, struct bytes guard, const struct engine_change *changes, size_t count, bool may_add)
 {
     pthread_rwlock_rdlock(&lmdb->gate);
-    int rc = write_changes(lmdb, guard, changes, count);
+    int rc = write_changes(lmdb, guard, changes, count, may_add);
     pthread_rwlock_unlock(&lmdb->gate);
     return rc;
 }
@@ -268,11 +277,13 @@ static bool due(uint64_t *last_ns)
     return true;
 }
 
-static void keep_ballast(struct lmdb *lmdb)
+/* Takes the ballast back where there is room for it. Whether it is there. */
+static bool keep_ballast(struct lmdb *lmdb)
 {
-    if (lmdb->ballast_missing && due(&lmdb->ballast_ns)) {
+    if (lmdb->ballast_missing) {
         lmdb->ballast_missing = !ballast_take(&lmdb->directory, lmdb->ballast_size);
     }
+    return !lmdb->ballast_missing;
 }
 
 /* Whether the file itself can be opened for writing, so that a database that serves readers is not closed in
@@ -346,13 +357,14 @@ static jwkd_status lmdb_apply(void *engine, struct bytes guard, const struct eng
 {
     struct lmdb *lmdb = engine;
     if (!lmdb->writable) TRY(reopen(lmdb, error));
-    int rc = write_gated(lmdb, guard, changes, count);
+    /* Without a ballast, what room there is belongs to urgent changes. The ceilings of keys that sign are
+     * rows that are written anew, and still can be. */
+    int rc = write_gated(lmdb, guard, changes, count, urgent || keep_ballast(lmdb));
     if (urgent && (is_full(lmdb, rc) || rc == EIO) && ballast_drop(&lmdb->directory)) {
         lmdb->ballast_missing = true;
-        rc = write_gated(lmdb, guard, changes, count);
-    } else if (rc == 0) {
-        keep_ballast(lmdb);
+        rc = write_gated(lmdb, guard, changes, count, true);
     }
+    if (urgent && rc == 0) keep_ballast(lmdb);
     jwkd_status status = settle(lmdb, rc, error);
     if (rc != 0 && panics(lmdb)) open_anew(lmdb); /* so that what became of the commit can be read */
     return status;
@@ -362,8 +374,9 @@ static enum store_condition lmdb_condition(const void *engine)
 {
     const struct lmdb *lmdb = engine;
     enum store_condition condition = lmdb->condition;
+    if (condition != STORE_READ_WRITE) return condition;
     /* While there are free pages in the file a full medium does not show by a change that failed. */
-    return condition == STORE_READ_WRITE && medium_is_full(lmdb) ? STORE_FULL : condition;
+    return lmdb->ballast_missing || medium_is_full(lmdb) ? STORE_FULL : STORE_READ_WRITE;
 }
 
 static void lmdb_came_to(void *engine, uint64_t revision)

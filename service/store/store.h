@@ -32,7 +32,8 @@ struct store_row {
 /* Returns false to end the listing early. Must not call the store. */
 typedef bool store_visit(void *context, const struct store_row *row);
 
-/* FULL: the last change found no room, or there is hardly any: some changes are refused, or all are. */
+/* FULL: the last change found no room, or there is hardly any, or what is kept back for urgent commits was
+ * used and is not there again: some changes are refused, or all are. */
 enum store_condition { STORE_READ_WRITE, STORE_READ_ONLY, STORE_FULL };
 
 /* Any thread may call anything; commits take turns. All calls but condition and id may block on the disk. */
@@ -51,7 +52,8 @@ jwkd_status store_list(struct store *store, struct bytes prefix, struct bytes af
  * revision that all of them now have. CONFLICT: an expectation did not hold. INVALID_ARGUMENT: a key or value
  * out of bounds, or the same key twice. UNAVAILABLE: full disk or read-only; the next call tries again, so
  * that it heals by itself. After an I/O error the rows may have been written all the same: read one to know.
- * `urgent`: room kept back for this (a ballast file) may be used; and it may return as soon as the change is
+ * `urgent`: room kept back for this (a ballast file) may be used, and until it is there again no other commit
+ * adds a row (UNAVAILABLE); and it may return as soon as the change is
  * durable, with work left (store_settle). Without any row, a commit makes durable what can be read. */
 jwkd_status store_commit(struct store *store, const struct store_write *writes, size_t count, bool urgent,
     uint64_t *out_revision, jwkd_error *error) MUST_CHECK;

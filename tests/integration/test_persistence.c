@@ -187,14 +187,14 @@ static void check__tells_by_its_exit_code(void **state)
 /* ---- disks ---- */
 
 /* A small file system in memory for the data directory, in a mount namespace of this program alone. */
-static bool mount_small(const struct service *service)
+static bool mount_small(const struct service *service, const char *options)
 {
     static bool separate;
     if (!separate && (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0))
         return false;
     separate = true;
     assert_int_equal(mkdir(service->data, 0700), 0);
-    return mount("tmpfs", service->data, "tmpfs", 0, "size=2m,mode=0700") == 0;
+    return mount("tmpfs", service->data, "tmpfs", 0, options) == 0;
 }
 
 static jwkd_status try_change(jwkd_client *client, const char *audience)
@@ -218,7 +218,7 @@ static void assert_serving(jwkd_client *client, struct observer *observer)
     jwkd_free(token);
 }
 
-enum { REFUSALS = 20 };
+enum { REFUSALS = 20, AUDIENCE = 400 };
 
 /* Also where there is nothing to be done but to say so. */
 static void deactivate_again(jwkd_client *client, const char *kid)
@@ -251,28 +251,39 @@ static void await_recovery_said(struct service *service, jwkd_client *client)
     expect_store(client, "read-write");
 }
 
-static void disk_full(
-    struct service *service, jwkd_client *client, struct observer *observer, const char *gone)
+static void fill(const struct service *service, char path[160])
 {
-    char path[160];
     static const char block[4096];
-    snprintf(path, sizeof path, "%s/ballast", service->data);
+    snprintf(path, 160, "%s/filler", service->data);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     while (write(fd, block, sizeof block) > 0) {
     }
     assert_int_equal(errno, ENOSPC);
     close(fd);
-    expect_store(client, "full"); /* before any change is refused */
-    char audience[400];
-    memset(audience, 'a', sizeof audience - 1);
-    audience[sizeof audience - 1] = '\0';
+}
+
+/* Uses the free pages within the file up. */
+static void change_until_refused(jwkd_client *client, char audience[AUDIENCE])
+{
+    memset(audience, 'a', AUDIENCE - 1);
+    audience[AUDIENCE - 1] = '\0';
     jwkd_status status = JWKD_OK;
-    for (int i = 0; i < 500 && status == JWKD_OK; i++) { /* free pages within the file are used up first */
+    for (int i = 0; i < 500 && status == JWKD_OK; i++) {
         audience[i % 300] ^= 1;
         status = try_change(client, audience);
     }
     assert_int_equal(status, JWKD_UNAVAILABLE);
+}
+
+static void disk_full(
+    struct service *service, jwkd_client *client, struct observer *observer, const char *gone)
+{
+    char path[160];
+    fill(service, path);
+    expect_store(client, "full"); /* before any change is refused */
+    char audience[AUDIENCE];
+    change_until_refused(client, audience);
     /* What the service does by itself meanwhile, such as keeping a ready key, may free a page or two. */
     uint64_t revision = 0;
     for (unsigned i = 0, refused = 0; refused < REFUSALS; i++) {
@@ -309,7 +320,7 @@ static void disk__full_or_read_only_stops_changes_only(void **state)
     (void)state;
     struct service service;
     service_prepare(&service);
-    if (!mount_small(&service)) {
+    if (!mount_small(&service, "size=2m,mode=0700")) {
         print_message("skipped: no mount namespace of one's own is allowed here (%s)\n", strerror(errno));
         service_remove(&service);
         skip();
@@ -333,18 +344,91 @@ static void disk__full_or_read_only_stops_changes_only(void **state)
     service_remove(&service);
 }
 
+static bool ballast_is_there(const struct service *service)
+{
+    char path[160];
+    struct stat file;
+    snprintf(path, sizeof path, "%s/jwkd.ballast", service->data);
+    assert_int_equal(stat(path, &file), 0);
+    return file.st_blocks > 0;
+}
+
+static void deactivate(jwkd_client *client, const char *kid)
+{
+    jwkd_key_answer *answer;
+    jwkd_error error = {0};
+    assert_status(jwkd_deactivate(client, "shop", kid, true, &answer, &error), JWKD_OK, &error);
+    jwkd_free(answer);
+}
+
+static void expect_no_room_for_a_key(jwkd_client *client)
+{
+    jwkd_key_answer *answer;
+    jwkd_error error = {0};
+    assert_int_equal(jwkd_generate(client, "shop", NULL, &answer, &error), JWKD_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "is full"));
+}
+
+enum { MANY_KEYS = 25 };
+
+/* More of them than there are free pages for in the file. */
+static void disk__full_keeps_its_last_room_for_deactivations(void **state)
+{
+    (void)state;
+    struct service service;
+    service_prepare(&service);
+    if (!mount_small(&service, "size=6m,mode=0700")) {
+        print_message("skipped: no mount namespace of one's own is allowed here (%s)\n", strerror(errno));
+        service_remove(&service);
+        skip();
+    }
+    service_start(&service);
+    jwkd_client *client = client_open(&service);
+    environment_create(client, "shop");
+    char *kids[MANY_KEYS], path[160], audience[AUDIENCE];
+    for (size_t i = 0; i < MANY_KEYS; i++)
+        kids[i] = key_generate(client, "shop");
+    fill(&service, path);
+    size_t gone = 0;
+    while (ballast_is_there(&service)) {
+        assert_true(gone < MANY_KEYS / 2);
+        change_until_refused(client, audience);
+        deactivate(client, kids[gone++]);
+    }
+    for (; gone < MANY_KEYS - 1; gone++) {
+        expect_store(client, "full");
+        expect_no_room_for_a_key(client);
+        deactivate(client, kids[gone]);
+    }
+    jwkd_free(token_sign(client, "shop"));
+    assert_int_equal(service_count_said(&service, "the store can be written again"), 0);
+    assert_int_equal(unlink(path), 0);
+    await_recovery_said(&service, client);
+    assert_true(ballast_is_there(&service));
+    free(key_generate(client, "shop"));
+    for (size_t i = 0; i < MANY_KEYS; i++)
+        free(kids[i]);
+    jwkd_close(client);
+    service_stop(&service);
+    assert_int_equal(umount2(service.data, MNT_DETACH), 0);
+    service_remove(&service);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, service_setup, service_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(change__that_was_acknowledged_outlives_a_kill),
-        CASE(verifier__outlives_a_kill_and_follows_again), CASE(daemon__second_on_a_directory_is_refused),
+        CASE(verifier__outlives_a_kill_and_follows_again),
+        CASE(daemon__second_on_a_directory_is_refused),
         CASE(sockets__in_a_relative_directory_are_found_from_elsewhere),
-        CASE(key_file__of_another_store_is_refused), CASE(store__that_was_emptied_or_damaged_is_refused),
+        CASE(key_file__of_another_store_is_refused),
+        CASE(store__that_was_emptied_or_damaged_is_refused),
         CASE(check__tells_by_its_exit_code),
         cmocka_unit_test(
-            disk__full_or_read_only_stops_changes_only), /* last: it leaves the mount namespace */
+            disk__full_or_read_only_stops_changes_only), /* last: these leave the mount namespace */
+        cmocka_unit_test(disk__full_keeps_its_last_room_for_deactivations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
