@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "cli/help.h"
-#include "cli/suggest.h"
 
 /* ---- verbs */
 

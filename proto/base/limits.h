@@ -32,7 +32,8 @@ enum {
     LIMIT_BATCH = 256, /* tokens in one sign or verify request */
     LIMIT_PAGE = 256,  /* rows in one list or changes reply */
     LIMIT_CREDENTIAL = 8 * 1024,
-    LIMIT_DEADLINE_SEC = 60, /* how far ahead a deadline may lie */
+    LIMIT_DEADLINE_SEC = 60,     /* how far ahead a deadline may lie */
+    LIMIT_LEASE_MS = 600 * 1000, /* the longest that a service grants */
 
     /* connections; of each kind a caller may have as many as are left for all others */
     LIMIT_CONNECTIONS = 16 * 1024,     /* that ask; as many may hear events */

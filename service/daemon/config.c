@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/suggest.h"
 
 enum {
     CONFIG_FILE_MAX = 64 * 1024,
@@ -52,7 +54,7 @@ static const struct option OPTIONS[] = {
     {"queue", "N", OPTION_NUMBER, AT(queue), 0, 1, 150, false, "requests of one caller that may wait (128)"},
     {"reserve", "N", OPTION_NUMBER, AT(reserve), 0, 0, 64, false, "ready keys kept per key type in use (4)"},
     {"heartbeat-ms", "N", OPTION_NUMBER, AT(heartbeat_ms), 0, 10, 10000, false, "time between heartbeats (250)"},
-    {"max-lease", "TIME", OPTION_DURATION, AT(max_lease_ms), 0, 1000, 600 * 1000, false,
+    {"max-lease", "TIME", OPTION_DURATION, AT(max_lease_ms), 0, 1000, LIMIT_LEASE_MS, false,
      "how long verifiers judge without hearing from here (30s); at least three heartbeats"},
     {"signer-keys", "N", OPTION_NUMBER, AT(signer_keys), 0, 1, 1000000, false, "private keys held unsealed at a time (1024)"},
     {"secure-heap", "KIB", OPTION_NUMBER, AT(secure_heap_kib), 0, 64, 1048576, false,
@@ -93,6 +95,19 @@ static const struct option *find_option(struct bytes name, bool relay)
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (bytes_equal_text(name, OPTIONS[i].name) && is_of_program(&OPTIONS[i], relay)) return &OPTIONS[i];
     return NULL;
+}
+
+/* The option that was meant, as far as one can tell; NULL: none. */
+static const char *nearest_option(struct bytes word, bool in_file, bool relay)
+{
+    char name[32];
+    snprintf(
+        name, sizeof name, "%.*s", (int)(word.size < sizeof name ? word.size : 0), (const char *)word.data);
+    struct suggestion suggestion = {.word = name};
+    for (size_t i = 0; *name && i < OPTION_COUNT; i++)
+        if (is_of_program(&OPTIONS[i], relay) && !(in_file && OPTIONS[i].command_line_only))
+            suggestion_offer(&suggestion, OPTIONS[i].name);
+    return suggestion.best;
 }
 
 static void *member(struct config *config, size_t offset)
@@ -246,6 +261,15 @@ static jwkd_status check_first(struct reading *reading, const struct option *opt
     return JWKD_OK;
 }
 
+static jwkd_status fail_setting(const struct config *config, struct bytes name, jwkd_error *error)
+{
+    char meant[64] = "";
+    const char *nearest = nearest_option(name, true, config->relay);
+    if (nearest) snprintf(meant, sizeof meant, "; did you mean %s?", nearest);
+    return fail(error, JWKD_INVALID_ARGUMENT, "there is no setting \"%.*s\"%s (%s --help lists them)",
+        (int)(name.size < 40 ? name.size : 40), (const char *)name.data, meant, program(config));
+}
+
 static jwkd_status parse_setting(
     struct reading *reading, struct bytes line, struct config *config, jwkd_error *error)
 {
@@ -254,9 +278,7 @@ static jwkd_status parse_setting(
     struct bytes name = trim(bytes_of(line.data, (size_t)(equals - line.data)));
     struct bytes value = trim(bytes_of(equals + 1, line.size - (size_t)(equals - line.data) - 1));
     const struct option *option = find_option(name, config->relay);
-    if (!option || option->command_line_only)
-        return fail(error, JWKD_INVALID_ARGUMENT, "there is no setting \"%.*s\" (%s --help lists them)",
-            (int)(name.size < 40 ? name.size : 40), (const char *)name.data, program(config));
+    if (!option || option->command_line_only) return fail_setting(config, name, error);
     TRY(check_first(reading, option, error));
     TRY(check_plain(option, value, error));
     return set_option(option, config, value, error);
@@ -305,6 +327,32 @@ static jwkd_status read_file(const char *file, struct config *config, jwkd_error
     return config_parse(bytes_of(text, size), file, config, error);
 }
 
+static jwkd_status fail_word(const struct config *config, const char *word, jwkd_error *error)
+{
+    char meant[64] = "";
+    const char *nearest = nearest_option(bytes_of_text(word + (*word == '-')), false, config->relay);
+    struct suggestion relay = {.word = word};
+    if (!config->relay) suggestion_offer(&relay, "relay");
+    if (relay.best)
+        snprintf(meant, sizeof meant, "; did you mean 'jwkd relay'?");
+    else if (nearest)
+        snprintf(meant, sizeof meant, "; did you mean --%s?", nearest);
+    else if (!config->relay && *word != '-')
+        snprintf(meant, sizeof meant, "; the only word that may come first is 'relay'");
+    return fail(error, JWKD_INVALID_ARGUMENT, "\"%.60s\" is not an option%s (%s --help lists them)", word,
+        meant, program(config));
+}
+
+static jwkd_status fail_option(
+    const struct config *config, const char *argument, struct bytes name, jwkd_error *error)
+{
+    char meant[64] = "";
+    const char *nearest = nearest_option(name, false, config->relay);
+    if (nearest) snprintf(meant, sizeof meant, "; did you mean --%s?", nearest);
+    return fail(error, JWKD_INVALID_ARGUMENT, "there is no option \"%.60s\"%s (%s --help lists them)",
+        argument, meant, program(config));
+}
+
 /* "--name value", "--name=value" or "--flag". */
 static jwkd_status next_argument(int count, char *const *arguments, const struct config *config, int *index,
     const struct option **out_option, struct bytes *out_value, jwkd_error *error)
@@ -312,16 +360,12 @@ static jwkd_status next_argument(int count, char *const *arguments, const struct
     const char *argument = arguments[*index];
     if (strcmp(argument, "-h") == 0) argument = "--help";
     if (strcmp(argument, "-V") == 0) argument = "--version";
-    if (strncmp(argument, "--", 2) != 0)
-        return fail(error, JWKD_INVALID_ARGUMENT, "\"%.60s\" is not an option (%s --help lists them)",
-            argument, program(config));
+    if (strncmp(argument, "--", 2) != 0) return fail_word(config, argument, error);
     const char *equals = strchr(argument, '=');
     struct bytes name =
         bytes_of(argument + 2, equals ? (size_t)(equals - argument) - 2 : strlen(argument) - 2);
     const struct option *option = find_option(name, config->relay);
-    if (!option)
-        return fail(error, JWKD_INVALID_ARGUMENT, "there is no option \"%.60s\" (%s --help lists them)",
-            argument, program(config));
+    if (!option) return fail_option(config, argument, name, error);
     if (option->kind == OPTION_FLAG && equals)
         return fail(error, JWKD_INVALID_ARGUMENT, "--%s takes no value", option->name);
     struct bytes value = equals ? bytes_of_text(equals + 1) : (struct bytes){0};

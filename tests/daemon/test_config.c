@@ -111,9 +111,45 @@ static void max_lease__spans_several_heartbeats(void **state)
     assert_int_equal(config_read(3, good, &config, NULL), JWKD_OK);
 }
 
+/* The arguments are separated by blanks. */
+static void expect_told(const char *line, const char *message)
+{
+    char text[128], *arguments[8], *rest = NULL;
+    int count = 0;
+    jwkd_error error = {0};
+    snprintf(text, sizeof text, "%s", line);
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        arguments[count++] = word;
+    assert_int_equal(config_read(count, arguments, &config, &error), JWKD_INVALID_ARGUMENT);
+    assert_string_equal(error.message, message);
+}
+
+static void slip__is_told_with_what_was_meant(void **state)
+{
+    (void)state;
+    expect_told(
+        "jwkd --dat x", "there is no option \"--dat\"; did you mean --data? (jwkd --help lists them)");
+    expect_told("jwkd --max-laese=3s",
+        "there is no option \"--max-laese=3s\"; did you mean --max-lease? (jwkd --help lists them)");
+    expect_told("jwkd relay --upstrem x",
+        "there is no option \"--upstrem\"; did you mean --upstream? (jwkd relay --help lists them)");
+    expect_told("jwkd --upstrem x", "there is no option \"--upstrem\" (jwkd --help lists them)");
+    expect_told("jwkd relay --dat x", "there is no option \"--dat\" (jwkd relay --help lists them)");
+    expect_told("jwkd --", "there is no option \"--\" (jwkd --help lists them)");
+    expect_told(
+        "jwkd rely", "\"rely\" is not an option; did you mean 'jwkd relay'? (jwkd --help lists them)");
+    expect_told("jwkd -data x", "\"-data\" is not an option; did you mean --data? (jwkd --help lists them)");
+    expect_told("jwkd nonsense", "\"nonsense\" is not an option; the only word that may come first is "
+                                 "'relay' (jwkd --help lists them)");
+    expect_told("jwkd relay nonsense", "\"nonsense\" is not an option (jwkd relay --help lists them)");
+    expect_refused("dat = /srv", "there is no setting \"dat\"; did you mean data? (jwkd --help lists them)");
+    expect_refused("confi = /srv", "there is no setting \"confi\" (jwkd --help lists them)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(slip__is_told_with_what_was_meant),
         cmocka_unit_test(max_lease__is_a_time_with_a_unit),
         cmocka_unit_test(max_lease__that_makes_no_sense_is_refused_with_the_line),
         cmocka_unit_test(max_lease__is_half_a_minute_unless_said),
