@@ -247,7 +247,8 @@ typedef struct jwkd_verifier_options {
     void *context;
     jwkd_on_stale on_stale;
     /* A shorter lease than the service's; 0: the service's. At least 1000, which are four heartbeats
-     * (INVALID_ARGUMENT); what is longer than the service's is cut to that, as jwkd_freshness tells. */
+     * and at most 600000, which no service grants more than (INVALID_ARGUMENT); what is longer than the
+     * service's own is cut to that, as jwkd_freshness tells. */
     uint32_t lease_ms;
     /* How long a token with an unknown kid may wait for a snapshot that is on its way; 0: 250. */
     uint32_t unknown_kid_wait_ms;

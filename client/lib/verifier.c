@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "lib/answer.h"
 #include "lib/follow.h"
 #include "lib/fork.h"
@@ -183,6 +184,10 @@ jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     if (options->lease_ms && options->lease_ms < SHORTEST_LEASE_MS)
         return fail(error, JWKD_INVALID_ARGUMENT,
             "lease_ms is at least %d, four heartbeats; 0: the service's", (int)SHORTEST_LEASE_MS);
+    if (options->lease_ms > LIMIT_LEASE_MS)
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "lease_ms is at most %d, ten minutes, which no service grants more than; 0: the service's",
+            (int)LIMIT_LEASE_MS);
     struct keys *keys = NULL;
     if (keys_none(&keys) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
     jwkd_verifier *verifier = NULL;

@@ -556,11 +556,28 @@ static void open__refuses_a_lease_that_one_late_heartbeat_ends(void **state)
     assert_int_equal(freshness().lease_ms, 1000);
 }
 
+static void open__refuses_a_lease_that_no_service_grants(void **state)
+{
+    (void)state;
+    static const uint32_t LONG[] = {600001, 3600 * 1000, UINT32_MAX};
+    jwkd_verifier *none = NULL;
+    for (size_t i = 0; i < sizeof LONG / sizeof *LONG; i++) {
+        const jwkd_verifier_options options = {.lease_ms = LONG[i]};
+        jwkd_error error = {0};
+        assert_int_equal(jwkd_verifier_open(client, ENV, &options, &none, &error), JWKD_INVALID_ARGUMENT);
+        assert_non_null(strstr(error.message, "at most 600000"));
+    }
+    assert_null(none);
+    open_verifier((jwkd_verifier_options){.lease_ms = 600000});
+    assert_int_equal(freshness().lease_ms, 30000); /* the service's */
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(open__refuses_a_lease_that_one_late_heartbeat_ends),
+        CASE(open__refuses_a_lease_that_no_service_grants),
         CASE(register__by_hello_with_what_the_program_wishes),
         CASE(register__tells_since_when_the_keys_are_held),
         CASE(register__another_verifier_changes_the_wish_not_the_registration),
