@@ -28,10 +28,15 @@ jwkd_status kid_complete(struct cli *cli, jwkd_client *client, const char **kid,
     size_t length = beginning ? strlen(beginning) : 0, count = 0;
     CLEANUP(free_answer) jwkd_key_answer *exact = NULL;
     CLEANUP(free_answer) jwkd_key_list *keys = NULL;
-    if (length < KID_SHORTEST || length >= sizeof cli->kid) return JWKD_OK;
+    if (length == 0 || length >= sizeof cli->kid) return JWKD_OK;
     /* Where nothing can be learned, the verb itself will tell why. */
     if (jwkd_get_key(client, environment, beginning, &exact, NULL) != JWKD_NOT_FOUND) return JWKD_OK;
     if (jwkd_get_keys(client, environment, &keys, NULL) != JWKD_OK) return JWKD_OK;
+    if (length < KID_SHORTEST) {
+        snprintf(cli->hint, sizeof cli->hint, "the beginning of a kid stands for it from %d characters on",
+            KID_SHORTEST);
+        return JWKD_OK;
+    }
     for (size_t i = 0; i < keys->count; i++) {
         if (strncmp(keys->keys[i].kid, beginning, length) != 0) continue;
         if (count++ == 0) snprintf(cli->kid, sizeof cli->kid, "%s", keys->keys[i].kid);

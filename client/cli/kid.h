@@ -9,8 +9,8 @@ enum { KID_SHORTEST = 4, KID_SHOWN = 12 };
 
 /* *kid, of the environment cli->words[0], becomes the whole of the one that it is the beginning of; it then
  * points to cli->kid. A whole kid always stands for itself, and what begins none stays as it is: the verb
- * will say that there is no such key. NULL is fine. INVALID_ARGUMENT: it is the beginning of several, which
- * the hint lists. */
+ * will say that there is no such key, and the hint, of what is too short, that it is. NULL is fine.
+ * INVALID_ARGUMENT: it is the beginning of several, which the hint lists. */
 jwkd_status kid_complete(
     struct cli *cli, jwkd_client *client, const char **kid, jwkd_error *error) MUST_CHECK;
 

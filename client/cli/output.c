@@ -12,6 +12,8 @@
  * look-alikes). */
 static const size_t DUMP = JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY;
 
+enum { FIELD_ROOM = 80 - 15 }; /* columns behind a name */
+
 jwkd_status print_line(struct bytes text, jwkd_error *error)
 {
     /* One call, so that lines of two threads do not mix. */
@@ -96,6 +98,18 @@ void print_field(const char *name, const char *format, ...)
     printf("%-14s ", name);
     print_text(stdout, bytes_of_text(value));
     putchar('\n');
+}
+
+void print_text_field(const char *name, const char *text)
+{
+    do {
+        size_t size = strcspn(text, " ");
+        for (size_t next; text[size] && (next = size + 1 + strcspn(text + size + 1, " ")) <= FIELD_ROOM;)
+            size = next;
+        print_field(name, "%.*s", (int)size, text);
+        name = "";
+        text += size + strspn(text + size, " ");
+    } while (*text);
 }
 
 void print_moment(const char *name, int64_t at)

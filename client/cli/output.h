@@ -32,6 +32,8 @@ void print_text(FILE *stream, struct bytes text);
 void print_value(struct bytes value);
 /* "name         value", aligned. */
 void print_field(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of a text, broken between words where it is wider than a terminal. */
+void print_text_field(const char *name, const char *text);
 /* A field that is a moment, with its age; nothing for 0. */
 void print_moment(const char *name, int64_t at);
 

@@ -54,7 +54,7 @@ static void print_clock(const jwkd_service_status *status)
     if (status->signing_refused_until) {
         moment_format(status->signing_refused_until, until);
         print_field("signing", "refused until %s", until);
-        print_field("", "%s", status->signing_refused_because);
+        print_text_field("", status->signing_refused_because);
     }
     if (!status->clock_accepted_at) return;
     moment_format(status->clock_accepted_seen, seen);

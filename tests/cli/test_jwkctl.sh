@@ -463,6 +463,9 @@ equal 'nothing completed for a token' '' "$(offered "$work/jwkctl" --url ipc:///
 equal 'operations that wait completed' 0a1b "$(offered "$work/jwkctl" --url ipc:///here operation show '')"
 equal 'a kid completed as a value' xyz "$(offered "$work/jwkctl" --url ipc:///here generate prod --invalidate x)"
 equal 'modes completed' exclusive "$(offered "$work/jwkctl" env create prod --mode = e)"
+for option in --alg --algorithm; do
+    equal "values of $option completed" $'RS256\nRS384\nRS512' "$(offered "$work/jwkctl" verify prod "$option" RS)"
+done
 equal 'nothing completed without a service' '' "$(offered "$work/jwkctl" list '')"
 
 ((failures == 0)) || echo "$failures failed"

@@ -266,6 +266,7 @@ equal 'a whole kid stands for itself' deadbeef "$(member kid)"
 ok --json show short deadbeef-
 equal 'a beginning of one kid' deadbeef-second "$(member kid)"
 fails 'no key with the kid' show short dea
+contains 'a beginning that is too short' $'\n  the beginning of a kid stands for it from 4 characters on' "$err"
 fails 'no key with the kid' show short deadbeef-x
 fails 'there is no environment "none"' show none dead
 ok set-primary short deadbeef-s

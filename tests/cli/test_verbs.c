@@ -506,6 +506,33 @@ static void subscribers__are_a_table(void **state)
         "{\"subscribers\":[{\"instance\":\"aa000000000000000000000000000000\",\"name\":\"gateway\"");
 }
 
+/* ---- status */
+
+static void status__is_no_wider_than_a_terminal(void **state)
+{
+    struct fake *fake = *state;
+    struct run run;
+    Jwkd__V1__Reply reply = JWKD__V1__REPLY__INIT;
+    Jwkd__V1__StatusReply answer = JWKD__V1__STATUS_REPLY__INIT;
+    answer.store = wire_text("read-write");
+    answer.signing_refused_until = INT64_C(4102444800);
+    answer.signing_refused_because = wire_text(
+        "the clock says 2026-01-01T00:00:00Z, and the keys were changed, or signed, when it said "
+        "2100-01-01T00:00:00Z: set it right; if it is right now, start once with jwkd --accept-clock");
+    reply.result_case = JWKD__V1__REPLY__RESULT_SERVICE_STATUS;
+    reply.service_status = &answer;
+    fake_say(fake, JWKD__V1__REQUEST__OPERATION_STATUS, &reply);
+    jwkctl(&run, fake, "status");
+    assert_int_equal(run.code, 0);
+    assert_contains(run.out_text,
+        "signing        refused until 2100-01-01T00:00:00Z\n"
+        "               the clock says 2026-01-01T00:00:00Z, and the keys were changed,\n"
+        "               or signed, when it said 2100-01-01T00:00:00Z: set it right; if it\n"
+        "               is right now, start once with jwkd --accept-clock\n");
+    for (const char *line = run.out_text; *line; line += strcspn(line, "\n") + 1)
+        assert_in_range(strcspn(line, "\n"), 1, 80);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +550,7 @@ int main(void)
         CASE(generate__fails_when_the_promotion_is_cancelled),
         CASE(generate__fails_when_time_is_up),
         CASE(subscribers__are_a_table),
+        CASE(status__is_no_wider_than_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
