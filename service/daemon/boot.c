@@ -227,7 +227,8 @@ static jwkd_status open_sockets(
     struct publisher_options events = {.service_revision = keyring_service_revision(service->keyring),
         .heartbeat_ms = (uint32_t)config->heartbeat_ms,
         .urls = places->events_urls,
-        .url_count = places->events_count};
+        .url_count = places->events_count,
+        .on_trouble = trouble_log};
     memcpy(events.boot_id, service->boot_id, sizeof events.boot_id);
     memcpy(events.epoch, keyring_epoch(service->keyring), sizeof events.epoch);
     TRY(publisher_start(&events, &service->publisher, error));

@@ -156,6 +156,7 @@ static jwkd_status publisher_open(
     if (result != 0) return fail(error, JWKD_INTERNAL, "no send queue: %s", nng_strerror(result));
     if (admission_new(0, &publisher->admission) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
+    admission_on_trouble(publisher->admission, options->on_trouble, options->context);
     TRY(admission_watch(publisher->admission, publisher->socket, error));
     for (size_t i = 0; i < options->url_count; i++)
         TRY(net_listen(publisher->socket, options->urls[i], NET_NOTHING_EXPECTED, error));

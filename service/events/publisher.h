@@ -13,6 +13,9 @@ struct publisher_options {
     uint32_t heartbeat_ms;     /* 0: 250 */
     const char *const *urls;   /* where to listen; ipc sockets get mode 0660 */
     size_t url_count;
+    /* With a sentence for the operator; any thread; may come often. May be NULL. */
+    void (*on_trouble)(void *context, jwkd_status status, const char *message);
+    void *context;
 };
 
 /* Listens and starts the heartbeat. UNAVAILABLE says which URL could not be listened on. */

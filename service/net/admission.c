@@ -19,6 +19,8 @@ struct guest {
 
 struct admission {
     struct shares *shares;
+    void (*on_trouble)(void *context, jwkd_status status, const char *message);
+    void *context;
     atomic_size_t refused;
     pthread_mutex_t lock; /* guards the tree, which is by pipe */
     void *guests;
@@ -108,6 +110,9 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
     } else if (!admit(admission, pipe)) {
         atomic_fetch_add(&admission->refused, 1);
         nng_pipe_close(pipe);
+        if (admission->on_trouble)
+            admission->on_trouble(admission->context, JWKD_RESOURCE_EXHAUSTED,
+                "nobody more may hear events: the caller has as many connections as are left for all others");
     }
 }
 
@@ -124,6 +129,13 @@ jwkd_status admission_new(size_t capacity, struct admission **out)
     pthread_mutex_init(&admission->lock, NULL);
     *out = admission;
     return JWKD_OK;
+}
+
+void admission_on_trouble(struct admission *admission,
+    void (*on_trouble)(void *context, jwkd_status status, const char *message), void *context)
+{
+    admission->on_trouble = on_trouble;
+    admission->context = context;
 }
 
 jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error)

@@ -12,6 +12,10 @@ struct admission;
 
 /* `capacity` 0: as many as may be registered, and as there are descriptors for. */
 jwkd_status admission_new(size_t capacity, struct admission **out) MUST_CHECK;
+/* Before it is watched: who is told, with a sentence for the operator, that somebody was refused; any thread,
+ * and it may come often. */
+void admission_on_trouble(struct admission *admission,
+    void (*on_trouble)(void *context, jwkd_status status, const char *message), void *context);
 /* Before the socket listens; it alone is watched. UNAVAILABLE. */
 jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error) MUST_CHECK;
 size_t admission_count(const struct admission *admission);   /* that hear at present */

@@ -55,6 +55,7 @@ static jwkd_status open_events(struct relay *relay, const struct relay_options *
     if (result == 0) result = nng_socket_set_int(relay->events, NNG_OPT_SENDBUF, SEND_QUEUE);
     if (result != 0) return fail(error, JWKD_UNAVAILABLE, "no publish socket: %s", nng_strerror(result));
     if (admission_new(0, &relay->admission) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    admission_on_trouble(relay->admission, options->on_trouble, options->context);
     TRY(admission_watch(relay->admission, relay->events, error));
     for (size_t i = 0; i < options->events_url_count; i++) {
         TRY(net_listen(relay->events, options->events_urls[i], NET_NOTHING_EXPECTED, error));

@@ -194,13 +194,22 @@ static void await_admitted(const struct admission *admission, size_t count)
     assert_int_equal(admission_count(admission), count);
 }
 
+static void count_trouble(void *count, jwkd_status status, const char *message)
+{
+    assert_int_equal(status, JWKD_RESOURCE_EXHAUSTED);
+    assert_non_null(message);
+    atomic_fetch_add((atomic_int *)count, 1);
+}
+
 /* One caller alone has half, and another connection when one has ended. */
 static void admission__is_for_as_many_as_are_left_for_all_others(void **state)
 {
     struct pair *pair = *state;
     struct admission *admission;
     nng_socket sockets[4];
+    static atomic_int troubles; /* outlives a case that fails */
     assert_int_equal(admission_new(8, &admission), JWKD_OK);
+    admission_on_trouble(admission, count_trouble, &troubles);
     assert_int_equal(admission_watch(admission, pair->rep, NULL), JWKD_OK);
     assert_int_equal(net_listen(pair->rep, pair->url, LARGEST, NULL), JWKD_OK);
     for (size_t i = 0; i < 4; i++)
@@ -211,6 +220,9 @@ static void admission__is_for_as_many_as_are_left_for_all_others(void **state)
     for (int i = 0; i < PATIENCE_MS && admission_refused(admission) == 0; i++)
         usleep(1000);
     assert_true(admission_refused(admission) > 0);
+    for (int i = 0; i < PATIENCE_MS && troubles == 0; i++)
+        usleep(1000);
+    assert_true(troubles > 0);
     nng_close(refused);
     nng_close(sockets[0]);
     await_admitted(admission, 3);
