@@ -2,7 +2,8 @@
 #include "keyring/ring.h"
 
 struct wish {
-    const char *environment_alg, *file, *alg; /* `alg` "": not said */
+    const char *environment_alg, *file; /* or the key itself */
+    const char *alg;                    /* "": not said */
     bool hold;
     jwkd_status expected;
 };
@@ -20,13 +21,21 @@ static void create(struct ring *ring, const char *name, const char *alg)
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
 }
 
+static struct buffer read_key(const char *file)
+{
+    struct buffer key = {0};
+    if (*file != '{') return fixture_read(file);
+    assert_int_equal(buffer_append_text(&key, file), JWKD_OK);
+    return key;
+}
+
 static void try_import(struct ring *ring, const struct wish *wish)
 {
     uint8_t id[16];
     char name[32];
     snprintf(name, sizeof name, "shop-%u", ring->ids);
     create(ring, name, wish->environment_alg);
-    CLEANUP(buffer_clear) struct buffer key = fixture_read(wish->file);
+    CLEANUP(buffer_clear) struct buffer key = read_key(wish->file);
     Jwkd__V1__ImportRequest import = JWKD__V1__IMPORT_REQUEST__INIT;
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_IMPORT);
     import.environment = wire_text(name);
@@ -44,6 +53,16 @@ static void try_import(struct ring *ring, const struct wish *wish)
     assert_int_equal(ring_status(ring, &request), JWKD_OK);
 }
 
+/* RFC 8032, 7.1: the second, third and fourth key of Ed25519. */
+#define EDWARDS(alg, x, d) \
+    "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"alg\":\"" alg "\",\"x\":\"" x "\",\"d\":\"" d "\"}"
+#define KEY_2(alg) \
+    EDWARDS(alg, "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw", "TM0Imyj_ltqdtsNG7BFOD1uKMZ81q6Yk2oz27U-4pvs")
+#define KEY_3(alg) \
+    EDWARDS(alg, "_FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU", "xaqN9D-fg3vtt0QvMdy3sWbThTUHbwlLhc46LgtEWPc")
+#define KEY_4(alg) \
+    EDWARDS(alg, "J4EX_BRMcjQPZ9DyMW6Dhs7_vyskKMnFH-98WX8dQm4", "9eV2fPFTMZUXYw8iaHa4bIFgzFg7wBN0TGvyVfXMDuU")
+
 static void import__of_another_algorithm_has_to_be_meant(void **state)
 {
     static const struct wish WISHES[] = {
@@ -53,6 +72,9 @@ static void import__of_another_algorithm_has_to_be_meant(void **state)
         {"ES256", "rsa-3072.jwk", "RS256", false, JWKD_OK},
         {"RS512", "rfc7515-a2.jwk", "", false, JWKD_OK}, /* says nothing */
         {"EdDSA", "rfc8037-a1.jwk", "", false, JWKD_OK},
+        {"EdDSA", KEY_2("Ed25519"), "", false, JWKD_OK}, /* two names of one algorithm */
+        {"Ed25519", KEY_3("EdDSA"), "", false, JWKD_OK},
+        {"Ed448", KEY_4("EdDSA"), "", false, JWKD_FAILED_PRECONDITION},
     };
     for (size_t i = 0; i < sizeof WISHES / sizeof *WISHES; i++)
         try_import(*state, &WISHES[i]);

@@ -185,27 +185,31 @@ static void queue__has_places_for_deactivations(void **state)
     ring_create(ring, "shop");
     ring_generate(ring, "shop", kid);
     pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-    struct held held[6] = {{.gate = &gate}}, urgent = {.gate = NULL}, refused = {.gate = NULL};
-    struct change changes[6], last;
+    struct held first = {.gate = &gate}, waiting[5] = {{.gate = NULL}}, urgent = {.gate = NULL};
+    struct change changes[6];
+    jwkd_status statuses[5];
     Jwkd__V1__DeactivateRequest deactivate = JWKD__V1__DEACTIVATE_REQUEST__INIT;
-    pthread_mutex_lock(&gate);
-    want_change(ring, &changes[0]);
-    assert_int_equal(queue(ring, &held[0], &changes[0].request), JWKD_OK);
-    AWAIT(atomic_load(&held[0].begun)); /* the writer waits, and the queue is empty */
-    for (size_t i = 1; i <= 4; i++) {
+    for (size_t i = 0; i < 6; i++)
         want_change(ring, &changes[i]);
-        assert_int_equal(queue(ring, &held[i], &changes[i].request), JWKD_OK);
-    }
-    want_change(ring, &last);
-    assert_int_equal(queue(ring, &refused, &last.request), JWKD_BUSY);
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_DEACTIVATE);
     deactivate.environment = wire_text("shop");
     deactivate.kid = kid;
     deactivate.allow_none = true;
     request.deactivate = &deactivate;
-    assert_int_equal(queue(ring, &urgent, &request), JWKD_OK);
-    pthread_mutex_unlock(&gate);
-    AWAIT(atomic_load(&urgent.done));
+    pthread_mutex_lock(&gate);
+    assert_int_equal(queue(ring, &first, &changes[5].request), JWKD_OK);
+    AWAIT(atomic_load(&first.begun)); /* the writer waits, and the queue is empty */
+    for (size_t i = 0; i < 5; i++)
+        statuses[i] = queue(ring, &waiting[i], &changes[i].request);
+    jwkd_status urgently = queue(ring, &urgent, &request);
+    pthread_mutex_unlock(&gate); /* before anything fails: the end waits for the writer */
+    for (size_t i = 0; i < 5; i++)
+        if (statuses[i] == JWKD_OK) AWAIT(atomic_load(&waiting[i].done));
+    if (urgently == JWKD_OK) AWAIT(atomic_load(&urgent.done));
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(statuses[i], JWKD_OK);
+    assert_int_equal(statuses[4], JWKD_BUSY);
+    assert_int_equal(urgently, JWKD_OK);
     assert_int_equal(ring_key_state(ring, "shop", kid), JWKD__V1__KEY_STATE__DEACTIVATED);
 }
 
