@@ -121,10 +121,7 @@ void members_grant(struct subscriber *subscriber, uint32_t lease_ms)
     if (lease_ms <= before_ms) return;
     subscriber->longest_lease_ms = lease_ms;
     TAILQ_FOREACH(member, &subscriber->members, of_subscriber)
-    {
-        if (member->group->longest_lease_ms == before_ms) member->group->longest_count--;
-        take_lease_in(member->group, lease_ms); /* at least as long as all others, if the count is 0 now */
-    }
+    take_lease_in(member->group, lease_ms); /* if its one before counted, this one is longer than all */
 }
 
 /* ---- subscribers */

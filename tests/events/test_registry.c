@@ -441,6 +441,12 @@ static void count__tells_the_longest_lease_of_those_who_follow(void **state)
     assert_ok(renew(fixture, &b, 1, NOT_LISTED));
     assert_ok(renew(fixture, &b, NOT_LISTED, NOT_LISTED));
     assert_longest(fixture, SHOP, 8000);
+    struct instance d = join_for(fixture, 2000, none);
+    assert_ok(follow(fixture, &d, SHOP));
+    join_for(fixture, 1000, bytes_of(a.id, sizeof a.id));
+    assert_ok(renew(fixture, &a, 1, NOT_LISTED));
+    assert_ok(renew(fixture, &a, NOT_LISTED, NOT_LISTED)); /* and the longer one goes with it */
+    assert_longest(fixture, SHOP, 2000);
 }
 
 /* ---- listing ---- */
