@@ -35,8 +35,7 @@ int headroom_open(void)
     return open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Entries of the directory, which is read without memory of our own being taken for each. */
-static uint64_t count_entries(int opened)
+uint64_t headroom_count_entries(int opened)
 {
     _Alignas(struct dirent64) char block[16 * 1024];
     uint64_t count = 0;
@@ -53,7 +52,7 @@ uint64_t headroom_count(int opened)
     if (opened < 0) return 0;
     /* Since Linux 6.2 its size is their number. */
     if (fstat(opened, &directory) == 0 && directory.st_size > 0) return (uint64_t)directory.st_size;
-    return count_entries(opened);
+    return headroom_count_entries(opened);
 }
 
 uint64_t headroom_limit(void)

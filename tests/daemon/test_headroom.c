@@ -43,6 +43,7 @@ static void count__is_that_of_the_process(void **state)
     for (int i = 0; i < MORE; i++)
         assert_true((opened[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
     assert_int_equal(headroom_count(directory), before + MORE);
+    assert_int_equal(headroom_count_entries(directory), before + MORE);
     for (int i = 0; i < MORE; i++)
         close(opened[i]);
     assert_int_equal(headroom_count(directory), before);

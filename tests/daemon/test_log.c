@@ -44,6 +44,7 @@ static void text__escapes_what_is_no_text(void **state)
     line_ends_in("plain", "value=plain second=b");
     line_ends_in("", "value=\"\" second=b");
     line_ends_in("two words", "value=\"two words\" second=b");
+    line_ends_in("a=b", "value=\"a=b\" second=b");
     line_ends_in("a=b\"c\\d", "value=\"a=b\\\"c\\\\d\" second=b");
     line_ends_in("a\nlevel=error", "value=\"a\\u000alevel=error\" second=b");
     line_ends_in("\x1b[2J", "value=\"\\u001b[2J\" second=b"); /* clears a terminal */
