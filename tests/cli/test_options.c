@@ -86,8 +86,8 @@ static void arguments__a_kid_may_begin_with_a_dash(void **state)
 
     char lines[][56] = {"deactivate prod -Zu4", "show prod -abc", "show -x prod", "show prod --Zu4_x",
         "retire prod --Q4x --json", "destroy --json prod --Q4x", "set-primary prod -- --abc",
-        "generate prod --invalidate --Zu4_x"};
-    static const bool GOOD[] = {true, true, false, true, true, true, true, true};
+        "generate prod --invalidate --Zu4_x", "show prod -json"};
+    static const bool GOOD[] = {true, true, false, true, true, true, true, true, true};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct cli cli;
         jwkd_error error = {0};
@@ -132,6 +132,8 @@ static void arguments__slips_are_named(void **state)
         {"deactivate prod --yess",
             "unknown option --yess; did you mean --yes? If that is a kid, put '--' before it: -- --yess"},
         {"show prod --zuab", "unknown option --zuab; if that is a kid, put '--' before it: -- --zuab"},
+        {"jwks prod --pme", "unknown option --pme; did you mean --pem?"},
+        {"jwks prod --pit", "unknown option --pit"},
         {"--halp", "unknown option --halp; did you mean --help?"},
         {"lst prod", "there is no verb 'lst'; did you mean 'list'?"},
         {"destory prod", "there is no verb 'destory'; did you mean 'destroy'?"},
