@@ -101,6 +101,23 @@ static void listen__says_where_it_cannot(void **state)
     assert_non_null(strstr(error.message, "ipc:///nowhere/s.sock"));
 }
 
+/* The library would take it away without a word. */
+static void listen__never_takes_the_place_of_a_file(void **state)
+{
+    struct pair *pair = *state;
+    jwkd_error error = {0};
+    FILE *file = fopen(pair->path, "w");
+    assert_non_null(file);
+    fclose(file);
+    jwkd_status status = net_listen(pair->rep, pair->url, LARGEST, &error);
+    struct stat about = {0};
+    bool there = lstat(pair->path, &about) == 0 && S_ISREG(about.st_mode);
+    unlink(pair->path);
+    assert_true(there);
+    assert_int_equal(status, JWKD_UNAVAILABLE);
+    assert_non_null(strstr(error.message, "no socket"));
+}
+
 static void told_url__is_what_a_caller_can_dial(void **state)
 {
     static const char *const ROWS[][2] = {
@@ -246,6 +263,7 @@ int main(void)
         CASE(listen__is_for_each_address_of_a_name),
         CASE(admission__is_for_as_many_as_are_left_for_all_others),
         CASE(listen__says_where_it_cannot),
+        CASE(listen__never_takes_the_place_of_a_file),
         CASE(told_url__is_what_a_caller_can_dial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
