@@ -69,6 +69,14 @@ static jwkd_status add_waiting(struct round *round, const struct change_request 
     return JWKD_OK;
 }
 
+/* What is so once is so for ever: that answer holds also where it cannot be kept, as on a full disk. Any
+ * other may be refused when the request is repeated, or undo what somebody did since. */
+static bool is_final(const Jwkd__V1__Request *request)
+{
+    return request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE ||
+           request->operation_case == JWKD__V1__REQUEST__OPERATION_DESTROY;
+}
+
 /* Decides a change within the round. *out_reply receives the packed answer in every case but NO_MEMORY. */
 static jwkd_status decide(
     struct round *round, const struct change_request *change, struct buffer *out_reply, bool *out_changed)
@@ -83,8 +91,8 @@ static jwkd_status decide(
     /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
     if (status == JWKD_OK) broken = keep_answer(batch, change, &reply) != JWKD_OK;
     /* Decided with, or against, a change that is not committed yet: if the commit fails, so does this answer.
-     * One that nothing was changed for holds also where it cannot be kept. */
-    *out_changed = batch->events || round->waiting;
+     */
+    *out_changed = batch->events || round->waiting || (batch->write_count != 0 && !is_final(change->request));
     round->spoiled |= broken;
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;

@@ -65,7 +65,8 @@ static void end(struct connection *connection)
 {
     struct net_server *server = connection->server;
     struct net_request *gone = NULL;
-    connection->ended = connection->closing = true;
+    connection->ended = true;
+    connection->closing = true;
     server_forget(server, connection);
     if (!connection->writing) {
         outgoing_drop(connection, &gone);

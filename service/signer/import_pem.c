@@ -58,6 +58,11 @@ static jwkd_status decode(const struct block *block, int type, struct import *ou
         return fail(error, JWKD_MALFORMED, "the PEM text is broken");
     }
     if (out->pkey) return fail(error, JWKD_INVALID_ARGUMENT, "more than one private key");
+    if (type ==
+        EVP_PKEY_NONE) { /* first: OpenSSL 3.5 reads it as well, and does not look at the public part */
+        jwkd_status v2 = import_pkcs8_v2(bytes_of(block->data, (size_t)block->size), &out->pkey, error);
+        if (v2 != JWKD_MALFORMED) return v2;
+    }
     const unsigned char *at = block->data;
     EVP_PKEY *pkey = type == EVP_PKEY_NONE ? d2i_AutoPrivateKey(NULL, &at, block->size)
                                            : d2i_PrivateKey(type, NULL, &at, block->size);
@@ -69,10 +74,6 @@ static jwkd_status decode(const struct block *block, int type, struct import *ou
     EVP_PKEY_free(pkey);
     jwkd_status status = heap_failure();
     if (status == JWKD_NO_MEMORY) return status;
-    status = JWKD_MALFORMED;
-    if (type == EVP_PKEY_NONE)
-        status = import_pkcs8_v2(bytes_of(block->data, (size_t)block->size), &out->pkey, error);
-    if (status != JWKD_MALFORMED) return status;
     return fail(error, JWKD_MALFORMED, "the private key in the PEM text cannot be read");
 }
 

@@ -77,7 +77,7 @@ static void *sign(void *context)
 static jwkd_status await_signers(struct restarts *restarts, jwkd_error *error)
 {
     unsigned long begun[SIGNERS];
-    double until = now_sec() + PATIENCE_SEC;
+    double until = now_sec() + (double)PATIENCE_SEC;
     for (size_t i = 0; i < SIGNERS; i++)
         begun[i] = restarts->signers[i].begun;
     for (size_t i = 0; i < SIGNERS; i++)

@@ -21,7 +21,9 @@ static int setup(void **state)
     struct ring_key *key = ring_key_new();
     CLEANUP(ring_environment_unref_at) struct ring_environment *shop = ring_environment_new(SHOP);
     if (!scene || !key || !shop) return -1;
-    assert_int_equal(jwk_from_json(bytes_of_text(JWK), NULL, &key->jwk, NULL), JWKD_OK);
+    assert_int_equal(
+        jwk_from_json(bytes_of_text(JWK), &(struct jwk_rules){.require_kid = true}, &key->jwk, NULL),
+        JWKD_OK);
     key->state = KEY_DEACTIVATED;
     key->revision = 5;
     strcpy(shop->settings.name, "shop");
