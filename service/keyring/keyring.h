@@ -119,8 +119,6 @@ jwkd_status keyring_prepare_import(
 /* Queues the change. BUSY: the queue is full. CLOSED: stopping. Otherwise `done` will be called. */
 jwkd_status keyring_change(
     struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
-/* How many changes can be under way: those that the writer took last, and as many that wait meanwhile. */
-unsigned keyring_change_capacity(const struct keyring *keyring);
 /* Wipes and frees what the keyring keeps in a command; after `done`, or when keyring_change() failed. */
 void keyring_command_clear(struct keyring_command *command);
 

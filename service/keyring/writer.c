@@ -277,11 +277,6 @@ static unsigned urgent_limit(const struct keyring *keyring)
     return limit + (limit + 3) / 4;
 }
 
-unsigned keyring_change_capacity(const struct keyring *keyring)
-{
-    return 2 * urgent_limit(keyring);
-}
-
 jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
     unsigned limit =
