@@ -12,7 +12,12 @@
 
 #include "base/cleanup.h"
 
-enum { BACKLOG = 4096, BUFFER = 128 * 1024, IPC_MODE = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP };
+enum {
+    BACKLOG = 4096,
+    BUFFER = 128 * 1024,
+    UNSENT = 16 * 1024,
+    IPC_MODE = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP
+};
 
 static const char IPC[] = "ipc://", TCP[] = "tcp://";
 
@@ -95,13 +100,15 @@ static jwkd_status open_ipc(const char *url, struct endpoint *out, jwkd_error *e
 
 static int bind_tcp(int fd, const struct addrinfo *address, bool both_families)
 {
-    const int on = 1, only = !both_families, buffer = BUFFER;
+    const int on = 1, only = !both_families, buffer = BUFFER, unsent = UNSENT;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return errno;
     if (address->ai_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only) != 0)
         return errno;
-    /* Else the system takes some MiB for each connection that asks and does not read. */
+    /* Else the system takes some MiB for each connection that asks and does not read. What the peer has no
+     * room for is bounded by itself: each byte of it is an answer that was made, and waits. */
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) != 0)
         return errno;
     if (bind(fd, address->ai_addr, address->ai_addrlen) != 0) return errno;
     return listen(fd, BACKLOG) == 0 ? 0 : errno;

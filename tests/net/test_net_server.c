@@ -38,7 +38,7 @@ struct scene {
     pthread_mutex_t lock; /* guards the list, and who asked last; that is read when the answer is there */
     struct call *held;
     char origin[64], principal[64]; /* of the last request */
-    atomic_uint refusals, held_count;
+    atomic_uint refusals, held_count, asked;
 };
 
 #define AWAIT(condition)                                                \
@@ -63,6 +63,7 @@ static void handle(void *context, struct net_request *from, struct bytes message
 {
     struct scene *scene = context;
     struct call *call = (struct call *)(void *)from;
+    scene->asked++;
     pthread_mutex_lock(&scene->lock);
     snprintf(scene->principal, sizeof scene->principal, "%s", net_principal(from));
     snprintf(scene->origin, sizeof scene->origin, "%s", net_origin(from));
@@ -389,6 +390,35 @@ static void asker__that_does_not_read_stops_itself_alone(void **state)
         close(hostile[i]);
     AWAIT(figures(scene).connections == 1 && figures(scene).outgoing == 0 && figures(scene).incoming == 0);
     nng_close(socket);
+}
+
+/* Over tcp the system itself would take some hundred KiB for it, each byte of them an answer made for nobody.
+ */
+static void asker__that_does_not_read_over_tcp_is_soon_stopped(void **state)
+{
+    enum { SYSTEM_TAKES = 64 * 1024 };
+    static const char question[] = "a question that is asked again and again, and whose answer is not read";
+    struct scene *scene = *state;
+    CLEANUP(buffer_clear) struct buffer questions = {0};
+    const int small = 4096, port = free_port();
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    snprintf(scene->tcp_url, sizeof scene->tcp_url, "tcp://127.0.0.1:%d", port);
+    start_at(scene, scene->tcp_url);
+    for (int i = 0; i < 100 * 1000; i++) {
+        uint8_t head[SP_HEAD];
+        size_t size = sp_head(TRANSPORT_TCP, bytes_of("\x80\0\0\1", 4), strlen(question), head);
+        assert_int_equal(buffer_append(&questions, head, size), JWKD_OK);
+        assert_int_equal(buffer_append_text(&questions, question), JWKD_OK);
+    }
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(write(fd, GREETING, 8), 8);
+    assert_true(write_what_is_taken(fd, buffer_bytes(&questions)) < questions.size);
+    AWAIT(figures(scene).outgoing > LIMIT_UNREAD && figures(scene).working == 0);
+    assert_true(scene->asked < (SYSTEM_TAKES + 2 * LIMIT_UNREAD) / sizeof question);
+    close(fd);
 }
 
 /* It has its answers when it reads after all. */
@@ -873,6 +903,7 @@ int main(void)
         CASE(request__may_come_byte_by_byte),
         CASE(stranger__is_sent_away),
         CASE(asker__that_does_not_read_stops_itself_alone),
+        CASE(asker__that_does_not_read_over_tcp_is_soon_stopped),
         CASE(asker__that_reads_late_misses_nothing),
         CASE(asker__that_never_reads_is_sent_away),
         CASE(asker__that_goes_unread_leaves_nothing),
