@@ -9,7 +9,7 @@
 #include "base/status.h"
 
 struct bench {
-    const char *data; /* the folder with keys/rsa-2048.pem and others */
+    const char *data; /* what is in tests/data */
     const char *
         scratch; /* where temporary directories are made; must be a real disk for commits to mean something */
     const char *only; /* cases whose names begin so; NULL: all */

@@ -14,7 +14,7 @@
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
 DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
 
-/* The text of keys/rsa-BITS.pem. */
+/* The text of tests/data/keys/rsa-BITS.pem. */
 jwkd_status material_rsa_pem(
     const struct bench *bench, unsigned bits, struct buffer *out, jwkd_error *error) MUST_CHECK;
 /* RSA keys are read (making one takes seconds), the others made. */

@@ -377,7 +377,7 @@ static void hear_heartbeat(struct world *world, size_t client, const struct worl
     lease_hear_heartbeat(&world->clients[client].lease, &heartbeat, world_client_ns(world, client));
 }
 
-/* As verifier.c does. */
+/* As client/lib/verifier.c does. */
 static void hear_event(struct world *world, size_t client, const struct world_message *message)
 {
     struct world_client *c = &world->clients[client];
@@ -535,7 +535,7 @@ static void receive_welcome(struct world *world, size_t client, const struct wor
         complain(world, "a hello was not understood");
 }
 
-/* As verifier.c does: never back to an older revision of the same environment. */
+/* As client/lib/verifier.c does: never back to an older revision of the same environment. */
 static void receive_snapshot(struct world *world, size_t client, const struct world_call *call)
 {
     struct world_client *c = &world->clients[client];

@@ -58,7 +58,7 @@ static void take_snapshot(const Jwkd__V1__JwksReply *snapshot)
 {
     struct keys *keys, *gone;
     jwkd_error error = {0};
-    if (!snapshot->environment) return; /* remote.c refuses it before */
+    if (!snapshot->environment) return; /* client/lib/remote.c refuses it before */
     if (keys_from_snapshot(snapshot, &keys, &error) != JWKD_OK) {
         MUST(error.message[0] != '\0');
         return;

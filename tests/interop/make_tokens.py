@@ -1,8 +1,7 @@
-"""Makes proto/vectors/tokens.json and token-keys.json: python3 make_tokens.py REPOSITORY
+"""Makes proto/vectors/tokens.json and proto/vectors/token-keys.json: python3 make_tokens.py REPOSITORY
 
-The verdicts stand here, written by hand from "Verifying" of proto/WIRE.md; nothing is asked. Keys that are in
-token-keys.json already, and tokens whose signed part is in tokens.json already, are kept as they are: what comes
-out changes only where a vector does.
+The verdicts stand here, written by hand from "Verifying" of proto/WIRE.md; nothing is asked. Keys that are there
+already, and tokens whose signed part is, are kept as they are: what comes out changes only where a vector does.
 """
 import base64
 import hashlib

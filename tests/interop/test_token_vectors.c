@@ -93,7 +93,7 @@ static struct vector read_vector(const struct vectors *vectors, int node)
     return vector;
 }
 
-/* As jwkd.proto names it. */
+/* As proto/jwkd.proto names it. */
 static const char *wire_name(jwkd_verdict verdict)
 {
     return verdict == JWKD_VERDICT_MALFORMED ? "TOKEN_MALFORMED" : jwkd_verdict_name(verdict);

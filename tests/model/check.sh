@@ -32,7 +32,7 @@ rules=(
   PROMOTE_AT_ONCE_AFTER_START:RESTART FORGET_LONGER_LEASE:RESTART
 )
 
-# explore CC_FLAGS DEFINES...: searches; ./out is what was said.
+# explore CC_FLAGS DEFINES...: searches; the file out is what was said.
 explore() {
   local flags=$1 started=${EPOCHREALTIME/[.,]/}
   # shellcheck disable=SC2206

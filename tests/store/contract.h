@@ -1,4 +1,4 @@
-/* What store.h promises, as a suite that runs over any engine. */
+/* What store/store.h promises, as a suite that runs over any engine. */
 #ifndef TEST_STORE_CONTRACT_H
 #define TEST_STORE_CONTRACT_H
 

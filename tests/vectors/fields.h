@@ -1,4 +1,4 @@
-/* A message of jwkd.proto against what a vector says of it, field by field. */
+/* A message of proto/jwkd.proto against what a vector says of it, field by field. */
 #ifndef TESTS_VECTORS_FIELDS_H
 #define TESTS_VECTORS_FIELDS_H
 

@@ -1,6 +1,6 @@
-/* The scripts of proto/vectors/subscriber/ (their README says what they mean): a subscriber made of lease.c
- * and keys.c hears what they say, at the instants that they say, and must be as fresh, judge and ask as they
- * want. */
+/* The scripts of proto/vectors/subscriber/ (their README says what they mean): a subscriber made of
+ * client/lib/lease.c and client/lib/keys.c hears what they say, at the instants that they say, and must be as
+ * fresh, judge and ask as they want. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +108,7 @@ static Jwkd__V1__Change__Kind kind_of(struct run *run, const char *name)
     return JWKD__V1__CHANGE__KIND__NONE;
 }
 
-/* ---- the subscriber: as verifier.c and subscribe.c do */
+/* ---- the subscriber: as client/lib/verifier.c and client/lib/subscribe.c do */
 
 static struct followed *find(struct run *run, const char *environment)
 {

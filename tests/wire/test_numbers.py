@@ -1,4 +1,4 @@
-"""The numbers of jwkd.proto: none is used twice, none has changed its meaning since 0.1.0, and those that
+"""The numbers of proto/jwkd.proto: none is used twice, none has changed its meaning since 0.1.0, and those that
 proto/README.md gives out for later are kept free.
 
 usage: test_numbers.py SOURCE_DIRECTORY

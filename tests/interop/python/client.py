@@ -1,4 +1,4 @@
-"""Requests to a service: WIRE.md, "Connections" to "Changes"."""
+"""Requests to a service: proto/WIRE.md, "Connections" to "Changes"."""
 import os
 import pathlib
 import re

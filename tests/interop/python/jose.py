@@ -1,4 +1,4 @@
-"""Judging tokens: WIRE.md, "Verifying". By python3-cryptography, and nothing of jwkd."""
+"""Judging tokens: proto/WIRE.md, "Verifying". By python3-cryptography, and nothing of jwkd."""
 import base64
 import fractions
 import hashlib

@@ -1,7 +1,7 @@
 """Protocol Buffers, driven by a .proto file: parses it, and packs and unpacks its messages.
 
 A message is a Message: fields are attributes, with the defaults of proto3 where nothing was said. Only what
-jwkd.proto uses is here: no maps, no packages but one, no imports.
+proto/jwkd.proto uses is here: no maps, no packages but one, no imports.
 """
 import re
 

@@ -1,6 +1,6 @@
 """The scalability protocols over tcp and ipc, as far as a client needs them: REQ and SUB.
 
-WIRE.md, "SP framing". A connection is used by one thread at a time.
+proto/WIRE.md, "SP framing". A connection is used by one thread at a time.
 """
 import os
 import socket

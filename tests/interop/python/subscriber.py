@@ -1,4 +1,4 @@
-"""A subscriber without sockets, threads and clock: WIRE.md, "Subscribers" and its table.
+"""A subscriber without sockets, threads and clock: proto/WIRE.md, "Subscribers" and its table.
 
 Whoever drives it says what happened (connected, answered, event, heartbeat, ...) and when, by a clock as in "Time", in
 nanoseconds; asks what is to be sent (due); and judges.
