@@ -57,8 +57,8 @@ jwkd_status plan_retire(
  * more. */
 jwkd_status plan_abort_rotation(
     const struct plan_view *view, const char *new_kid, struct plan *out, jwkd_error *error) MUST_CHECK;
-/* A deactivated primary is succeeded by the youngest active key; one that is confirmed goes before one that
- * is not, and held or retiring ones come last. */
+/* A deactivated primary is succeeded (proto/DELIVERY.md P8) by the youngest active key; one that is confirmed
+ * goes before one that is not, and held or retiring ones come last. */
 jwkd_status plan_deactivate(const struct plan_view *view, const char *kid, bool allow_none, struct plan *out,
     jwkd_error *error) MUST_CHECK;
 jwkd_status plan_destroy(

@@ -1,4 +1,4 @@
-/* When a published key may become primary (service/README.md, "A promotion"). Pure. */
+/* When a published key may become primary (proto/DELIVERY.md P1 to P4, P7). Pure. */
 #ifndef DOMAIN_PROMOTION_H
 #define DOMAIN_PROMOTION_H
 

@@ -28,9 +28,9 @@ struct publisher_event {
     uint64_t environment_id, revision, service_revision;
     struct bytes packed; /* jwkd.v1.Event */
 };
-/* From now on heartbeats list the revision. Before it becomes visible: otherwise a heartbeat that was stamped
- * when the change was in force already could vouch for the state before it. From one thread, in revision
- * order. */
+/* From now on heartbeats list the revision. Before it becomes visible (proto/DELIVERY.md S2, H2): otherwise a
+ * heartbeat that was stamped when the change was in force already could vouch for the state before it. From
+ * one thread, in revision order. */
 void publisher_list(struct publisher *publisher, const struct publisher_event *event);
 /* Sends it; never waits for a subscriber. From one thread, in revision order. A failure is no error of the
  * change: subscribers see the gap. */

@@ -1,6 +1,6 @@
 /* Who follows which environment: registrations, their leases, what each has confirmed, and the receipts of
  * deactivations. In memory only: after a start the members are not known yet, and whoever depends on knowing
- * all of them waits out a lease first (registry_knows_all).
+ * all of them waits out a lease first (registry_knows_all; proto/DELIVERY.md P3).
  *
  * The table is shared fairly: a principal may have as many places as are left for all others, so that it can
  * take half of an empty table and never the last place of a full one.
@@ -18,7 +18,7 @@ enum {
     REGISTRY_ID = 16,
     REGISTRY_RENEW_MS = 60 * 1000,       /* how often a subscriber renews */
     REGISTRY_REGISTERED_MS = 120 * 1000, /* after its last answered renewal it counts itself registered */
-    REGISTRY_KEPT_MS = 180 * 1000,       /* after its last renewal it is kept here */
+    REGISTRY_KEPT_MS = 180 * 1000,       /* after its last renewal it is kept here (proto/DELIVERY.md R2) */
 };
 
 struct registry;
@@ -45,7 +45,8 @@ uint32_t registry_longest_lease_ms(const struct registry *registry, uint64_t now
 /* Over how long confirmations are to be spread, so that they come no faster than 5,000 a second: of few
  * subscribers at once. */
 uint32_t registry_spread_ms(struct registry *registry);
-/* How long after a swap the last lease that may not know of it has run out: max_lease, and 1000 ppm. */
+/* How long after a swap the last lease that may not know of it has run out: max_lease, and 1000 ppm
+ * (proto/DELIVERY.md T3). */
 uint64_t registry_horizon_ns(const struct registry *registry);
 /* When the last lease ends that may not know of a swap in an environment whose followers have this lease at
  * most: that and 1000 ppm after it, and not before everybody who can follow is registered. */

@@ -1,5 +1,5 @@
 /* The age of the store: the running time that it has seen, in all runs of the service. What is promised to
- * last is counted by it, for nobody can set it.
+ * last is counted by it, for nobody can set it (proto/DELIVERY.md E2).
  *
  * It goes on while the service is down. Where the machine was started again meanwhile, or is another one,
  * nobody knows how long that took: it goes on from the last commit, so that it is never ahead of the time

@@ -1,4 +1,5 @@
-/* What falls due by time: promotions that wait, keys that retire, rotations by schedule. The writer's alone.
+/* What falls due by time: promotions that wait, keys that retire, rotations by schedule (proto/DELIVERY.md
+ * P1, E2, P11 and P12). The writer's alone.
  *
  * Schedules follow the wall clock and the running-time clock both, so that setting the one neither brings
  * them forward nor, with what it hides, repeats them. */

@@ -1,5 +1,5 @@
 /* Ceilings: how far a key's signatures may reach is durable before any of them does
- * (service/README.md, "A signature"). */
+ * (proto/DELIVERY.md E1). */
 #ifndef KEYRING_CEILING_H
 #define KEYRING_CEILING_H
 

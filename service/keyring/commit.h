@@ -1,4 +1,4 @@
-/* A batch becomes durable, is listed by heartbeats, seen, told: in this order. */
+/* A batch becomes durable, is listed by heartbeats, seen, told: in this order (proto/DELIVERY.md S2). */
 #ifndef KEYRING_COMMIT_H
 #define KEYRING_COMMIT_H
 

@@ -1,5 +1,5 @@
-/* Promotions as durable operations: begun with the publication of a key, ended with its promotion or by
- * another decision. */
+/* Promotions as durable operations (proto/DELIVERY.md P6, P9): begun with the publication of a key, ended
+ * with its promotion or by another decision. */
 #ifndef KEYRING_PROMOTION_H
 #define KEYRING_PROMOTION_H
 
@@ -11,7 +11,7 @@ bool operation_key_confirmed(
     struct keyring *keyring, const struct ring_environment *environment, const struct ring_key *key);
 
 /* Whether a key that is published now may become primary in the same revision: nobody verifies by the
- * environment. Until the batch is committed or given up nobody can begin to. */
+ * environment (proto/DELIVERY.md P5). Until the batch is committed or given up nobody can begin to. */
 bool operation_nobody_waits(struct edit *edit);
 
 /* How the promotion that waits stands at this instant. */

@@ -1,4 +1,5 @@
-/* The receipts of deactivations: opened when one was committed, and told to whoever asks. */
+/* The receipts of deactivations: opened when one was committed, and told to whoever asks
+ * (proto/DELIVERY.md D2 to D6). */
 #ifndef KEYRING_RECEIPT_H
 #define KEYRING_RECEIPT_H
 

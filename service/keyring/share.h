@@ -1,4 +1,5 @@
-/* The share of each caller in what is kept of changes: the answers, by which a repetition is known.
+/* The share of each caller in what is kept of changes: the answers, by which a repetition is known
+ * (proto/DELIVERY.md C4).
  *
  * A caller may make most_changes within LIMIT_REPEAT_SEC, and has so many answers kept for as long; of older
  * ones the last most_answers are, for LIMIT_ANSWER_AGE_SEC. Deactivations have a share of their own and are

@@ -1,6 +1,6 @@
 /* What one key has signed, and how far it may go: shared by all states of the key, changed by many threads.
  *
- * A ceiling is durable before any token above it leaves (service/README.md, "A signature"). It moves ahead in
+ * A ceiling is durable before any token above it leaves (proto/DELIVERY.md E1). It moves ahead in
  * steps, so that the disk is asked once in a while and not by each signature. */
 #ifndef KEYRING_USAGE_H
 #define KEYRING_USAGE_H

@@ -2,7 +2,8 @@
  * service and one epoch, and forgotten with them.
  *
  * Heard is what comes in on the event socket, before it is passed on: whoever asks after hearing gets at
- * least that. Any function from any thread; instants are of clock_elapsed_ns(), given by the caller. */
+ * least that (proto/DELIVERY.md B4). Any function from any thread; instants are of clock_elapsed_ns(), given
+ * by the caller. */
 #ifndef RELAY_HOLD_H
 #define RELAY_HOLD_H
 

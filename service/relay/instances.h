@@ -1,6 +1,7 @@
 /* Whose an instance id is. The service binds it to the principal that said hello, which behind a relay is the
  * relay: so the relay binds it to its own caller. Otherwise one who reaches the relay could confirm, or
- * leave, for another. As with the service, an id of somebody else is one that is not known.
+ * leave, for another. As with the service, an id of somebody else is one that is not known (proto/DELIVERY.md
+ * B3).
  *
  * Any function from any thread. Times are instants of clock_elapsed_ns(), given by the caller. */
 #ifndef RELAY_INSTANCES_H

@@ -1,7 +1,8 @@
 /* A note: a change that is durable before it is in the database. An engine needs several writes for a change,
  * one behind the other, and a deactivation is not to wait for them: it is noted by one write in a place of
- * its own (engine_ops.note), told to everybody, and then brought into the database. A note names the state
- * that it follows; where the database is in another state, the note is in it already and says nothing.
+ * its own (engine_ops.note), told to everybody, and then brought into the database (proto/DELIVERY.md D1). A
+ * note names the state that it follows; where the database is in another state, the note is in it already and
+ * says nothing.
  *
  * Its form: the size of the rest (4 bytes, big-endian), and a record (record.h) whose value is the guard and
  * then each change, texts preceded by their sizes (4 bytes). */

@@ -1,6 +1,6 @@
 /* The witness: a small file beside the database that says how far the database had come. A database that was
  * put back from a backup looks like any other; that it is behind its witness, or that the witness is not the
- * file that was written here, is how that shows.
+ * file that was written here, is how that shows (proto/DELIVERY.md S4).
  *
  * It is written in place after each commit, and but for the first time no disk is waited for: a process that
  * is killed leaves it as it was written, a power failure perhaps an older one, which is no reason for

@@ -12,9 +12,9 @@ cd "$work"
 cp "$model" .
 failures=0
 
-# What the rules are called after #ifdef in the model, by the section of proto/WIRE.md that they stand in; those of
-# promotion stand in service/README.md. After a colon: ONLY_3, if promise 3 is what must break; or what must be able to
-# happen for the rule to matter. Leaving the rest out saves time.
+# What breaks a rule, as it is called after #ifdef in the model; proto/DELIVERY.md names it with the rule. After a
+# colon: ONLY_3, if promise 3 is what must break; or what must be able to happen for the rule to matter. Leaving the
+# rest out saves time.
 rules=(
   # States
   APPLY_ACROSS_GAP TAKE_OLDER_SNAPSHOT:ONLY_3 IGNORE_EPOCH:BACKUP SIGN_AT_ONCE_AFTER_RESTORE:BACKUP

@@ -1,6 +1,6 @@
-/* How a rotation and a deactivation reach a subscriber, by the rules of delivery: one environment, one subscriber, one
- * restart of the service, and a clock of small steps. check.sh searches all of it, as it is and with each rule broken:
- * what is named after #ifdef breaks one.
+/* How a rotation and a deactivation reach a subscriber, by the rules of proto/DELIVERY.md: one environment, one
+ * subscriber, one restart of the service, and a clock of small steps. check.sh searches all of it, as it is and with
+ * each rule broken: what is named after #ifdef breaks one.
  *
  * Any step may come at any time or never: whoever is paused, slow or cut off is merely not chosen. promises() holds
  * after every step. Times are ages in ticks that stop growing at a cap; only the order of the bounds matters.
