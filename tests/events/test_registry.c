@@ -310,6 +310,20 @@ static void follow__of_a_new_environment_of_the_name_replaces_the_old(void **sta
 
 /* ---- the end ---- */
 
+/* A key is published and promoted because nobody follows: nobody is to begin in between. */
+static void follow__waits_while_the_environment_is_closed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct instance a = join(fixture, "uid:1", "a");
+    assert_true(registry_close_if_nobody(fixture->registry, SHOP, fixture->now));
+    assert_int_equal(follow(fixture, &a, SHOP), JWKD_BUSY);
+    assert_ok(follow(fixture, &a, CAFE));
+    registry_reopen(fixture->registry);
+    assert_ok(follow(fixture, &a, SHOP));
+    assert_false(registry_close_if_nobody(fixture->registry, SHOP, fixture->now));
+    assert_ok(follow(fixture, &a, SHOP));
+}
+
 static void registration__ends_without_renewal(void **state)
 {
     struct fixture *fixture = *state;
@@ -645,6 +659,7 @@ int main(void)
         CASE(follow__outlives_an_earlier_renewal_that_arrives_after_it),
         CASE(follow__outlives_a_renewal_while_its_snapshot_is_on_the_way),
         CASE(follow__of_a_new_environment_of_the_name_replaces_the_old),
+        CASE(follow__waits_while_the_environment_is_closed),
         CASE(registration__ends_without_renewal),
         CASE(registry__knows_all_a_horizon_after_the_start_only),
         CASE(registry__waits_for_leases_of_the_run_before),
