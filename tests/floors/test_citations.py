@@ -1,4 +1,4 @@
-"""Fails on a file, a folder, a rule or a name that a document or a comment cites, and that is not there.
+"""Fails on a file, a folder, a test, a rule or a name that a document or a comment cites, and that is not there.
 
 A file is cited by its path from the citing file's folder or from one above that, so that a bare name is that of a file
 there; by its path from the top; or as in an #include (keyring/keyring.h). What has a slash and no ending is a folder
@@ -38,6 +38,7 @@ ENDED = re.compile(rf"(?<=\w)\.(?:{ENDINGS})$|/[a-z]+\.[1-8]$")
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 QUOTED = re.compile(r"`([^`]*)`")
 NAME = re.compile(r"(?<![\w-])[A-Za-z]\w*_\w*\w(?![\w-])")
+TEST = re.compile(r"(?<![\w./])(?:test|fuzz)_[a-z0-9_]+(?![\w./(])")
 RULES = re.compile(r"\bDELIVERY\.md((?:(?:,| and| to)? [A-Z]\d+\b)+)")
 RULE_HEAD = re.compile(r"^\*\*([A-Z]\d+)\.", re.MULTILINE)
 
@@ -52,7 +53,8 @@ class Tree:
         self.names = {str(name) for name in names} | self.folders | {str(name.with_suffix("")) for name in names}
         sources = [path.read_text(errors="replace") for path in self.files if not texts.is_document(path)]
         self.words = set(re.findall(r"\w+", "\n".join(sources)))
-        self.rules = set(RULE_HEAD.findall((ROOT / "proto/DELIVERY.md").read_text()))
+        self.stems = {path.stem for path in self.files if path.is_relative_to(ROOT / "tests")}
+        self.rules = RULE_HEAD.findall((ROOT / "proto/DELIVERY.md").read_text())
 
     def finds(self, cited, path, among):
         here = path.parent.relative_to(ROOT)
@@ -111,13 +113,15 @@ def missing_rules(line, following, tree):
 def missing(line, following, tree):
     yield from (cited for cited in paths_of(line, tree) if not tree.finds(cited, line.path, tree.names))
     yield from missing_rules(line, following, tree)
+    yield from (name for name in TEST.findall(line.text) if name not in tree.stems)
     if line.path.suffix == ".md" and not line.fenced:
         yield from missing_links(line)
         yield from missing_names(line, tree)
 
 
-def unexplained():
-    """What breaks a rule in the model is named with that rule."""
+def unexplained(tree):
+    """What breaks a rule in the model is named with that rule; no number is given to two."""
+    yield from (f"proto/DELIVERY.md: {rule} is there twice" for rule in set(tree.rules) if tree.rules.count(rule) > 1)
     breakers = re.search(r"^rules=\((.*?)^\)", (ROOT / "tests/model/check.sh").read_text(), re.S | re.M)[1]
     explained = (ROOT / "proto/DELIVERY.md").read_text()
     for line in re.findall(r"^  (?!#)(.*)$", breakers, re.M):
@@ -128,7 +132,7 @@ def unexplained():
 
 def main():
     tree, count = Tree(), 0
-    found = list(unexplained())
+    found = list(unexplained(tree))
     for path in tree.files:
         if texts.is_document(path) or texts.is_source(path):
             lines = list(texts.lines(path))
