@@ -180,6 +180,20 @@ static void promotion__now_skips_the_wait(void **state)
     assert_true(make(ring, "shop", false, true).primary);
 }
 
+static void promotion__by_hand_waits_for_nobody(void **state)
+{
+    struct ring *ring = *state;
+    char reason[200];
+    ring_create(ring, "shop");
+    make(ring, "shop", false, false);
+    follow(ring, "shop");
+    struct made second = make(ring, "shop", false, false);
+    assert_int_equal(on_kid(ring, JWKD__V1__REQUEST__OPERATION_SET_PRIMARY, "shop", second.kid), JWKD_OK);
+    assert_true(ring_is_primary(ring, "shop", second.kid));
+    assert_int_equal(phase(ring, second.id, reason), JWKD__V1__OPERATION__PHASE__DONE);
+    assert_non_null(strstr(reason, "by hand"));
+}
+
 static void promotion__goes_on_after_a_restart(void **state)
 {
     struct ring *ring = *state;
@@ -456,6 +470,7 @@ int main(void)
         CASE(promotion__waits_as_long_as_the_leases_of_its_followers),
         CASE(promotion__after_a_start_waits_for_those_who_can_follow),
         CASE(promotion__now_skips_the_wait),
+        CASE(promotion__by_hand_waits_for_nobody),
         CASE(promotion__goes_on_after_a_restart),
         CASE(promotion__says_what_it_waited_for),
         CASE(promotion__is_cancelled_by_what_is_decided_later),
