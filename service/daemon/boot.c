@@ -19,7 +19,7 @@
 #include "daemon/vigil.h"
 #include "keyring/keyring.h"
 #include "rpc/server.h"
-#include "store/lmdb.h"
+#include "store/lmdb/lmdb.h"
 
 enum {
     THREAD_STACK = 2 * 1024 * 1024,
@@ -77,37 +77,36 @@ static void open_secure_heap(struct service *service, const struct config *confi
         log_warning("unsealed keys may be swapped out: raise the limit on locked memory (LimitMEMLOCK=)");
 }
 
-static jwkd_status store_options(const struct config *config, const struct seal *seal, bool create,
-    struct store_lmdb_options *out, jwkd_error *error)
+/* Where the store is. */
+static struct lmdb_place store_place(const struct config *config)
 {
-    *out = (struct store_lmdb_options){.directory = config->data,
-        .create = create,
-        .map_size = (size_t)config->map_size_mib * 1024 * 1024,
-        .key_id = seal_id(seal)};
+    return (struct lmdb_place){
+        .directory = config->data, .map_size = (size_t)config->map_size_mib * 1024 * 1024};
+}
+
+static jwkd_status store_options(const struct lmdb_place *place, const struct seal *seal, bool create,
+    struct store_options *out, jwkd_error *error)
+{
+    *out = (struct store_options){
+        .engine = &LMDB_ENGINE, .place = place, .create = create, .key_id = seal_id(seal)};
     if (seal_derive(seal, "store rows", out->mac_key) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "the store's key cannot be derived");
     return JWKD_OK;
 }
 
-static bool exists_in_data(const struct config *config, const char *name)
+static enum store_presence look_for_store(const struct config *config)
 {
-    char path[CONFIG_PATH + 16];
-    struct stat info;
-    snprintf(path, sizeof path, "%s/%s", config->data, name);
-    return stat(path, &info) == 0;
-}
-
-static bool store_exists(const struct config *config)
-{
-    return exists_in_data(config, "data.mdb");
+    const struct lmdb_place place = store_place(config);
+    return store_look(&LMDB_ENGINE, &place);
 }
 
 /* A store without its key must not be given a new one: what is sealed in it would be lost without a word. */
 static jwkd_status fail_without_key(const struct config *config, jwkd_error *error)
 {
     char usual[CONFIG_PATH + 16];
+    struct stat info;
     snprintf(usual, sizeof usual, "%s/jwkd.key", config->data);
-    if (strcmp(usual, config->key_file) != 0 && exists_in_data(config, "jwkd.key"))
+    if (strcmp(usual, config->key_file) != 0 && stat(usual, &info) == 0)
         return fail(error, JWKD_NOT_FOUND,
             "there is no key-encryption key at %.80s, but one at %.80s: move it there, or leave --key-file "
             "out",
@@ -120,20 +119,20 @@ static jwkd_status fail_without_key(const struct config *config, jwkd_error *err
 
 /* What stood there before a new store was made. */
 struct leftovers {
-    bool key, witness;
+    bool key, store;
 };
 
 static struct leftovers find_leftovers(const struct config *config)
 {
     struct stat info;
     return (struct leftovers){
-        .key = stat(config->key_file, &info) == 0, .witness = exists_in_data(config, "jwkd.witness")};
+        .key = stat(config->key_file, &info) == 0, .store = look_for_store(config) == STORE_LOST};
 }
 
 /* A wrong --data gives a service without keys, and nothing else says so. */
 static void tell_new_store(const struct config *config, struct leftovers before)
 {
-    if (before.witness)
+    if (before.store)
         log_warning(
             "a new, empty store was made where another was before: if nobody removed that on purpose, "
             "put it back from its backup",
@@ -157,7 +156,7 @@ static uid_t user_of(const struct config *config)
 static jwkd_status open_seal(
     struct service *service, const struct config *config, bool create, jwkd_error *error)
 {
-    bool exists = store_exists(config);
+    bool exists = look_for_store(config) == STORE_PRESENT;
     jwkd_status status = create ? seal_open(config->key_file, !exists, &service->seal, error)
                                 : seal_open_of(config->key_file, user_of(config), &service->seal, error);
     return status == JWKD_NOT_FOUND && exists ? fail_without_key(config, error) : status;
@@ -165,10 +164,11 @@ static jwkd_status open_seal(
 
 static jwkd_status open_store(struct service *service, const struct config *config, jwkd_error *error)
 {
-    struct store_lmdb_options options;
-    TRY(store_options(config, service->seal, true, &options, error));
+    const struct lmdb_place place = store_place(config);
+    struct store_options options;
+    TRY(store_options(&place, service->seal, true, &options, error));
     process_pause_locking(service->locked);
-    jwkd_status status = store_lmdb_open(&options, &service->store, error);
+    jwkd_status status = store_open(&options, &service->store, error);
     process_resume_locking(service->locked);
     bytes_wipe(options.mac_key, sizeof options.mac_key);
     TRY(status);
@@ -263,7 +263,7 @@ static jwkd_status start(
         return fail(error, JWKD_INTERNAL, "no random bytes");
     TRY(places_list(config, &service->places, error));
     TRY(places_make_directory(config->socket_dir, 0750, error));
-    service->new_store = !store_exists(config);
+    service->new_store = look_for_store(config) != STORE_PRESENT;
     if (service->new_store) TRY(places_try(&service->places, error)); /* before a store and a key are made */
     TRY(places_make_directory(config->data, 0700, error));
     struct leftovers before = find_leftovers(config);
@@ -333,9 +333,10 @@ jwkd_status boot_check(const struct config *config, uint64_t *out_rows, jwkd_err
     struct service service = {0};
     TRY(places_list(config, &service.places, error));
     TRY(open_seal(&service, config, false, error));
-    struct store_lmdb_options options;
-    jwkd_status status = store_options(config, service.seal, false, &options, error);
-    if (status == JWKD_OK) status = store_lmdb_check(&options, out_rows, error);
+    const struct lmdb_place place = store_place(config);
+    struct store_options options;
+    jwkd_status status = store_options(&place, service.seal, false, &options, error);
+    if (status == JWKD_OK) status = store_check(&options, out_rows, error);
     bytes_wipe(options.mac_key, sizeof options.mac_key);
     seal_close(service.seal);
     return status;

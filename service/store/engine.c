@@ -1,5 +1,7 @@
 #include "store/engine.h"
 
+#include "base/random.h"
+
 #define KEY(text)                              \
     {                                          \
         (const uint8_t *)text, sizeof text - 1 \
@@ -7,7 +9,7 @@
 const struct bytes ENGINE_IDENTITY_KEY = KEY("\0identity");
 const struct bytes ENGINE_STATE_KEY = KEY("\0state");
 
-enum { IDENTITY_FORMAT = 1, STATE_VALUE_SIZE = 8 + RECORD_MAC_SIZE };
+enum { IDENTITY_FORMAT = 1 };
 
 int engine_compare(struct bytes a, struct bytes b)
 {
@@ -44,7 +46,7 @@ bool engine_identity_read(struct bytes record, struct engine_identity *out)
 jwkd_status engine_state_make(
     struct authenticator *authenticator, const struct engine_state *state, struct buffer *out)
 {
-    uint8_t value[STATE_VALUE_SIZE];
+    uint8_t value[ENGINE_STATE_SIZE - RECORD_HEAD_SIZE];
     put_u64(value, state->count);
     memcpy(value + 8, state->sum, RECORD_MAC_SIZE);
     struct store_row row = {
@@ -57,9 +59,46 @@ jwkd_status engine_state_open(
 {
     struct store_row row;
     TRY(record_open(authenticator, ENGINE_STATE_KEY, record, &row));
-    if (row.value.size != STATE_VALUE_SIZE) return JWKD_CORRUPT;
+    if (row.value.size != ENGINE_STATE_SIZE - RECORD_HEAD_SIZE) return JWKD_CORRUPT;
     out->revision = row.revision;
     out->count = get_u64(row.value.data);
     memcpy(out->sum, row.value.data + 8, RECORD_MAC_SIZE);
     return JWKD_OK;
+}
+
+jwkd_status engine_first_rows(struct authenticator *authenticator, struct bytes key_id,
+    struct buffer *records, struct engine_change rows[2])
+{
+    struct engine_identity identity = {.key_id = key_id};
+    struct engine_state state = {0};
+    TRY(random_fill(identity.store_id, STORE_ID_SIZE));
+    TRY(engine_identity_make(authenticator, &identity, records));
+    size_t first = records->size;
+    TRY(engine_state_make(authenticator, &state, records));
+    rows[0] = (struct engine_change){.key = ENGINE_IDENTITY_KEY, .record = bytes_of(records->data, first)};
+    rows[1] = (struct engine_change){
+        .key = ENGINE_STATE_KEY,
+        .record = bytes_of(records->data + first, records->size - first),
+    };
+    return JWKD_OK;
+}
+
+struct one {
+    struct buffer *out;
+    jwkd_status status;
+};
+
+static bool take_one(void *context, struct bytes key, struct bytes record)
+{
+    (void)key;
+    struct one *one = context;
+    one->status = record.size ? buffer_append_bytes(one->out, record) : JWKD_NOT_FOUND;
+    return true;
+}
+
+jwkd_status engine_get_one(const struct engine_ops *ops, void *engine, struct bytes key, struct buffer *out)
+{
+    struct one one = {.out = out, .status = JWKD_INTERNAL};
+    TRY(ops->get(engine, &key, 1, take_one, &one));
+    return one.status;
 }

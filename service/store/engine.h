@@ -5,7 +5,7 @@
 
 #include "store/record.h"
 
-enum { ENGINE_VERSION = 2, ENGINE_NOTE_SIZE = 64 * 1024 };
+enum { ENGINE_VERSION = 3, ENGINE_NOTE_SIZE = 64 * 1024 };
 
 /* Rows of the store's own; their keys begin with a zero byte, which no caller's key does. */
 extern const struct bytes
@@ -21,18 +21,52 @@ struct engine_change {
     struct bytes record; /* empty: erase the row */
 };
 
-/* Returns false to end the listing. The views are valid during the call only. */
+/* Returns false to end the reading. The views are valid during the call only. */
 typedef bool engine_visit(void *context, struct bytes key, struct bytes record);
 
+/* What an engine is opened with. */
+struct engine_opening {
+    const void *place; /* where, as the engine takes it: store_options.place */
+    bool create;       /* make a store where there is none */
+    struct bytes key_id;
+    struct authenticator *authenticator; /* makes and opens records; outlives the engine */
+};
+
+/* The largest change that an engine takes at once, and the largest row. The state row is one of its rows. */
+struct engine_limits {
+    size_t rows;
+    size_t bytes; /* of all keys and records together */
+    size_t key, record;
+};
+
+struct engine_opened {
+    void *engine;
+    uint8_t store_id[STORE_ID_SIZE];
+    struct engine_limits limits;
+};
+
 /* get and list are called from any thread; apply from one at a time, beside readers. All may block on the
- * disk. */
+ * medium; for one that is reached over a network each call is a round trip. */
 struct engine_ops {
     /* Must be ENGINE_VERSION. */
     unsigned version;
 
-    /* Must. Appends the record of `key`. NOT_FOUND; CORRUPT; UNAVAILABLE or BUSY when it cannot be read at
-     * present. */
-    jwkd_status (*get)(void *engine, struct bytes key, struct buffer *out);
+    /* Must. Opens the store at a place, or makes it, and checks it. NOT_FOUND: there is none, and it was not
+     * to be made. FAILED_PRECONDITION: in use, gone, or another one than it should be. DENIED: under another
+     * key-encryption key, or not to be read. CORRUPT. Each with a message that says what to do. */
+    jwkd_status (*open)(const struct engine_opening *opening, struct engine_opened *out, jwkd_error *error);
+
+    /* Must. What open would find, without changing anything or waiting for anybody. Where nothing is yet but
+     * may be made, that is in order. */
+    jwkd_status (*check)(const struct engine_opening *opening, uint64_t *out_rows, jwkd_error *error);
+
+    /* Must. A look at a place, before there is anything to open it with. */
+    enum store_presence (*look)(const void *place);
+
+    /* Must. Visits the records of these keys, of one state of the store and in the order of the keys; an
+     * empty record: there is none. CORRUPT; UNAVAILABLE or BUSY when they cannot be read at present. */
+    jwkd_status (*get)(
+        void *engine, const struct bytes *keys, size_t count, engine_visit *visit, void *context);
 
     /* Must. Visits, in byte order and of one state of the store, the rows that begin with `prefix`, behind
      * `after`. */
@@ -40,16 +74,18 @@ struct engine_ops {
         void *engine, struct bytes prefix, struct bytes after, engine_visit *visit, void *context);
 
     /* Must. Makes all changes or none, durably, provided that the record of the state row still is `guard`;
-     * CONFLICT when it is not. The keys differ from each other. UNAVAILABLE with a message when the medium
-     * cannot take it at present; each call tries anew. `urgent`: space kept back may be used; while there
-     * is none, what is not urgent adds no row. */
+     * CONFLICT when it is not, and nothing was changed. The keys differ from each other; the limits are kept.
+     * UNAVAILABLE with a message when the medium cannot take it at present; each call tries anew. An engine
+     * that can find out what became of a change does so before it answers. `urgent`: space kept back may be
+     * used; while there is none, what is not urgent adds no row. */
     jwkd_status (*apply)(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
         bool urgent, jwkd_error *error);
 
-    /* May, all or none: a place for one note. `note` puts bytes (at most ENGINE_NOTE_SIZE) in place of those
-     * that were there; they are durable on return, sooner than a change would be. UNAVAILABLE: the change is
-     * to be applied instead. `noted` appends what was put last, with anything behind it; at opening only.
-     * `forget` overwrites the first `size` bytes, some time. All are called as apply is. */
+    /* May, all or none, where nobody else writes to the store: a place for one note. `note` puts bytes (at
+     * most ENGINE_NOTE_SIZE) in place of those that were there; they are durable on return, sooner than a
+     * change would be. UNAVAILABLE: the change is to be applied instead. `noted` appends what was put last,
+     * with anything behind it; at opening only. `forget` overwrites the first `size` bytes, some time. All
+     * are called as apply is. */
     jwkd_status (*note)(void *engine, struct bytes note);
     jwkd_status (*noted)(void *engine, struct buffer *out);
     void (*forget)(void *engine, size_t size);
@@ -67,18 +103,16 @@ struct engine_ops {
     void (*close)(void *engine);
 };
 
-/* A store over an engine, which it takes over and closes, even when it fails. What was noted and is not in
- * the database is brought into it first. INVALID_ARGUMENT for ops that lack what they must have; UNAVAILABLE,
- * with a message: there is a note, and the database cannot be written. */
-jwkd_status store_over(const struct engine_ops *ops, void *engine, const uint8_t mac_key[STORE_MAC_KEY_SIZE],
-    const uint8_t id[STORE_ID_SIZE], struct store **out, jwkd_error *error) MUST_CHECK;
+/* Appends the record of one row. NOT_FOUND. */
+jwkd_status engine_get_one(
+    const struct engine_ops *ops, void *engine, struct bytes key, struct buffer *out) MUST_CHECK;
 
 /* What the two rows of the store's own say. */
 struct engine_identity {
     uint8_t store_id[STORE_ID_SIZE];
     struct bytes key_id; /* at most ENGINE_KEY_ID_SIZE bytes; a view into the row */
 };
-enum { ENGINE_KEY_ID_SIZE = 32 };
+enum { ENGINE_KEY_ID_SIZE = 32, ENGINE_STATE_SIZE = RECORD_HEAD_SIZE + 8 + RECORD_MAC_SIZE /* its record */ };
 
 struct engine_state {
     uint64_t revision; /* raised by one by every commit */
@@ -97,5 +131,9 @@ jwkd_status engine_state_make(
     struct authenticator *authenticator, const struct engine_state *state, struct buffer *out) MUST_CHECK;
 jwkd_status engine_state_open(
     struct authenticator *authenticator, struct bytes record, struct engine_state *out) MUST_CHECK;
+
+/* The two rows of a new store, in records that follow each other in *records. */
+jwkd_status engine_first_rows(struct authenticator *authenticator, struct bytes key_id,
+    struct buffer *records, struct engine_change rows[2]) MUST_CHECK;
 
 #endif

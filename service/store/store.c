@@ -18,6 +18,7 @@ struct store {
     bool proven; /* guarded by committing: the last change was made, so that the database is durable as it can
                     be read */
     uint8_t id[STORE_ID_SIZE];
+    struct store_limits limits;
 };
 
 DEFINE_CLEANUP(struct store *, store_close)
@@ -29,7 +30,7 @@ DEFINE_CLEANUP(struct store *, store_close)
 static jwkd_status find_out(struct store *store, const struct note *note)
 {
     CLEANUP(buffer_clear) struct buffer state = {0};
-    TRY(store->ops->get(store->engine, ENGINE_STATE_KEY, &state));
+    TRY(engine_get_one(store->ops, store->engine, ENGINE_STATE_KEY, &state));
     const struct engine_change *last = note->count ? &note->changes[note->count - 1] : NULL;
     bool taken =
         last && bytes_equal(last->key, ENGINE_STATE_KEY) && bytes_equal(last->record, buffer_bytes(&state));
@@ -90,7 +91,7 @@ static jwkd_status take_up_note(struct store *store, jwkd_error *error)
         return fail(
             error, status, "the note of the last revocation cannot be read; give jwkd its files back");
     status = note_open(store->authenticator, buffer_bytes(&store->note), &note);
-    if (status == JWKD_OK) TRY(store->ops->get(store->engine, ENGINE_STATE_KEY, &state));
+    if (status == JWKD_OK) TRY(engine_get_one(store->ops, store->engine, ENGINE_STATE_KEY, &state));
     if (status == JWKD_OK && bytes_equal(buffer_bytes(&state), note.guard)) {
         status = apply_note(store, &note, &why);
         if (status != JWKD_OK)
@@ -130,25 +131,96 @@ jwkd_status store_settle(struct store *store, jwkd_error *error)
 
 /* ---- opening and closing */
 
-jwkd_status store_over(const struct engine_ops *ops, void *engine, const uint8_t mac_key[STORE_MAC_KEY_SIZE],
-    const uint8_t id[STORE_ID_SIZE], struct store **out, jwkd_error *error)
+static size_t smaller(size_t a, size_t b)
 {
-    if (!ops->close) return JWKD_INVALID_ARGUMENT;
-    CLEANUP(store_close_at) struct store *store = calloc(1, sizeof *store);
-    if (!store) {
-        ops->close(engine);
-        return JWKD_NO_MEMORY;
+    return a < b ? a : b;
+}
+
+/* What is left of an engine's limits for the callers' rows. */
+static struct store_limits limits_within(const struct engine_limits *engine)
+{
+    size_t state = ENGINE_STATE_KEY.size + ENGINE_STATE_SIZE;
+    return (struct store_limits){
+        .rows = engine->rows ? engine->rows - 1 : 0,
+        .bytes = engine->bytes > state ? engine->bytes - state : 0,
+        .key = smaller(engine->key, LIMIT_STORE_KEY),
+        .value = smaller(
+            engine->record > RECORD_HEAD_SIZE ? engine->record - RECORD_HEAD_SIZE : 0, LIMIT_STORE_VALUE),
+    };
+}
+
+static bool is_whole(const struct engine_ops *ops)
+{
+    return ops->version == ENGINE_VERSION && ops->open && ops->check && ops->look && ops->get && ops->list &&
+           ops->apply && ops->close;
+}
+
+/* Checks what every engine relies on. */
+static jwkd_status prepare(const struct store_options *options, struct engine_opening *out, jwkd_error *error)
+{
+    if (!is_whole(options->engine))
+        return fail(error, JWKD_INVALID_ARGUMENT, "the storage engine lacks something");
+    if (options->key_id.size > ENGINE_KEY_ID_SIZE)
+        return fail(error, JWKD_INVALID_ARGUMENT, "the id of the key-encryption key is too long");
+    *out = (struct engine_opening){
+        .place = options->place, .create = options->create, .key_id = options->key_id};
+    jwkd_status status = authenticator_new(options->mac_key, &out->authenticator);
+    return status == JWKD_OK ? status : fail(error, status, "OpenSSL has no HMAC-SHA256 for the store");
+}
+
+static void opening_clear(struct engine_opening *opening)
+{
+    authenticator_free(opening->authenticator);
+}
+
+jwkd_status store_open(const struct store_options *options, struct store **out, jwkd_error *error)
+{
+    CLEANUP(opening_clear) struct engine_opening opening = {0};
+    struct engine_opened opened = {0};
+    TRY(prepare(options, &opening, error));
+    struct store *made = calloc(1, sizeof *made);
+    if (!made) return fail(error, JWKD_NO_MEMORY, "no memory for the store");
+    jwkd_status status = options->engine->open(&opening, &opened, error);
+    if (status != JWKD_OK) {
+        free(made);
+        return status;
     }
-    store->ops = ops;
-    store->engine = engine;
+    CLEANUP(store_close_at) struct store *store = made;
+    *store = (struct store){.ops = options->engine,
+        .engine = opened.engine,
+        .authenticator = TAKE(opening.authenticator),
+        .limits = limits_within(&opened.limits)};
     pthread_mutex_init(&store->committing, NULL);
-    memcpy(store->id, id, STORE_ID_SIZE);
-    if (ops->version != ENGINE_VERSION || !ops->get || !ops->list || !ops->apply)
-        return JWKD_INVALID_ARGUMENT;
-    TRY(authenticator_new(mac_key, &store->authenticator));
-    TRY(take_up_note(store, error));
+    memcpy(store->id, opened.store_id, STORE_ID_SIZE);
+    jwkd_error why = {0};
+    status = take_up_note(store, &why);
+    if (status != JWKD_OK)
+        return fail(error, status, "the store cannot be opened: %s",
+            why.message[0] ? why.message : jwkd_status_text(status));
     *out = TAKE(store);
     return JWKD_OK;
+}
+
+jwkd_status store_check(const struct store_options *options, uint64_t *out_rows, jwkd_error *error)
+{
+    CLEANUP(opening_clear) struct engine_opening opening = {0};
+    TRY(prepare(options, &opening, error));
+    return options->engine->check(&opening, out_rows, error);
+}
+
+enum store_presence store_look(const struct engine_ops *engine, const void *place)
+{
+    return engine->look(place);
+}
+
+const struct store_limits *store_limits(const struct store *store)
+{
+    return &store->limits;
+}
+
+size_t store_write_size(const struct store_write *write)
+{
+    return write->key.size + (write->erase ? 0 : RECORD_HEAD_SIZE + write->value.size);
 }
 
 void store_close(struct store *store)
@@ -177,6 +249,8 @@ bool store_went_back(const struct store *store)
     return store->ops->went_back && store->ops->went_back(store->engine);
 }
 
+/* ---- reading */
+
 static bool is_key(struct bytes key)
 {
     return key.size >= 1 && key.size <= LIMIT_STORE_KEY && key.data[0] != 0;
@@ -187,7 +261,7 @@ jwkd_status store_get(struct store *store, struct bytes key, struct buffer *out,
     if (!is_key(key)) return JWKD_INVALID_ARGUMENT;
     size_t start = out->size;
     TRY(store_settle(store, NULL));
-    TRY(store->ops->get(store->engine, key, out));
+    TRY(engine_get_one(store->ops, store->engine, key, out));
     struct bytes record = bytes_of(out->data + start, out->size - start);
     struct store_row row;
     jwkd_status status = record_open(store->authenticator, key, record, &row);
@@ -201,7 +275,7 @@ jwkd_status store_get(struct store *store, struct bytes key, struct buffer *out,
     return JWKD_OK;
 }
 
-struct listing {
+struct reading {
     struct store *store;
     store_visit *visit;
     void *context;
@@ -210,11 +284,30 @@ struct listing {
 
 static bool list_one(void *context, struct bytes key, struct bytes record)
 {
-    struct listing *listing = context;
+    struct reading *reading = context;
     if (key.size == 0 || key.data[0] == 0) return true; /* the store's own */
     struct store_row row;
-    listing->status = record_open(listing->store->authenticator, key, record, &row);
-    return listing->status == JWKD_OK && listing->visit(listing->context, &row);
+    reading->status = record_open(reading->store->authenticator, key, record, &row);
+    return reading->status == JWKD_OK && reading->visit(reading->context, &row);
+}
+
+static bool get_one(void *context, struct bytes key, struct bytes record)
+{
+    struct reading *reading = context;
+    struct store_row row = {.key = key, .revision = STORE_ABSENT};
+    if (record.size) reading->status = record_open(reading->store->authenticator, key, record, &row);
+    return reading->status == JWKD_OK && reading->visit(reading->context, &row);
+}
+
+jwkd_status store_get_many(
+    struct store *store, const struct bytes *keys, size_t count, store_visit *visit, void *context)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!is_key(keys[i])) return JWKD_INVALID_ARGUMENT;
+    TRY(store_settle(store, NULL));
+    struct reading reading = {.store = store, .visit = visit, .context = context};
+    TRY(store->ops->get(store->engine, keys, count, get_one, &reading));
+    return reading.status;
 }
 
 jwkd_status store_list(
@@ -222,18 +315,23 @@ jwkd_status store_list(
 {
     if (prefix.size > LIMIT_STORE_KEY || after.size > LIMIT_STORE_KEY) return JWKD_INVALID_ARGUMENT;
     TRY(store_settle(store, NULL));
-    struct listing listing = {.store = store, .visit = visit, .context = context};
-    TRY(store->ops->list(store->engine, prefix, after, list_one, &listing));
-    return listing.status;
+    struct reading reading = {.store = store, .visit = visit, .context = context};
+    TRY(store->ops->list(store->engine, prefix, after, list_one, &reading));
+    return reading.status;
 }
+
+/* ---- writing */
 
 /* A commit while it is being put together. */
 struct plan {
     struct store *store;
     bool urgent;
     struct engine_state state; /* as it will be */
-    struct buffer guard;       /* the state's record as it is */
-    struct buffer old;         /* the record of the row being looked at */
+    struct buffer guard;       /* the state's record as it is, */
+    struct buffer next;        /* and as it will be */
+    struct bytes *keys;        /* of the state's row, and of each write */
+    size_t looked_at;          /* so many of them were read */
+    jwkd_status status;        /* of what they hold */
     struct buffer
         records; /* the new ones; of its full size from the start, so that views into it stay valid */
     const struct store_write **sorted;
@@ -244,8 +342,9 @@ struct plan {
 static void plan_clear(struct plan *plan)
 {
     buffer_clear(&plan->guard);
-    buffer_clear(&plan->old);
+    buffer_clear(&plan->next);
     buffer_clear(&plan->records);
+    free(plan->keys);
     free(plan->sorted);
     free(plan->changes);
 }
@@ -259,19 +358,28 @@ static int compare_writes(const void *a, const void *b)
 static jwkd_status plan_writes(
     struct plan *plan, const struct store_write *writes, size_t count, jwkd_error *error)
 {
-    size_t room = 0;
+    const struct store_limits *limits = &plan->store->limits;
+    size_t room = 0, bytes = 0;
+    plan->keys = calloc(count + 1, sizeof *plan->keys);
     plan->sorted = calloc(count + 1, sizeof(const struct store_write *));
     plan->changes = calloc(count + 1, sizeof *plan->changes);
-    if (!plan->sorted || !plan->changes) return fail(error, JWKD_NO_MEMORY, "no memory for a change");
+    if (!plan->keys || !plan->sorted || !plan->changes)
+        return fail(error, JWKD_NO_MEMORY, "no memory for a change");
     for (size_t i = 0; i < count; i++) {
-        if (!is_key(writes[i].key))
+        if (!is_key(writes[i].key) || writes[i].key.size > limits->key)
             return fail(error, JWKD_INVALID_ARGUMENT, "a row's key is empty, too long or reserved");
-        if (!writes[i].erase && writes[i].value.size > LIMIT_STORE_VALUE) {
+        if (!writes[i].erase && writes[i].value.size > limits->value) {
             return fail(
                 error, JWKD_INVALID_ARGUMENT, "a row of %zu bytes is too large", writes[i].value.size);
         }
         plan->sorted[i] = &writes[i];
         room += RECORD_HEAD_SIZE + (writes[i].erase ? 0 : writes[i].value.size);
+        bytes += store_write_size(&writes[i]);
+    }
+    if (count > limits->rows || bytes > limits->bytes) {
+        return fail(error, JWKD_RESOURCE_EXHAUSTED,
+            "the change has %zu rows of %zu bytes, and the store takes %zu of %zu at once", count, bytes,
+            limits->rows, limits->bytes);
     }
     qsort(plan->sorted, count, sizeof *plan->sorted, compare_writes);
     for (size_t i = 1; i < count; i++) {
@@ -290,22 +398,6 @@ static void toggle(uint8_t *sum, const uint8_t *mac)
         sum[i] ^= mac[i];
 }
 
-/* Takes the row as it is out of the count and sum. *out_revision is 0 when there is none. */
-static jwkd_status plan_old(struct plan *plan, struct bytes key, uint64_t *out_revision)
-{
-    plan->old.size = 0;
-    *out_revision = 0;
-    jwkd_status status = plan->store->ops->get(plan->store->engine, key, &plan->old);
-    if (status == JWKD_NOT_FOUND) return JWKD_OK;
-    TRY(status);
-    struct store_row row;
-    TRY(record_open(plan->store->authenticator, key, buffer_bytes(&plan->old), &row));
-    toggle(plan->state.sum, record_mac(buffer_bytes(&plan->old)));
-    plan->state.count--;
-    *out_revision = row.revision;
-    return JWKD_OK;
-}
-
 static jwkd_status plan_new(struct plan *plan, const struct store_write *write)
 {
     struct store_row row = {.key = write->key, .value = write->value, .revision = plan->state.revision};
@@ -318,28 +410,52 @@ static jwkd_status plan_new(struct plan *plan, const struct store_write *write)
     return JWKD_OK;
 }
 
-static jwkd_status plan_row(struct plan *plan, const struct store_write *write)
+/* The row as it is, which goes out of the count and sum, and what becomes of it. */
+static jwkd_status plan_row(struct plan *plan, const struct store_write *write, struct bytes record)
 {
-    uint64_t revision;
-    TRY(plan_old(plan, write->key, &revision));
-    if (write->expected != STORE_ANY && write->expected != revision) return JWKD_CONFLICT;
+    struct store_row row = {.revision = STORE_ABSENT};
+    if (record.size) {
+        TRY(record_open(plan->store->authenticator, write->key, record, &row));
+        toggle(plan->state.sum, record_mac(record));
+        plan->state.count--;
+    }
+    if (write->expected != STORE_ANY && write->expected != row.revision) return JWKD_CONFLICT;
     if (!write->erase) return plan_new(plan, write);
-    if (revision) plan->changes[plan->change_count++] = (struct engine_change){.key = write->key};
+    if (record.size) plan->changes[plan->change_count++] = (struct engine_change){.key = write->key};
     return JWKD_OK;
 }
 
+static jwkd_status plan_state(struct plan *plan, struct bytes record)
+{
+    if (!record.size) return JWKD_NOT_FOUND;
+    TRY(buffer_append_bytes(&plan->guard, record));
+    TRY(engine_state_open(plan->store->authenticator, buffer_bytes(&plan->guard), &plan->state));
+    plan->state.revision++;
+    return JWKD_OK;
+}
+
+/* The state's row first, and then those to be written. */
+static bool plan_one(void *context, struct bytes key, struct bytes record)
+{
+    (void)key;
+    struct plan *plan = context;
+    size_t index = plan->looked_at++;
+    plan->status = index ? plan_row(plan, plan->sorted[index - 1], record) : plan_state(plan, record);
+    return plan->status == JWKD_OK;
+}
+
+/* All are read at once: on some engines each reading is a round trip. */
 static jwkd_status plan_rows(struct plan *plan, size_t count)
 {
     struct store *store = plan->store;
-    TRY(store->ops->get(store->engine, ENGINE_STATE_KEY, &plan->guard));
-    TRY(engine_state_open(store->authenticator, buffer_bytes(&plan->guard), &plan->state));
-    plan->state.revision++;
+    plan->keys[0] = ENGINE_STATE_KEY;
     for (size_t i = 0; i < count; i++)
-        TRY(plan_row(plan, plan->sorted[i]));
-    plan->old.size = 0;
-    TRY(engine_state_make(store->authenticator, &plan->state, &plan->old));
+        plan->keys[i + 1] = plan->sorted[i]->key;
+    TRY(store->ops->get(store->engine, plan->keys, count + 1, plan_one, plan));
+    TRY(plan->status);
+    TRY(engine_state_make(store->authenticator, &plan->state, &plan->next));
     plan->changes[plan->change_count++] =
-        (struct engine_change){.key = ENGINE_STATE_KEY, .record = buffer_bytes(&plan->old)};
+        (struct engine_change){.key = ENGINE_STATE_KEY, .record = buffer_bytes(&plan->next)};
     return JWKD_OK;
 }
 

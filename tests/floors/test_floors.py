@@ -18,6 +18,7 @@ MAY_USE = {
     "proto/wire": {"base"},
     "service/domain": FORMATS,
     "service/store": SIDE_BY_SIDE,
+    "service/store/lmdb": SIDE_BY_SIDE | {"store"},
     "service/seal": SIDE_BY_SIDE,
     "service/net": FORMATS,
     "service/signer": SIDE_BY_SIDE | {"seal"},
@@ -25,7 +26,7 @@ MAY_USE = {
     "service/keyring": SIDE_BY_SIDE | {"store", "seal", "signer", "events"},
     "service/rpc": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "net"},
     "service/relay": {"base", "wire", "net"},
-    "service/daemon": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "net", "rpc", "relay"},
+    "service/daemon": SIDE_BY_SIDE | {"store", "store/lmdb", "seal", "signer", "events", "keyring", "net", "rpc", "relay"},
     "client/include": set(),
     "client/lib": FORMATS,
     "client/cli": {"base"},
@@ -36,7 +37,7 @@ PUBLIC = {"jwkd.h": {"client/lib", "client/cli", "client/examples"}}
 # Libraries, and where alone they may be seen.
 CONFINED = {
     "nng": {"service/net", "service/events", "service/relay", "service/daemon", "client/lib"},
-    "lmdb.h": {"service/store"},
+    "lmdb.h": {"service/store/lmdb"},
     "openssl": {"proto/base", "proto/jose", "service/seal", "service/signer", "service/store"},
     "jansson.h": {"client/cli"},
     "microhttpd.h": {"service/http"},
@@ -45,16 +46,30 @@ CONFINED = {
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
+# What is of one library alone, and no other folder names.
+WORDS = {re.compile(r"\.mdb\b"): "service/store/lmdb"}
+
+
+def folder_of(parts):
+    """The floor of a file: a folder of a folder may be one of its own."""
+    inner = "/".join(parts[:3])
+    return inner if inner in MAY_USE else "/".join(parts[:2])
+
+
 def complaints(folder, path):
-    own = folder.split("/")[1]
+    own = folder.split("/", 1)[1]
     for number, line in enumerate(path.read_text().splitlines(), 1):
+        where = f"{path.relative_to(ROOT)}:{number}: {folder}"
+        for word, home in WORDS.items():
+            if word.search(line) and folder != home:
+                yield f"{where} may not name {word.search(line)[0]}: {home} does"
         found = INCLUDE.match(line)
         if not found:
             continue
         quote, name = found.groups()
         first = name.split("/")[0]
-        where = f"{path.relative_to(ROOT)}:{number}: {folder}"
-        if quote == '"' and "/" in name and first != own and first not in MAY_USE[folder]:
+        module = folder_of(["service"] + name.split("/")).split("/", 1)[1]
+        if quote == '"' and "/" in name and module != own and module not in MAY_USE[folder]:
             yield f"{where} may not use {name}"
         if ".." in name.split("/"):
             yield f"{where}: {name} climbs out of its folder"
@@ -68,7 +83,7 @@ def main():
     found, files = [], 0
     for top in ("proto", "service", "client"):
         for path in sorted((ROOT / top).rglob("*.[ch]")):
-            folder = "/".join(path.relative_to(ROOT).parts[:2])
+            folder = folder_of(path.relative_to(ROOT).parts)
             files += 1
             if folder not in MAY_USE:
                 found.append(f"{path.relative_to(ROOT)}: {folder} stands on no floor; give it one in {__file__}")

@@ -4,8 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/engine_lmdb.h"
-#include "store/lmdb_pages.h"
+#include "store/lmdb/engine.h"
+#include "store/lmdb/lmdb.h"
+#include "store/lmdb/pages.h"
 
 static char folder[] = "/tmp/jwkd-fuzz-XXXXXX";
 static char path[sizeof folder + sizeof "/" LMDB_DATA_FILE];
@@ -51,7 +52,7 @@ static void walk(void)
     MUST(lmdb_new(&directory, 0, 0, &lmdb) == JWKD_OK);
     if (lmdb_open_to_read(lmdb, false, NULL) == JWKD_OK) {
         uint8_t found = 0;
-        jwkd_status status = LMDB_OPS.list(lmdb, (struct bytes){0}, (struct bytes){0}, count_row, &found);
+        jwkd_status status = LMDB_ENGINE.list(lmdb, (struct bytes){0}, (struct bytes){0}, count_row, &found);
         MUST(status == JWKD_OK || status == JWKD_CORRUPT);
         sum = found;
     }

@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "store/marker.h"
+#include "store/lmdb/marker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

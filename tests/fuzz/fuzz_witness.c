@@ -1,6 +1,6 @@
 #include "fuzz.h"
 
-#include "store/witness.h"
+#include "store/lmdb/witness.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -18,11 +18,15 @@ struct memory {
     enum memory_outcome outcome;
     bool lost, held, went_back, takes_notes;
     struct buffer note;
-    unsigned waiting, lists;
+    unsigned waiting, lists, gets;
 };
 
 static const uint8_t MAC_KEY[STORE_MAC_KEY_SIZE] = "the MAC key that the tests use.";
 static const uint8_t ID[STORE_ID_SIZE] = "a store of ours";
+static const struct engine_limits LIMITS = {.rows = 8192,
+    .bytes = 64 * 1024 * 1024,
+    .key = LIMIT_STORE_KEY,
+    .record = RECORD_HEAD_SIZE + LIMIT_STORE_VALUE};
 
 /* The place that points to the row of that key, or to the first one behind it. */
 static struct memory_row **place_of(struct memory *memory, struct bytes key)
@@ -71,14 +75,38 @@ static void apply(struct memory *memory, const struct engine_change *changes, si
 
 /* ---- the engine ---- */
 
-static jwkd_status engine_get(void *engine, struct bytes key, struct buffer *out)
+static jwkd_status engine_open(
+    const struct engine_opening *opening, struct engine_opened *out, jwkd_error *error)
+{
+    (void)error;
+    *out = (struct engine_opened){.engine = (void *)(uintptr_t)opening->place, .limits = LIMITS};
+    memcpy(out->store_id, ID, sizeof ID);
+    return JWKD_OK;
+}
+
+static jwkd_status engine_check(const struct engine_opening *opening, uint64_t *out_rows, jwkd_error *error)
+{
+    (void)opening, (void)out_rows;
+    return fail(error, JWKD_UNSUPPORTED, "no other process sees it");
+}
+
+static enum store_presence engine_look(const void *place)
+{
+    (void)place;
+    return STORE_PRESENT;
+}
+
+static jwkd_status engine_get(
+    void *engine, const struct bytes *keys, size_t count, engine_visit *visit, void *context)
 {
     struct memory *memory = engine;
     pthread_mutex_lock(&memory->lock);
-    struct memory_row *row = row_of(memory, key);
-    jwkd_status status = memory->lost ? JWKD_UNAVAILABLE
-                         : row        ? buffer_append_bytes(out, buffer_bytes(&row->record))
-                                      : JWKD_NOT_FOUND;
+    jwkd_status status = memory->lost ? JWKD_UNAVAILABLE : JWKD_OK;
+    memory->gets++;
+    for (size_t i = 0; i < count && status == JWKD_OK; i++) {
+        struct memory_row *row = row_of(memory, keys[i]);
+        if (!visit(context, keys[i], row ? buffer_bytes(&row->record) : (struct bytes){0})) break;
+    }
     pthread_mutex_unlock(&memory->lock);
     return status;
 }
@@ -166,6 +194,9 @@ static bool engine_went_back(const void *engine)
 }
 
 static const struct engine_ops OPS = {.version = ENGINE_VERSION,
+    .open = engine_open,
+    .check = engine_check,
+    .look = engine_look,
     .get = engine_get,
     .list = engine_list,
     .apply = engine_apply,
@@ -205,7 +236,9 @@ void memory_free(struct memory *memory)
 struct store *memory_open(struct memory *memory)
 {
     struct store *store;
-    if (store_over(&OPS, memory, MAC_KEY, ID, &store, NULL) != JWKD_OK) abort();
+    struct store_options options = {.engine = &OPS, .place = memory};
+    memcpy(options.mac_key, MAC_KEY, sizeof options.mac_key);
+    if (store_open(&options, &store, NULL) != JWKD_OK) abort();
     return store;
 }
 

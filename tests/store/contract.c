@@ -276,6 +276,99 @@ static void store__its_own_rows_are_out_of_reach(void **state)
     assert_int_equal(found.size, 0);
 }
 
+struct many {
+    const struct bytes *keys;
+    size_t seen, stop_after;
+    const char *const *values; /* NULL: absent */
+    uint64_t revision;
+};
+
+static bool check_one(void *context, const struct store_row *row)
+{
+    struct many *many = context;
+    const char *value = many->values[many->seen];
+    assert_true(bytes_equal(row->key, many->keys[many->seen]));
+    assert_int_equal(row->revision, value ? many->revision : STORE_ABSENT);
+    assert_true(bytes_equal_text(row->value, value ? value : ""));
+    return ++many->seen < many->stop_after;
+}
+
+static void store__reads_many_rows_in_their_order(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct store_write writes[] = {put("a", "one", STORE_ANY), put("c", "", STORE_ANY)};
+    const struct bytes keys[] = {
+        bytes_of_text("c"), bytes_of_text("b"), bytes_of_text("a"), bytes_of_text("a")};
+    const char *const values[] = {"", NULL, "one", "one"};
+    struct many many = {.keys = keys, .stop_after = 4, .values = values};
+    assert_int_equal(store_commit(fixture->store, writes, 2, false, &many.revision, NULL), JWKD_OK);
+    assert_int_equal(store_get_many(fixture->store, keys, 4, check_one, &many), JWKD_OK);
+    assert_int_equal(many.seen, 4);
+    many.seen = 0;
+    many.stop_after = 2;
+    assert_int_equal(store_get_many(fixture->store, keys, 4, check_one, &many), JWKD_OK);
+    assert_int_equal(many.seen, 2);
+    assert_int_equal(store_get_many(fixture->store, keys, 0, check_one, &many), JWKD_OK);
+    assert_int_equal(many.seen, 2);
+    const struct bytes reserved[] = {bytes_of_text("a"), bytes_of("\0state", 6)};
+    assert_int_equal(store_get_many(fixture->store, reserved, 2, check_one, &many), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(many.seen, 2);
+}
+
+/* One row more than can be, or a byte. */
+static void store__takes_the_largest_change_and_no_larger(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct store_limits *limits = store_limits(fixture->store);
+    size_t rows = limits->rows;
+    assert_true(rows >= 16 && limits->bytes >= 64 * 1024 && limits->key >= 64 && limits->value >= 16 * 1024);
+    struct store_write *writes = calloc(rows + 1, sizeof *writes);
+    char(*keys)[16] = calloc(rows + 1, sizeof *keys);
+    assert_true(writes && keys);
+    for (size_t i = 0; i <= rows; i++) {
+        snprintf(keys[i], sizeof keys[i], "row/%08zu", i * 7919 % 99991);
+        writes[i] = put(keys[i], "", STORE_ANY);
+    }
+    jwkd_error error = {0};
+    assert_int_equal(
+        store_commit(fixture->store, writes, rows + 1, false, NULL, &error), JWKD_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(error.message, "at once"));
+    expect_absent(fixture->store, keys[0]);
+    assert_int_equal(store_commit(fixture->store, writes, rows, false, NULL, NULL), JWKD_OK);
+    free(writes);
+    free(keys);
+}
+
+static void store__takes_so_many_bytes_and_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct store_limits *limits = store_limits(fixture->store);
+    struct store_write write = put("row/00000000", "", STORE_ANY);
+    write.value.size = limits->value;
+    size_t count = (limits->bytes + store_write_size(&write) - 1) / store_write_size(&write);
+    size_t last = limits->bytes - (count - 1) * store_write_size(&write);
+    assert_true(count > 0 && count < limits->rows);
+    uint8_t *value = calloc(1, limits->value + 1);
+    struct store_write *writes = calloc(count, sizeof *writes);
+    char(*keys)[24] = calloc(count, sizeof *keys);
+    assert_true(value && writes && keys);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(keys[i], sizeof keys[i], "row/%08zu", i);
+        writes[i] = write;
+        writes[i].key = bytes_of_text(keys[i]);
+        writes[i].value = bytes_of(value, limits->value);
+    }
+    size_t head = store_write_size(&write) - limits->value;
+    assert_true(last >= head);
+    writes[count - 1].value.size = last - head + 1;
+    assert_int_equal(store_commit(fixture->store, writes, count, false, NULL, NULL), JWKD_RESOURCE_EXHAUSTED);
+    writes[count - 1].value.size--;
+    assert_int_equal(store_commit(fixture->store, writes, count, false, NULL, NULL), JWKD_OK);
+    free(value);
+    free(writes);
+    free(keys);
+}
+
 static void store__the_same_row_twice_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -406,6 +499,9 @@ int contract_run(const struct contract_engine *chosen)
         CASE(store__listing_ends_when_told),
         CASE(store__refuses_what_is_out_of_bounds),
         CASE(store__its_own_rows_are_out_of_reach),
+        CASE(store__reads_many_rows_in_their_order),
+        CASE(store__takes_the_largest_change_and_no_larger),
+        CASE(store__takes_so_many_bytes_and_no_more),
         CASE(store__the_same_row_twice_is_refused),
         CASE(store__holds_many_rows),
         CASE(store__many_read_while_some_commit),

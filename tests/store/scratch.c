@@ -19,8 +19,10 @@ struct scratch *scratch_new(void)
     assert_non_null(scratch);
     assert_true(asprintf(&scratch->directory, "%s/jwkd-store-XXXXXX", parent ? parent : "/tmp") > 0);
     assert_non_null(mkdtemp(scratch->directory));
-    scratch->options = (struct store_lmdb_options){
-        .directory = scratch->directory,
+    scratch->place = (struct lmdb_place){.directory = scratch->directory};
+    scratch->options = (struct store_options){
+        .engine = &LMDB_ENGINE,
+        .place = &scratch->place,
         .create = true,
         .mac_key = "the MAC key that the tests use..",
         .key_id = bytes_of("key one.", 8),
@@ -60,7 +62,7 @@ jwkd_status scratch_open(struct scratch *scratch)
 {
     scratch_close(scratch);
     scratch->error = (jwkd_error){0};
-    jwkd_status status = store_lmdb_open(&scratch->options, &scratch->store, &scratch->error);
+    jwkd_status status = store_open(&scratch->options, &scratch->store, &scratch->error);
     assert_true((status == JWKD_OK) == (scratch->store != NULL));
     if (status != JWKD_OK) {
         assert_int_equal(scratch->error.status, status);

@@ -2,11 +2,12 @@
 #ifndef TEST_STORE_SCRATCH_H
 #define TEST_STORE_SCRATCH_H
 
-#include "store/lmdb.h"
+#include "store/lmdb/lmdb.h"
 
 struct scratch {
     char *directory;
-    struct store_lmdb_options options;
+    struct lmdb_place place;
+    struct store_options options;
     struct store *store; /* NULL: not open */
     jwkd_error error;    /* of the last call */
 };

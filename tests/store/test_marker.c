@@ -1,7 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
-#include "store/marker.h"
+#include "store/lmdb/marker.h"
 
 #include <cmocka.h> /* last: it has a macro named fail */
 

@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "store/note.h"
-#include "store/note_file.h"
+#include "store/lmdb/note_file.h"
 #include "store/scratch.h"
 
 #include <cmocka.h> /* last: it has a macro named fail */
@@ -237,7 +237,7 @@ static void note__without_room_goes_to_the_database(void **state)
     assert_int_equal(scratch_put(scratch, "row", large, true), JWKD_OK);
     assert_false(store_is_unsettled(scratch->store)); /* too large */
     scratch_expect(scratch, "row", large);
-    scratch->options.map_size = 1024 * 1024;
+    scratch->place.map_size = 1024 * 1024;
     assert_int_equal(scratch_open(scratch), JWKD_OK);
     for (int i = 0; i < 2; i++)
         assert_int_equal(scratch_put(scratch, "row", "new", true), JWKD_OK);
@@ -251,7 +251,7 @@ static void note__that_cannot_be_read_may_be_one(void **state)
     assert_int_equal(unlink(scratch_path(scratch, NOTE_FILE)), 0);
     assert_int_equal(symlink("elsewhere", scratch_path(scratch, NOTE_FILE)), 0);
     uint64_t rows;
-    assert_int_equal(store_lmdb_check(&scratch->options, &rows, NULL), JWKD_UNAVAILABLE);
+    assert_int_equal(store_check(&scratch->options, &rows, NULL), JWKD_UNAVAILABLE);
     assert_int_equal(scratch_open(scratch), JWKD_UNAVAILABLE);
     assert_non_null(strstr(scratch->error.message, "note"));
 }

@@ -18,24 +18,50 @@ static void lmdb_remove(void *place)
     scratch_free(place);
 }
 
-static struct store *lmdb_open(void *place)
+static struct store *lmdb_reopen(void *place)
 {
     struct scratch *scratch = place;
     struct store *store = NULL;
     jwkd_error error = {0};
-    if (store_lmdb_open(&scratch->options, &store, &error) != JWKD_OK) fail_msg("%s", error.message);
+    if (store_open(&scratch->options, &store, &error) != JWKD_OK) fail_msg("%s", error.message);
     return store;
 }
 
 static const struct contract_engine ENGINES[] = {
-    {"lmdb", lmdb_place, lmdb_remove, lmdb_open},
+    {"lmdb", lmdb_place, lmdb_remove, lmdb_reopen},
 };
 
-/* An engine that does nothing, to be made incomplete. */
-static jwkd_status no_get(void *engine, struct bytes key, struct buffer *out)
+/* An engine that does nothing, to be made incomplete; its place counts how often it is open. */
+static jwkd_status no_open(const struct engine_opening *opening, struct engine_opened *out, jwkd_error *error)
 {
-    (void)engine, (void)key, (void)out;
-    return JWKD_NOT_FOUND;
+    (void)error;
+    int *opened = (int *)(uintptr_t)opening->place;
+    if (*opened < 0) return JWKD_NOT_FOUND;
+    ++*opened;
+    *out = (struct engine_opened){.engine = opened,
+        .limits = {.rows = 4, .bytes = 4 * 1024, .key = 16, .record = 1024 + RECORD_HEAD_SIZE}};
+    return JWKD_OK;
+}
+
+static jwkd_status no_check(const struct engine_opening *opening, uint64_t *out_rows, jwkd_error *error)
+{
+    (void)opening, (void)out_rows, (void)error;
+    return JWKD_OK;
+}
+
+static enum store_presence no_look(const void *place)
+{
+    (void)place;
+    return STORE_NOWHERE;
+}
+
+static jwkd_status no_get(
+    void *engine, const struct bytes *keys, size_t count, engine_visit *visit, void *context)
+{
+    (void)engine;
+    for (size_t i = 0; i < count && visit(context, keys[i], (struct bytes){0}); i++) {
+    }
+    return JWKD_OK;
 }
 
 static jwkd_status no_list(
@@ -52,54 +78,84 @@ static jwkd_status no_apply(void *engine, struct bytes guard, const struct engin
     return JWKD_OK;
 }
 
-static void count_close(void *engine)
+static void no_close(void *engine)
 {
-    ++*(int *)engine;
+    --*(int *)engine;
 }
 
-static const struct engine_ops WHOLE = {
-    .version = ENGINE_VERSION, .get = no_get, .list = no_list, .apply = no_apply, .close = count_close};
+static const struct engine_ops WHOLE = {.version = ENGINE_VERSION,
+    .open = no_open,
+    .check = no_check,
+    .look = no_look,
+    .get = no_get,
+    .list = no_list,
+    .apply = no_apply,
+    .close = no_close};
 
-static jwkd_status put_over(struct engine_ops ops, int *closed)
+/* Opens a store over it, looks at it and closes it: what was opened is closed. */
+static jwkd_status put_over(struct engine_ops ops, int opened)
 {
-    static const uint8_t key[STORE_MAC_KEY_SIZE], id[STORE_ID_SIZE];
-    static struct engine_ops kept;
-    kept = ops;
+    struct store_options options = {.engine = &ops, .place = &opened};
+    int before = opened;
     struct store *store = NULL;
-    jwkd_status status = store_over(&kept, closed, key, id, &store, NULL);
-    if (status == JWKD_OK) assert_int_equal(store_condition(store), STORE_READ_WRITE);
+    jwkd_error error = {0};
+    jwkd_status status = store_open(&options, &store, &error);
+    if (status == JWKD_OK) {
+        assert_int_equal(opened, before + 1);
+        assert_int_equal(store_condition(store), STORE_READ_WRITE);
+        assert_int_equal(store_limits(store)->rows, 3);
+        assert_int_equal(store_limits(store)->key, 16);
+        assert_int_equal(store_limits(store)->value, 1024);
+    }
     store_close(store);
+    assert_int_equal(opened, before);
     return status;
 }
 
 static void engine__may_lack_what_it_may(void **state)
 {
     (void)state;
-    int closed = 0;
-    assert_int_equal(put_over(WHOLE, &closed), JWKD_OK);
-    assert_int_equal(closed, 1);
+    assert_int_equal(put_over(WHOLE, 0), JWKD_OK);
 }
 
-static void engine__incomplete_is_refused_and_closed(void **state)
+static void engine__that_cannot_be_opened_is_not_closed(void **state)
 {
     (void)state;
-    int closed = 0;
+    assert_int_equal(put_over(WHOLE, -1), JWKD_NOT_FOUND);
+}
+
+static jwkd_status unreadable_note(void *engine, struct buffer *out)
+{
+    (void)engine, (void)out;
+    return JWKD_DENIED;
+}
+
+static void engine__with_an_unreadable_note_is_closed(void **state)
+{
+    (void)state;
     struct engine_ops ops = WHOLE;
-    ops.version++;
-    assert_int_equal(put_over(ops, &closed), JWKD_INVALID_ARGUMENT);
-    ops = WHOLE;
-    ops.get = NULL;
-    assert_int_equal(put_over(ops, &closed), JWKD_INVALID_ARGUMENT);
-    ops = WHOLE;
-    ops.list = NULL;
-    assert_int_equal(put_over(ops, &closed), JWKD_INVALID_ARGUMENT);
-    ops = WHOLE;
-    ops.apply = NULL;
-    assert_int_equal(put_over(ops, &closed), JWKD_INVALID_ARGUMENT);
-    assert_int_equal(closed, 4);
-    ops = WHOLE;
-    ops.close = NULL;
-    assert_int_equal(put_over(ops, &closed), JWKD_INVALID_ARGUMENT);
+    ops.noted = unreadable_note;
+    assert_int_equal(put_over(ops, 0), JWKD_DENIED);
+}
+
+static void engine__incomplete_is_not_opened(void **state)
+{
+    (void)state;
+#define WITHOUT(part)                                              \
+    do {                                                           \
+        struct engine_ops ops = WHOLE;                             \
+        ops.part = 0;                                              \
+        assert_int_equal(put_over(ops, 0), JWKD_INVALID_ARGUMENT); \
+    } while (0)
+    WITHOUT(version);
+    WITHOUT(open);
+    WITHOUT(check);
+    WITHOUT(look);
+    WITHOUT(get);
+    WITHOUT(list);
+    WITHOUT(apply);
+    WITHOUT(close);
+#undef WITHOUT
 }
 
 static void record__opens_under_its_own_key_only(void **state)
@@ -134,7 +190,9 @@ int main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(engine__may_lack_what_it_may),
-        cmocka_unit_test(engine__incomplete_is_refused_and_closed),
+        cmocka_unit_test(engine__that_cannot_be_opened_is_not_closed),
+        cmocka_unit_test(engine__with_an_unreadable_note_is_closed),
+        cmocka_unit_test(engine__incomplete_is_not_opened),
         cmocka_unit_test(record__opens_under_its_own_key_only),
     };
     int failed = cmocka_run_group_tests(cases, NULL, NULL);

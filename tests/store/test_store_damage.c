@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "store/engine_lmdb.h"
-#include "store/lmdb_pages.h"
+#include "store/lmdb/engine.h"
+#include "store/lmdb/pages.h"
 #include "store/scratch.h"
 
 #include <cmocka.h> /* last: it has a macro named fail */
@@ -285,7 +285,7 @@ static struct lmdb *open_engine(void)
 static void get_record(struct lmdb *lmdb, struct bytes key, struct buffer *out)
 {
     out->size = 0;
-    assert_int_equal(LMDB_OPS.get(lmdb, key, out), JWKD_OK);
+    assert_int_equal(engine_get_one(&LMDB_ENGINE, lmdb, key, out), JWKD_OK);
 }
 
 static void change_behind_the_store(struct lmdb *lmdb, struct bytes key, struct bytes record)
@@ -293,7 +293,7 @@ static void change_behind_the_store(struct lmdb *lmdb, struct bytes key, struct 
     CLEANUP(buffer_clear) struct buffer guard = {0};
     struct engine_change change = {.key = key, .record = record};
     get_record(lmdb, ENGINE_STATE_KEY, &guard);
-    assert_int_equal(LMDB_OPS.apply(lmdb, buffer_bytes(&guard), &change, 1, false, NULL), JWKD_OK);
+    assert_int_equal(LMDB_ENGINE.apply(lmdb, buffer_bytes(&guard), &change, 1, false, NULL), JWKD_OK);
     lmdb_close(lmdb);
 }
 
@@ -362,9 +362,9 @@ static void damage__a_broken_guard_refuses_the_change(void **state)
     struct engine_change change = {.key = bytes_of_text("x"), .record = bytes_of_text("y")};
     jwkd_error error = {0};
     assert_int_equal(
-        LMDB_OPS.apply(lmdb, bytes_of_text("not the state"), &change, 1, false, &error), JWKD_CONFLICT);
+        LMDB_ENGINE.apply(lmdb, bytes_of_text("not the state"), &change, 1, false, &error), JWKD_CONFLICT);
     CLEANUP(buffer_clear) struct buffer found = {0};
-    assert_int_equal(LMDB_OPS.get(lmdb, bytes_of_text("x"), &found), JWKD_NOT_FOUND);
+    assert_int_equal(engine_get_one(&LMDB_ENGINE, lmdb, bytes_of_text("x"), &found), JWKD_NOT_FOUND);
     lmdb_close(lmdb);
 }
 

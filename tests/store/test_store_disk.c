@@ -133,7 +133,7 @@ static void serve_without_privilege(struct scratch *scratch)
     CLEANUP(buffer_clear) struct buffer found = {0};
     struct store_write write = {
         .key = bytes_of_text("other"), .value = bytes_of_text("x"), .expected = STORE_ANY};
-    bool right = store_lmdb_open(&scratch->options, &store, NULL) == JWKD_OK &&
+    bool right = store_open(&scratch->options, &store, NULL) == JWKD_OK &&
                  store_condition(store) == STORE_READ_ONLY &&
                  store_get(store, bytes_of_text("row"), &found, NULL) == JWKD_OK &&
                  store_commit(store, &write, 1, true, NULL, NULL) == JWKD_UNAVAILABLE;
@@ -183,7 +183,7 @@ static struct scratch *on_a_small_disk(void **state)
 {
     struct scratch *scratch = *state;
     assert_int_equal(mount("none", scratch->directory, "tmpfs", 0, "size=2m"), 0);
-    scratch->options.ballast_size = BALLAST;
+    scratch->place.ballast_size = BALLAST;
     scratch_begin(scratch, "value");
     return scratch;
 }
@@ -352,7 +352,7 @@ static void disk__a_start_on_a_full_one_serves_and_heals(void **state)
 static void disk__a_full_map_is_a_full_disk(void **state)
 {
     struct scratch *scratch = *state;
-    scratch->options.map_size = 256 * 1024;
+    scratch->place.map_size = 256 * 1024;
     scratch_begin(scratch, "value");
     char key[24];
     jwkd_status status = JWKD_OK;

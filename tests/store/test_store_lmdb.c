@@ -30,7 +30,7 @@ static void expect_refused(struct scratch *scratch, jwkd_status status, const ch
     }
     uint64_t rows = 99;
     jwkd_error error;
-    assert_int_equal(store_lmdb_check(&scratch->options, &rows, &error), status);
+    assert_int_equal(store_check(&scratch->options, &rows, &error), status);
     assert_int_equal(rows, 99);
 }
 
@@ -60,7 +60,7 @@ static void lmdb__makes_its_directory_for_itself_only(void **state)
 {
     struct scratch *scratch = *state;
     CLEANUP(free_at) char *inner = strdup(scratch_path(scratch, "inner"));
-    scratch->options.directory = inner;
+    scratch->place.directory = inner;
     assert_int_equal(scratch_open(scratch), JWKD_OK);
     assert_int_equal(mode_of(inner), 0700);
     static const char *const FILES[] = {
@@ -77,7 +77,7 @@ static void lmdb__does_not_make_what_it_was_not_told_to(void **state)
     expect_refused(scratch, JWKD_NOT_FOUND, "no store");
     assert_int_equal(access(scratch_path(scratch, "data.mdb"), F_OK), -1);
     CLEANUP(free_at) char *inner = strdup(scratch_path(scratch, "inner"));
-    scratch->options.directory = inner;
+    scratch->place.directory = inner;
     expect_refused(scratch, JWKD_NOT_FOUND, "inner");
     assert_int_equal(access(inner, F_OK), -1);
 }
@@ -86,16 +86,16 @@ static void lmdb__checks_without_changing_anything(void **state)
 {
     struct scratch *scratch = *state;
     CLEANUP(free_at) char *inner = strdup(scratch_path(scratch, "inner"));
-    scratch->options.directory = inner;
+    scratch->place.directory = inner;
     uint64_t rows = 99;
-    assert_int_equal(store_lmdb_check(&scratch->options, &rows, NULL), JWKD_OK);
+    assert_int_equal(store_check(&scratch->options, &rows, NULL), JWKD_OK);
     assert_int_equal(rows, 0);
     assert_int_equal(access(inner, F_OK), -1);
 
     make_store(scratch);
     assert_int_equal(unlink(scratch_path(scratch, "inner/lock.mdb")), 0);
     assert_int_equal(unlink(scratch_path(scratch, "inner/jwkd.lock")), 0);
-    assert_int_equal(store_lmdb_check(&scratch->options, &rows, NULL), JWKD_OK);
+    assert_int_equal(store_check(&scratch->options, &rows, NULL), JWKD_OK);
     assert_int_equal(rows, 1);
     assert_int_equal(access(scratch_path(scratch, "inner/lock.mdb"), F_OK), -1);
     assert_int_equal(access(scratch_path(scratch, "inner/jwkd.lock"), F_OK), -1);
@@ -106,7 +106,7 @@ static void lmdb__checks_beside_a_running_process(void **state)
     struct scratch *scratch = *state;
     scratch_begin(scratch, "value");
     uint64_t rows = 0;
-    assert_int_equal(store_lmdb_check(&scratch->options, &rows, NULL), JWKD_OK);
+    assert_int_equal(store_check(&scratch->options, &rows, NULL), JWKD_OK);
     assert_int_equal(rows, 1);
     assert_int_equal(scratch_put(scratch, "other row", "value", false), JWKD_OK);
 }
@@ -116,7 +116,7 @@ static void lmdb__survives_a_change_of_working_directory(void **state)
     struct scratch *scratch = *state;
     CLEANUP(free_at) char *before = getcwd(NULL, 0);
     assert_int_equal(chdir(scratch->directory), 0);
-    scratch->options.directory = "relative";
+    scratch->place.directory = "relative";
     assert_int_equal(scratch_open(scratch), JWKD_OK);
     assert_int_equal(chdir(before), 0);
     assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
@@ -132,7 +132,7 @@ static void lmdb__a_second_process_is_refused(void **state)
     assert_true(child >= 0);
     if (child == 0) {
         struct store *store = NULL;
-        bool opened = store_lmdb_open(&scratch->options, &store, NULL) == JWKD_OK;
+        bool opened = store_open(&scratch->options, &store, NULL) == JWKD_OK;
         if (write(ready[1], opened ? "y" : "n", 1) == 1) pause();
         _exit(1);
     }
@@ -158,7 +158,7 @@ static void lmdb__a_second_opening_is_refused(void **state)
     assert_int_equal(scratch_open(scratch), JWKD_OK);
     struct store *second = NULL;
     jwkd_error error;
-    assert_int_equal(store_lmdb_open(&scratch->options, &second, &error), JWKD_FAILED_PRECONDITION);
+    assert_int_equal(store_open(&scratch->options, &second, &error), JWKD_FAILED_PRECONDITION);
     assert_null(second);
     assert_int_equal(scratch_put(scratch, "row", "value", false), JWKD_OK);
 }
@@ -279,7 +279,7 @@ static void lmdb__an_unfinished_store_of_another_key_is_not_adopted(void **state
 static void commit_for_ever(struct scratch *scratch, uint64_t from, int acknowledged)
 {
     struct store *store = NULL;
-    if (store_lmdb_open(&scratch->options, &store, NULL) != JWKD_OK) _exit(1);
+    if (store_open(&scratch->options, &store, NULL) != JWKD_OK) _exit(1);
     for (uint64_t i = from;; i++) {
         char key[32];
         snprintf(key, sizeof key, "row/%08llu", (unsigned long long)i);

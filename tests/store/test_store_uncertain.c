@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "store/note_file.h"
+#include "store/lmdb/note_file.h"
 #include "store/scratch.h"
 
 #include <cmocka.h> /* last: it has a macro named fail */

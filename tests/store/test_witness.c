@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "store/scratch.h"
-#include "store/witness.h"
+#include "store/lmdb/witness.h"
 
 #include <cmocka.h> /* last: it has a macro named fail */
 

@@ -7,8 +7,8 @@
  * suspicion. Suspicion where there is no need (who changes the owner of the files, on media that number files
  * anew at each mount) costs no more than new snapshots, and later retirements. What does not show is a medium
  * that went back as a whole, as with a snapshot of a virtual machine. */
-#ifndef STORE_WITNESS_H
-#define STORE_WITNESS_H
+#ifndef STORE_LMDB_WITNESS_H
+#define STORE_LMDB_WITNESS_H
 
 #include "base/bytes.h"
 

@@ -1,4 +1,4 @@
-#include "store/marker.h"
+#include "store/lmdb/marker.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* The marker: a small text file beside the database that says which database belongs there. LMDB opens an
  * emptied file as a new, empty database, and somebody else's as its own; the marker is how that shows. */
-#ifndef STORE_MARKER_H
-#define STORE_MARKER_H
+#ifndef STORE_LMDB_MARKER_H
+#define STORE_LMDB_MARKER_H
 
 #include "store/engine.h"
 

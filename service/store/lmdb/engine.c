@@ -1,4 +1,4 @@
-#include "store/engine_lmdb.h"
+#include "store/lmdb/engine.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,9 +12,11 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "store/lmdb_pages.h"
-#include "store/note_file.h"
-#include "store/witness.h"
+#include "store/lmdb/lmdb.h"
+#include "store/lmdb/note_file.h"
+#include "store/lmdb/open.h"
+#include "store/lmdb/pages.h"
+#include "store/lmdb/witness.h"
 
 #define DATA_FILE LMDB_DATA_FILE
 #define LOCK_TABLE_FILE "lock.mdb"
@@ -172,15 +174,22 @@ static jwkd_status reading_begin(struct lmdb *lmdb, struct reading *out)
     return status_of(mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &out->txn));
 }
 
-static jwkd_status lmdb_get(void *engine, struct bytes key, struct buffer *out)
+static jwkd_status lmdb_get(
+    void *engine, const struct bytes *keys, size_t count, engine_visit *visit, void *context)
 {
     struct lmdb *lmdb = engine;
     CLEANUP(reading_end) struct reading reading = {0};
     TRY(reading_begin(lmdb, &reading));
-    MDB_val name = val_of(key), record;
-    TRY(status_of(mdb_get(reading.txn, lmdb->rows, &name, &record)));
-    if (record.mv_size > RECORD_HEAD_SIZE + LIMIT_STORE_VALUE) return JWKD_CORRUPT;
-    return buffer_append_bytes(out, bytes_of_val(&record));
+    for (size_t i = 0; i < count; i++) {
+        MDB_val name = val_of(keys[i]), record = {0};
+        jwkd_status status = status_of(mdb_get(reading.txn, lmdb->rows, &name, &record));
+        if (status != JWKD_OK && status != JWKD_NOT_FOUND) return status;
+        if (record.mv_size > RECORD_HEAD_SIZE + LIMIT_STORE_VALUE) return JWKD_CORRUPT;
+        /* An empty record is none that was written here. */
+        if (status == JWKD_OK && record.mv_size == 0) return JWKD_CORRUPT;
+        if (!visit(context, keys[i], bytes_of_val(&record))) break;
+    }
+    return JWKD_OK;
 }
 
 static bool begins_with(struct bytes key, struct bytes prefix)
@@ -409,7 +418,7 @@ static void lmdb_forget(void *engine, size_t size)
     if (lmdb->note >= 0) note_file_clear(lmdb->note, size);
 }
 
-static jwkd_status lmdb_noted(void *engine, struct buffer *out)
+jwkd_status lmdb_noted(void *engine, struct buffer *out)
 {
     const struct lmdb *lmdb = engine;
     return note_file_read(lmdb->directory.fd, out);
@@ -513,6 +522,18 @@ jwkd_status lmdb_new(struct directory *directory, size_t map_size, size_t ballas
     return JWKD_OK;
 }
 
+struct engine_limits lmdb_limits(const struct lmdb *lmdb)
+{
+    /* A transaction may hold 2^17 pages that it has changed, of at least 4 KiB where that is the machine's. A
+     * row changes the pages on the way to it, and those of its value, which lies in pages of its own where it
+     * is long. With these limits no more than half of them can come together. */
+    enum { PAGES = 1 << 16, PAGE = 4096, WAY = 4 };
+    return (struct engine_limits){.rows = PAGES / 2 / WAY,
+        .bytes = (size_t)PAGES / 2 * PAGE,
+        .key = (size_t)mdb_env_get_maxkeysize(lmdb->env),
+        .record = RECORD_HEAD_SIZE + LIMIT_STORE_VALUE};
+}
+
 struct directory *lmdb_directory(struct lmdb *lmdb)
 {
     return &lmdb->directory;
@@ -530,8 +551,11 @@ void lmdb_close(void *engine)
     free(lmdb);
 }
 
-const struct engine_ops LMDB_OPS = {
+const struct engine_ops LMDB_ENGINE = {
     .version = ENGINE_VERSION,
+    .open = lmdb_open_store,
+    .check = lmdb_check_store,
+    .look = lmdb_look,
     .get = lmdb_get,
     .list = lmdb_list,
     .apply = lmdb_apply,

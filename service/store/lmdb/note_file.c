@@ -1,4 +1,4 @@
-#include "store/note_file.h"
+#include "store/lmdb/note_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

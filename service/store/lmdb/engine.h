@@ -1,23 +1,24 @@
-/* The engine over LMDB; engine_lmdb.c is the only file that knows LMDB. */
-#ifndef STORE_ENGINE_LMDB_H
-#define STORE_ENGINE_LMDB_H
+/* The rows in LMDB; engine.c is the only file that knows its library. */
+#ifndef STORE_LMDB_ENGINE_H
+#define STORE_LMDB_ENGINE_H
 
-#include "store/directory.h"
 #include "store/engine.h"
+#include "store/lmdb/directory.h"
 
 #define LMDB_DATA_FILE "data.mdb"
 
 struct lmdb;
 
-extern const struct engine_ops LMDB_OPS;
-
 /* An engine that has nothing open yet. It takes the directory over, unless it fails (NO_MEMORY). Sizes as in
- * struct store_lmdb_options. */
+ * struct lmdb_place. */
 jwkd_status lmdb_new(
     struct directory *directory, size_t map_size, size_t ballast_size, struct lmdb **out) MUST_CHECK;
-/* Takes a struct lmdb, as engine_ops do; NULL is fine. */
+/* These take a struct lmdb, as engine_ops do; NULL is fine. */
 void lmdb_close(void *engine);
+/* Appends what was noted last. NOT_FOUND, DENIED, UNAVAILABLE, NO_MEMORY. */
+jwkd_status lmdb_noted(void *engine, struct buffer *out) MUST_CHECK;
 struct directory *lmdb_directory(struct lmdb *lmdb);
+struct engine_limits lmdb_limits(const struct lmdb *lmdb);
 
 /* Makes the database with its first rows. It is made under another name and renamed: one that has its name is
  * whole, whenever a crash comes. */

@@ -1,4 +1,4 @@
-#include "store/lmdb_pages.h"
+#include "store/lmdb/pages.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

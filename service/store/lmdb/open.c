@@ -1,28 +1,37 @@
-#include "store/lmdb.h"
+#include "store/lmdb/open.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/random.h"
-#include "store/check.h"
-#include "store/engine_lmdb.h"
-#include "store/marker.h"
-#include "store/note_file.h"
+#include "store/lmdb/check.h"
+#include "store/lmdb/engine.h"
+#include "store/lmdb/lmdb.h"
+#include "store/lmdb/marker.h"
+#include "store/lmdb/note_file.h"
+#include "store/lmdb/witness.h"
 
 DEFINE_CLEANUP(struct lmdb *, lmdb_close)
-DEFINE_CLEANUP(struct authenticator *, authenticator_free)
+
+enum store_presence lmdb_look(const void *place)
+{
+    const struct lmdb_place *where = place;
+    struct stat info;
+    CLEANUP(fd_close_at) int fd = open(where->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return STORE_NOWHERE;
+    if (fstatat(fd, LMDB_DATA_FILE, &info, 0) == 0) return STORE_PRESENT;
+    return fstatat(fd, WITNESS_FILE, &info, 0) == 0 ? STORE_LOST : STORE_NOWHERE;
+}
 
 static jwkd_status begin(
-    const struct store_lmdb_options *options, bool create, struct lmdb **out, jwkd_error *error)
+    const struct engine_opening *opening, bool create, struct lmdb **out, jwkd_error *error)
 {
+    const struct lmdb_place *place = opening->place;
     CLEANUP(directory_close) struct directory directory = {0};
-    if (options->key_id.size > ENGINE_KEY_ID_SIZE) {
-        return fail(error, JWKD_INVALID_ARGUMENT, "the id of the key-encryption key is too long");
-    }
-    TRY(directory_open(options->directory, create, &directory, error));
-    jwkd_status status = lmdb_new(&directory, options->map_size, options->ballast_size, out);
+    TRY(directory_open(place->directory, create, &directory, error));
+    jwkd_status status = lmdb_new(&directory, place->map_size, place->ballast_size, out);
     return status == JWKD_OK ? status : fail(error, status, "no memory for the store");
 }
 
@@ -62,9 +71,8 @@ static jwkd_status look(struct lmdb *lmdb, struct finding *out, jwkd_error *erro
 
 struct examination {
     struct lmdb *lmdb;
-    const struct store_lmdb_options *options;
+    const struct engine_opening *opening;
     const struct marker *marker;
-    struct authenticator *authenticator;
 };
 
 /* In the child. */
@@ -76,22 +84,14 @@ static jwkd_status examine(void *context, struct check_report *out, jwkd_error *
     directory_unlock(lmdb_directory(lmdb));
     if (!in_use) TRY(lmdb_inspect(lmdb, error));
     TRY(lmdb_open_to_read(lmdb, in_use, error));
-    return check_rows(&LMDB_OPS, lmdb, examination->authenticator, examination->marker,
-        examination->options->key_id, out, error);
+    return check_rows(&LMDB_ENGINE, lmdb, examination->opening, examination->marker, out, error);
 }
 
-static jwkd_status examine_apart(struct lmdb *lmdb, const struct store_lmdb_options *options,
+static jwkd_status examine_apart(struct lmdb *lmdb, const struct engine_opening *opening,
     const struct finding *finding, struct check_report *out, jwkd_error *error)
 {
-    CLEANUP(authenticator_free_at) struct authenticator *authenticator = NULL;
-    jwkd_status status = authenticator_new(options->mac_key, &authenticator);
-    if (status != JWKD_OK) return fail(error, status, "OpenSSL has no HMAC-SHA256 to check the store with");
     struct examination examination = {
-        .lmdb = lmdb,
-        .options = options,
-        .marker = finding->has_marker ? &finding->marker : NULL,
-        .authenticator = authenticator,
-    };
+        .lmdb = lmdb, .opening = opening, .marker = finding->has_marker ? &finding->marker : NULL};
     return check_apart(examine, &examination, out, error);
 }
 
@@ -99,97 +99,76 @@ static jwkd_status examine_apart(struct lmdb *lmdb, const struct store_lmdb_opti
 static jwkd_status check_note(struct lmdb *lmdb, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer note = {0};
-    jwkd_status status = LMDB_OPS.noted(lmdb, &note);
+    jwkd_status status = lmdb_noted(lmdb, &note);
     if (status == JWKD_OK || status == JWKD_NOT_FOUND) return JWKD_OK;
     return fail(error, status, "%s/" NOTE_FILE " cannot be read; give jwkd its files back",
         lmdb_directory(lmdb)->path);
 }
 
-jwkd_status store_lmdb_check(const struct store_lmdb_options *options, uint64_t *out_rows, jwkd_error *error)
+jwkd_status lmdb_check_store(const struct engine_opening *opening, uint64_t *out_rows, jwkd_error *error)
 {
     CLEANUP(lmdb_close_at) struct lmdb *lmdb = NULL;
     struct finding finding = {0};
     struct check_report report = {0};
-    jwkd_status status = begin(options, false, &lmdb, error);
+    jwkd_status status = begin(opening, false, &lmdb, error);
     if (status == JWKD_OK) status = look(lmdb, &finding, error);
     if (status == JWKD_OK && !finding.has_data) {
         status = fail(error, JWKD_NOT_FOUND, "there is no store in %s", lmdb_directory(lmdb)->path);
     }
     /* What is not there yet is in order where it may be made. */
-    if (status == JWKD_NOT_FOUND && options->create) status = JWKD_OK;
+    if (status == JWKD_NOT_FOUND && opening->create) status = JWKD_OK;
     if (status == JWKD_OK && finding.has_data)
-        status = examine_apart(lmdb, options, &finding, &report, error);
+        status = examine_apart(lmdb, opening, &finding, &report, error);
     if (status == JWKD_OK && finding.has_data) status = check_note(lmdb, error);
     if (status == JWKD_OK) *out_rows = report.rows;
     return status;
 }
 
-/* The two first rows, in records that follow each other in *records. */
-static jwkd_status make_first_rows(
-    const struct store_lmdb_options *options, struct buffer *records, struct engine_change rows[2])
-{
-    CLEANUP(authenticator_free_at) struct authenticator *authenticator = NULL;
-    TRY(authenticator_new(options->mac_key, &authenticator));
-    struct engine_identity identity = {.key_id = options->key_id};
-    struct engine_state state = {0};
-    TRY(random_fill(identity.store_id, STORE_ID_SIZE));
-    TRY(engine_identity_make(authenticator, &identity, records));
-    size_t first = records->size;
-    TRY(engine_state_make(authenticator, &state, records));
-    rows[0] = (struct engine_change){.key = ENGINE_IDENTITY_KEY, .record = bytes_of(records->data, first)};
-    rows[1] = (struct engine_change){
-        .key = ENGINE_STATE_KEY,
-        .record = bytes_of(records->data + first, records->size - first),
-    };
-    return JWKD_OK;
-}
-
-static jwkd_status make_database(
-    struct lmdb *lmdb, const struct store_lmdb_options *options, jwkd_error *error)
+static jwkd_status make_database(struct lmdb *lmdb, const struct engine_opening *opening, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer records = {0};
     struct engine_change first[2];
-    jwkd_status status = make_first_rows(options, &records, first);
+    jwkd_status status = engine_first_rows(opening->authenticator, opening->key_id, &records, first);
     if (status != JWKD_OK) return fail(error, status, "a new store cannot be prepared");
     return lmdb_make(lmdb, first, 2, error);
 }
 
 /* A new database gets its marker only after it was checked like any other; a crash in between is made good by
  * the next start, which finds a database that holds nothing yet. */
-static jwkd_status find_store(struct lmdb *lmdb, const struct store_lmdb_options *options, jwkd_status locked,
+static jwkd_status find_store(struct lmdb *lmdb, const struct engine_opening *opening, jwkd_status locked,
     struct check_report *out, jwkd_error *error)
 {
     struct finding finding = {0};
     TRY(look(lmdb, &finding, error));
     if (!finding.has_data) {
-        if (!options->create)
+        if (!opening->create)
             return fail(error, JWKD_NOT_FOUND, "there is no store in %s", lmdb_directory(lmdb)->path);
         if (locked != JWKD_OK) {
             return fail(error, locked, "no store can be made in %s: it cannot be written",
                 lmdb_directory(lmdb)->path);
         }
-        TRY(make_database(lmdb, options, error));
+        TRY(make_database(lmdb, opening, error));
     }
-    TRY(examine_apart(lmdb, options, &finding, out, error));
+    TRY(examine_apart(lmdb, opening, &finding, out, error));
     if (finding.has_marker) return JWKD_OK;
-    struct marker marker = {.key_id_size = options->key_id.size};
+    struct marker marker = {.key_id_size = opening->key_id.size};
     memcpy(marker.store_id, out->store_id, STORE_ID_SIZE);
-    memcpy(marker.key_id, options->key_id.data, options->key_id.size);
+    memcpy(marker.key_id, opening->key_id.data, opening->key_id.size);
     return marker_write(lmdb_directory(lmdb)->fd, lmdb_directory(lmdb)->path, &marker, error);
 }
 
-jwkd_status store_lmdb_open(const struct store_lmdb_options *options, struct store **out, jwkd_error *error)
+jwkd_status lmdb_open_store(
+    const struct engine_opening *opening, struct engine_opened *out, jwkd_error *error)
 {
     CLEANUP(lmdb_close_at) struct lmdb *lmdb = NULL;
-    TRY(begin(options, options->create, &lmdb, error));
+    TRY(begin(opening, opening->create, &lmdb, error));
     jwkd_status locked = directory_lock(lmdb_directory(lmdb), error);
     if (locked == JWKD_FAILED_PRECONDITION) return locked;
     struct check_report report = {0};
-    TRY(find_store(lmdb, options, locked, &report, error));
+    TRY(find_store(lmdb, opening, locked, &report, error));
     TRY(lmdb_open(lmdb, report.revision, error));
-    jwkd_error why = {0};
-    jwkd_status status = store_over(&LMDB_OPS, TAKE(lmdb), options->mac_key, report.store_id, out, &why);
-    if (status == JWKD_OK) return JWKD_OK;
-    return fail(error, status, "%s cannot be opened: %s", options->directory,
-        why.message[0] ? why.message : jwkd_status_text(status));
+    out->limits = lmdb_limits(lmdb);
+    out->engine = TAKE(lmdb);
+    memcpy(out->store_id, report.store_id, STORE_ID_SIZE);
+    return JWKD_OK;
 }

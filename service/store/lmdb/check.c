@@ -1,4 +1,4 @@
-#include "store/check.h"
+#include "store/lmdb/check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ static jwkd_status walk_row(struct walk *walk, struct bytes key, struct bytes re
     TRY(buffer_append_bytes(&walk->previous, key));
     /* A row that is there, but not where a search looks for it, is as good as lost. */
     walk->again.size = 0;
-    TRY(walk->ops->get(walk->engine, key, &walk->again));
+    TRY(engine_get_one(walk->ops, walk->engine, key, &walk->again));
     if (!bytes_equal(buffer_bytes(&walk->again), record)) return JWKD_CORRUPT;
     if (key.data[0] == 0) return JWKD_OK; /* the store's own */
     walk->seen.count++;
@@ -58,7 +58,7 @@ static bool walk_one(void *context, struct bytes key, struct bytes record)
 static jwkd_status walk_all(struct walk *walk, struct check_report *out)
 {
     struct engine_state state;
-    TRY(walk->ops->get(walk->engine, ENGINE_STATE_KEY, &walk->again));
+    TRY(engine_get_one(walk->ops, walk->engine, ENGINE_STATE_KEY, &walk->again));
     TRY(engine_state_open(walk->authenticator, buffer_bytes(&walk->again), &state));
     TRY(walk->ops->list(walk->engine, (struct bytes){0}, (struct bytes){0}, walk_one, walk));
     TRY(walk->status);
@@ -95,13 +95,14 @@ static jwkd_status check_identity(struct bytes record, const struct marker *mark
     return JWKD_OK;
 }
 
-jwkd_status check_rows(const struct engine_ops *ops, void *engine, struct authenticator *authenticator,
-    const struct marker *marker, struct bytes key_id, struct check_report *out, jwkd_error *error)
+jwkd_status check_rows(const struct engine_ops *ops, void *engine, const struct engine_opening *opening,
+    const struct marker *marker, struct check_report *out, jwkd_error *error)
 {
+    const struct bytes key_id = opening->key_id;
     if (marker) TRY(check_key(bytes_of(marker->key_id, marker->key_id_size), key_id, error));
     struct check_report report = {0};
     CLEANUP(buffer_clear) struct buffer record = {0};
-    jwkd_status status = ops->get(engine, ENGINE_IDENTITY_KEY, &record);
+    jwkd_status status = engine_get_one(ops, engine, ENGINE_IDENTITY_KEY, &record);
     if (status == JWKD_NOT_FOUND) {
         return fail(error, JWKD_FAILED_PRECONDITION,
             marker ? "the database was emptied; restore the store from its backup, or move its directory "
@@ -111,7 +112,8 @@ jwkd_status check_rows(const struct engine_ops *ops, void *engine, struct authen
     if (status != JWKD_OK) return fail(error, status, "%s", DAMAGED);
     TRY(check_identity(buffer_bytes(&record), marker, key_id, &report, error));
 
-    CLEANUP(walk_clear) struct walk walk = {.ops = ops, .engine = engine, .authenticator = authenticator};
+    CLEANUP(walk_clear)
+    struct walk walk = {.ops = ops, .engine = engine, .authenticator = opening->authenticator};
     status = walk_all(&walk, &report);
     if (status == JWKD_NO_MEMORY) return fail(error, status, "no memory to check the store");
     if (status != JWKD_OK) return fail(error, JWKD_CORRUPT, "%s", DAMAGED);

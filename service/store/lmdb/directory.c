@@ -1,4 +1,4 @@
-#include "store/directory.h"
+#include "store/lmdb/directory.h"
 
 #include <errno.h>
 #include <fcntl.h>

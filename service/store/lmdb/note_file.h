@@ -1,7 +1,7 @@
 /* The place of an engine's note: a file of one size, written in place, so that a note takes one write and the
  * file system has nothing to write of its own. */
-#ifndef STORE_NOTE_FILE_H
-#define STORE_NOTE_FILE_H
+#ifndef STORE_LMDB_NOTE_FILE_H
+#define STORE_LMDB_NOTE_FILE_H
 
 #include "base/bytes.h"
 

@@ -1,10 +1,10 @@
 /* The check at start: every row is walked, looked up and authenticated, in a child process, since reading a
  * damaged file through a memory map may end in SIGBUS or worse. */
-#ifndef STORE_CHECK_H
-#define STORE_CHECK_H
+#ifndef STORE_LMDB_CHECK_H
+#define STORE_LMDB_CHECK_H
 
 #include "store/engine.h"
-#include "store/marker.h"
+#include "store/lmdb/marker.h"
 
 struct check_report {
     uint8_t store_id[STORE_ID_SIZE];
@@ -13,10 +13,10 @@ struct check_report {
 };
 
 /* CORRUPT when a row is damaged, missing or too many. FAILED_PRECONDITION: not the store that `marker` names.
- * DENIED: under another key than `key_id`. Without a marker (NULL): FAILED_PRECONDITION unless the store
- * holds nothing yet. */
-jwkd_status check_rows(const struct engine_ops *ops, void *engine, struct authenticator *authenticator,
-    const struct marker *marker, struct bytes key_id, struct check_report *out, jwkd_error *error) MUST_CHECK;
+ * DENIED: under another key than the one to open it with. Without a marker (NULL): FAILED_PRECONDITION unless
+ * the store holds nothing yet. */
+jwkd_status check_rows(const struct engine_ops *ops, void *engine, const struct engine_opening *opening,
+    const struct marker *marker, struct check_report *out, jwkd_error *error) MUST_CHECK;
 
 typedef jwkd_status check_work(void *context, struct check_report *out, jwkd_error *error);
 

@@ -1,6 +1,6 @@
 /* The store's directory: its lock against a second process, and the ballast that keeps some room back. */
-#ifndef STORE_DIRECTORY_H
-#define STORE_DIRECTORY_H
+#ifndef STORE_LMDB_DIRECTORY_H
+#define STORE_LMDB_DIRECTORY_H
 
 #include "base/bytes.h"
 

@@ -1,4 +1,4 @@
-#include "store/witness.h"
+#include "store/lmdb/witness.h"
 
 #include <fcntl.h>
 #include <stdio.h>
