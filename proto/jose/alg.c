@@ -1,72 +1,75 @@
 #include "jose/alg.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <pthread.h>
 
-// clang-format off
-enum key_row {
-    ROW_RSA_2048, ROW_RSA_3072, ROW_RSA_4096, ROW_P256, ROW_P384, ROW_P521, ROW_ED25519, ROW_ED448,
-    ROW_ML_DSA_44, ROW_ML_DSA_65, ROW_ML_DSA_87, ROW_COUNT
+static const struct key_type KEY_TYPES[] = {
+#define ROW(id, kty, sealed, name, curve, openssl, group, bits, public, private, signature, usual) \
+    [KEY_##id] = {KEY_##id, KTY_##kty, sealed, name, curve, openssl, group, bits, public, private, \
+        signature, ALG_##usual},
+    KEY_TYPE_TABLE(ROW)
+#undef ROW
 };
 
-/* Sizes: RFC 7518 section 6.2.1, RFC 8032 sections 5.1 and 5.2, FIPS 204 table 2. */
-static const struct key_type KEY_TYPES[] = {
-    [ROW_RSA_2048]  = {KTY_RSA, "RSA-2048", NULL, "RSA", NULL, 2048, 0, 256},
-    [ROW_RSA_3072]  = {KTY_RSA, "RSA-3072", NULL, "RSA", NULL, 3072, 0, 384},
-    [ROW_RSA_4096]  = {KTY_RSA, "RSA-4096", NULL, "RSA", NULL, 4096, 0, 512},
-    [ROW_P256]      = {KTY_EC, "P-256", "P-256", "EC", "prime256v1", 0, 32, 64},
-    [ROW_P384]      = {KTY_EC, "P-384", "P-384", "EC", "secp384r1", 0, 48, 96},
-    [ROW_P521]      = {KTY_EC, "P-521", "P-521", "EC", "secp521r1", 0, 66, 132},
-    [ROW_ED25519]   = {KTY_OKP, "Ed25519", "Ed25519", "ED25519", NULL, 0, 32, 64},
-    [ROW_ED448]     = {KTY_OKP, "Ed448", "Ed448", "ED448", NULL, 0, 57, 114},
-    [ROW_ML_DSA_44] = {KTY_AKP, "ML-DSA-44", NULL, "ML-DSA-44", NULL, 0, 1312, 2420},
-    [ROW_ML_DSA_65] = {KTY_AKP, "ML-DSA-65", NULL, "ML-DSA-65", NULL, 0, 1952, 3309},
-    [ROW_ML_DSA_87] = {KTY_AKP, "ML-DSA-87", NULL, "ML-DSA-87", NULL, 0, 2592, 4627},
-};
-_Static_assert(sizeof KEY_TYPES / sizeof *KEY_TYPES == ROW_COUNT, "a row for every type of key");
+enum digest { DIGEST_NONE, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_COUNT };
+static const char *const DIGESTS[DIGEST_COUNT] = {
+    [DIGEST_SHA256] = "SHA256", [DIGEST_SHA384] = "SHA384", [DIGEST_SHA512] = "SHA512"};
+
+enum keys { KEYS_ONE, KEYS_ANY };
+enum padding { PADDING_PLAIN, PADDING_PSS };
 
 static const struct alg_row {
-    const char *name, *digest;
-    enum kty kty;
-    enum key_row row; /* for RSA the default size, for EdDSA the default curve */
-} ALGS[] = {
-    [ALG_NONE]      = {"", NULL, KTY_NONE, ROW_COUNT},
-    [ALG_RS256]     = {"RS256", "SHA256", KTY_RSA, ROW_RSA_4096},
-    [ALG_RS384]     = {"RS384", "SHA384", KTY_RSA, ROW_RSA_4096},
-    [ALG_RS512]     = {"RS512", "SHA512", KTY_RSA, ROW_RSA_4096},
-    [ALG_PS256]     = {"PS256", "SHA256", KTY_RSA, ROW_RSA_4096},
-    [ALG_PS384]     = {"PS384", "SHA384", KTY_RSA, ROW_RSA_4096},
-    [ALG_PS512]     = {"PS512", "SHA512", KTY_RSA, ROW_RSA_4096},
-    [ALG_ES256]     = {"ES256", "SHA256", KTY_EC, ROW_P256},
-    [ALG_ES384]     = {"ES384", "SHA384", KTY_EC, ROW_P384},
-    [ALG_ES512]     = {"ES512", "SHA512", KTY_EC, ROW_P521},
-    [ALG_EDDSA]     = {"EdDSA", NULL, KTY_OKP, ROW_ED25519},
-    [ALG_ED25519]   = {"Ed25519", NULL, KTY_OKP, ROW_ED25519},
-    [ALG_ED448]     = {"Ed448", NULL, KTY_OKP, ROW_ED448},
-    [ALG_ML_DSA_44] = {"ML-DSA-44", NULL, KTY_AKP, ROW_ML_DSA_44},
-    [ALG_ML_DSA_65] = {"ML-DSA-65", NULL, KTY_AKP, ROW_ML_DSA_65},
-    [ALG_ML_DSA_87] = {"ML-DSA-87", NULL, KTY_AKP, ROW_ML_DSA_87},
+    const char *name;
+    enum digest digest;
+    enum keys keys;
+    const struct key_type *type;
+    enum padding padding;
+} ALGS[] = {[ALG_NONE] = {.name = ""},
+#define ROW(id, name, digest, keys, type, padding) \
+    [ALG_##id] = {name, DIGEST_##digest, KEYS_##keys, &KEY_TYPES[KEY_##type], PADDING_##padding},
+    ALG_TABLE(ROW)
+#undef ROW
 };
-_Static_assert(sizeof ALGS / sizeof *ALGS == ALG_COUNT, "a row for every algorithm");
-// clang-format on
 
 /* What the running OpenSSL offers, asked once. */
 static struct {
-    bool available[ROW_COUNT];
-    EVP_MD *sha256, *sha384, *sha512;
+    bool available[KEY_TYPE_COUNT];
+    EVP_MD *digests[DIGEST_COUNT];
 } provider;
+
+/* Not every OpenSSL that has EC has every curve. */
+static bool has_group(const char *openssl, const char *name)
+{
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)name, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_PKEY *pkey = NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, openssl, NULL);
+    bool found = context && EVP_PKEY_fromdata_init(context) == 1 &&
+                 EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_KEY_PARAMETERS, parameters) == 1;
+    EVP_PKEY_free(pkey);
+    EVP_PKEY_CTX_free(context);
+    return found;
+}
+
+static bool has_type(const struct key_type *type)
+{
+    EVP_KEYMGMT *method = EVP_KEYMGMT_fetch(NULL, type->openssl, NULL);
+    bool found = method && (!type->group || has_group(type->openssl, type->group));
+    EVP_KEYMGMT_free(method);
+    return found;
+}
 
 static void ask_provider(void)
 {
     ERR_set_mark(); /* what is missing is no error of our caller's */
-    for (int row = 0; row < ROW_COUNT; row++) {
-        EVP_KEYMGMT *found = EVP_KEYMGMT_fetch(NULL, KEY_TYPES[row].openssl, NULL);
-        provider.available[row] = found != NULL;
-        EVP_KEYMGMT_free(found);
-    }
-    provider.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    provider.sha384 = EVP_MD_fetch(NULL, "SHA384", NULL);
-    provider.sha512 = EVP_MD_fetch(NULL, "SHA512", NULL);
+    for (int id = 0; id < KEY_TYPE_COUNT; id++)
+        provider.available[id] = has_type(&KEY_TYPES[id]);
+    for (int digest = DIGEST_NONE + 1; digest < DIGEST_COUNT; digest++)
+        provider.digests[digest] = EVP_MD_fetch(NULL, DIGESTS[digest], NULL);
     ERR_pop_to_mark();
 }
 
@@ -76,6 +79,29 @@ static void ask_provider_once(void)
     pthread_once(&once, ask_provider);
 }
 
+/* ---- kinds of key */
+
+const struct kty_names *kty_names(enum kty kty)
+{
+    static const struct kty_names NAMES[] = {
+        [KTY_NONE] = {"", "", NULL, ""},
+        [KTY_RSA] = {"RSA", "n", "e", "d"},
+        [KTY_EC] = {"EC", "x", "y", "d"},
+        [KTY_OKP] = {"OKP", "x", NULL, "d"},
+        [KTY_AKP] = {"AKP", "pub", NULL, "priv"},
+    };
+    return &NAMES[kty];
+}
+
+enum kty kty_from_name(struct bytes name)
+{
+    for (enum kty kty = KTY_RSA; kty <= KTY_AKP; kty++)
+        if (bytes_equal_text(name, kty_names(kty)->kty)) return kty;
+    return KTY_NONE;
+}
+
+/* ---- algorithms */
+
 static const struct alg_row *alg_row(enum alg alg)
 {
     return &ALGS[(unsigned)alg < ALG_COUNT ? alg : ALG_NONE];
@@ -83,8 +109,8 @@ static const struct alg_row *alg_row(enum alg alg)
 
 enum alg alg_first_rsa(uint32_t algs)
 {
-    for (enum alg alg = ALG_RSA_FIRST; alg <= ALG_RSA_LAST; alg++)
-        if (algs & ALG_BIT(alg)) return alg;
+    for (enum alg alg = ALG_NONE + 1; alg < ALG_COUNT; alg++)
+        if (alg_kty(alg) == KTY_RSA && algs & ALG_BIT(alg)) return alg;
     return ALG_NONE;
 }
 
@@ -94,11 +120,16 @@ const char *alg_name(enum alg alg)
 }
 enum kty alg_kty(enum alg alg)
 {
-    return alg_row(alg)->kty;
+    const struct key_type *type = alg_row(alg)->type;
+    return type ? type->kty : KTY_NONE;
 }
 const char *alg_digest(enum alg alg)
 {
-    return alg_row(alg)->digest;
+    return DIGESTS[alg_row(alg)->digest];
+}
+bool alg_is_pss(enum alg alg)
+{
+    return alg_row(alg)->padding == PADDING_PSS;
 }
 
 enum alg alg_from_name(struct bytes name)
@@ -110,85 +141,99 @@ enum alg alg_from_name(struct bytes name)
 
 bool alg_available(enum alg alg)
 {
-    ask_provider_once();
-    enum key_row row = alg_row(alg)->row;
-    return row != ROW_COUNT && provider.available[row];
+    const struct key_type *type = alg_row(alg)->type;
+    return type && key_type_available(type);
 }
 
 const EVP_MD *alg_md(enum alg alg)
 {
     ask_provider_once();
-    switch (alg) {
-    case ALG_RS256:
-    case ALG_PS256:
-    case ALG_ES256:
-        return provider.sha256;
-    case ALG_RS384:
-    case ALG_PS384:
-    case ALG_ES384:
-        return provider.sha384;
-    case ALG_RS512:
-    case ALG_PS512:
-    case ALG_ES512:
-        return provider.sha512;
-    case ALG_NONE:
-    case ALG_EDDSA:
-    case ALG_ED25519:
-    case ALG_ED448:
-    case ALG_ML_DSA_44:
-    case ALG_ML_DSA_65:
-    case ALG_ML_DSA_87:
-    case ALG_COUNT:
-        break;
-    }
-    return NULL;
+    return provider.digests[alg_row(alg)->digest];
 }
 
 jwkd_status alg_sha256(struct bytes input, uint8_t out[SHA256_SIZE])
 {
-    const EVP_MD *sha256 = alg_md(ALG_RS256);
+    ask_provider_once();
+    const EVP_MD *sha256 = provider.digests[DIGEST_SHA256];
     bool done = sha256 && EVP_Digest(input.data, input.size, out, NULL, sha256, NULL) == 1;
     return done ? JWKD_OK : JWKD_INTERNAL;
 }
 
 jwkd_status alg_key_type(enum alg alg, uint32_t bits, const struct key_type **out)
 {
-    const struct key_type *type = NULL;
     if (!alg_available(alg)) return JWKD_UNSUPPORTED;
-    if (alg_kty(alg) == KTY_RSA && bits) {
-        type = key_type_by_rsa_bits(bits);
-    } else {
-        type = &KEY_TYPES[alg_row(alg)->row];
-    }
+    const struct key_type *type = alg_row(alg)->type;
+    if (type->kty == KTY_RSA && bits) type = key_type_by_rsa_bits(bits);
     if (!type) return JWKD_UNSUPPORTED;
     *out = type;
     return JWKD_OK;
 }
 
+/* ---- types of key */
+
+const struct key_type *key_type_by_id(enum key_id id)
+{
+    return &KEY_TYPES[id];
+}
+
 const struct key_type *key_type_by_name(struct bytes name)
 {
-    for (int row = 0; row < ROW_COUNT; row++)
-        if (bytes_equal_text(name, KEY_TYPES[row].name)) return &KEY_TYPES[row];
+    for (int id = KEY_RSA_ANY + 1; id < KEY_TYPE_COUNT; id++)
+        if (bytes_equal_text(name, KEY_TYPES[id].name)) return &KEY_TYPES[id];
     return NULL;
 }
 
 const struct key_type *key_type_by_curve(enum kty kty, struct bytes crv)
 {
-    for (int row = 0; row < ROW_COUNT; row++)
-        if (KEY_TYPES[row].kty == kty && KEY_TYPES[row].curve && bytes_equal_text(crv, KEY_TYPES[row].curve))
-            return &KEY_TYPES[row];
+    for (int id = 0; id < KEY_TYPE_COUNT; id++)
+        if (KEY_TYPES[id].kty == kty && KEY_TYPES[id].curve && bytes_equal_text(crv, KEY_TYPES[id].curve))
+            return &KEY_TYPES[id];
     return NULL;
 }
 
 const struct key_type *key_type_by_rsa_bits(uint32_t bits)
 {
-    for (int row = ROW_RSA_2048; row <= ROW_RSA_4096; row++)
-        if (KEY_TYPES[row].bits == bits) return &KEY_TYPES[row];
+    for (int id = 0; bits && id < KEY_TYPE_COUNT; id++)
+        if (KEY_TYPES[id].bits == bits) return &KEY_TYPES[id];
     return NULL;
 }
 
 const struct key_type *key_type_by_alg(enum alg alg)
 {
-    if (alg == ALG_NONE || alg == ALG_EDDSA || alg_kty(alg) == KTY_RSA) return NULL;
-    return &KEY_TYPES[alg_row(alg)->row];
+    return alg_row(alg)->keys == KEYS_ONE ? alg_row(alg)->type : NULL;
+}
+
+const struct key_type *key_type_by_sealed(uint8_t sealed)
+{
+    for (int id = 0; sealed && id < KEY_TYPE_COUNT; id++)
+        if (KEY_TYPES[id].sealed == sealed) return &KEY_TYPES[id];
+    return NULL;
+}
+
+const struct key_type *key_type_of_pkey(const EVP_PKEY *pkey)
+{
+    char group[64] = "";
+    if (EVP_PKEY_is_a(pkey, "EC") && !EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL)) return NULL;
+    for (const struct key_type *type = KEY_TYPES; type < KEY_TYPES + KEY_TYPE_COUNT; type++)
+        if (EVP_PKEY_is_a(pkey, type->openssl) && (!type->group || strcmp(type->group, group) == 0))
+            return type;
+    return NULL;
+}
+
+bool key_type_available(const struct key_type *type)
+{
+    ask_provider_once();
+    return provider.available[type->id];
+}
+
+bool key_type_signs_with(const struct key_type *type, enum alg alg)
+{
+    const struct alg_row *row = alg_row(alg);
+    return row->keys == KEYS_ANY ? row->type->kty == type->kty : row->type == type;
+}
+
+bool key_type_same_alg(const struct key_type *type, enum alg a, enum alg b)
+{
+    if (a == b) return true;
+    return type->kty == KTY_OKP && key_type_signs_with(type, a) && key_type_signs_with(type, b);
 }

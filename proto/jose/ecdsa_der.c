@@ -1,7 +1,7 @@
 /* ECDSA signatures: r || s of JWS (RFC 7518 section 3.4) to and from the DER of RFC 3279 section 2.2.3. */
 #include "jose/jws.h"
 
-enum { SEQUENCE = 0x30, INTEGER = 0x02, LENGTH_LONG_1 = 0x81, COORDINATE_MAX = 66 };
+enum { SEQUENCE = 0x30, INTEGER = 0x02, LENGTH_LONG_1 = 0x81 };
 
 /* Writes an INTEGER: no leading zeros, but one where the number would look negative. Returns its size. */
 static size_t put_integer(struct bytes number, uint8_t *out)

@@ -6,18 +6,6 @@
 #include "jose/base64url.h"
 #include "jose/jwk_internal.h"
 
-const struct kty_names *kty_names(enum kty kty)
-{
-    static const struct kty_names NAMES[] = {
-        [KTY_NONE] = {"", "", NULL},
-        [KTY_RSA] = {"RSA", "n", "e"},
-        [KTY_EC] = {"EC", "x", "y"},
-        [KTY_OKP] = {"OKP", "x", NULL},
-        [KTY_AKP] = {"AKP", "pub", NULL},
-    };
-    return &NAMES[kty];
-}
-
 static const char *curve_of(const struct jwk_material *material)
 {
     return material->kty == KTY_EC || material->kty == KTY_OKP ? material->type->curve : NULL;
@@ -189,6 +177,5 @@ struct bytes jwk_json(const struct jwk *jwk)
 bool jwk_accepts(const struct jwk *jwk, enum alg alg)
 {
     if (alg == ALG_NONE) return false;
-    if (alg == jwk->alg) return true;
-    return jwk->kty == KTY_OKP && (alg == ALG_EDDSA || key_type_by_alg(alg) == jwk->type);
+    return alg == jwk->alg || (jwk->type && key_type_same_alg(jwk->type, jwk->alg, alg));
 }

@@ -12,7 +12,7 @@ enum {
     RSA_BITS_MIN = 2048,
     RSA_BITS_MAX = 16384, /* OpenSSL's own limit too */
     RSA_EXPONENT_MAX = 8, /* bytes; more would only make verifying slow */
-    MATERIAL_MAX = 2592 + 66,
+    MATERIAL_MAX = PUBLIC_MAX + COORDINATE_MAX,
 };
 
 /* A key taken apart, before it is believed. */
@@ -31,12 +31,6 @@ static inline uint32_t rsa_bits(struct bytes modulus)
 {
     return (uint32_t)modulus.size * 8 - (uint32_t)(__builtin_clz(modulus.data[0]) - 24);
 }
-
-/* What a key type is called in a JWK, and its own members. */
-struct kty_names {
-    const char *kty, *first, *second;
-};
-const struct kty_names *kty_names(enum kty kty);
 
 struct jwk {
     atomic_uint references;

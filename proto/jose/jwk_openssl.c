@@ -10,7 +10,7 @@
 /* What a builder refers to until the parameters are made. */
 struct parts {
     BIGNUM *n, *e;
-    uint8_t point[1 + 2 * 66]; /* SEC 1 section 2.3.3 */
+    uint8_t point[1 + 2 * COORDINATE_MAX]; /* SEC 1 section 2.3.3 */
 };
 
 static bool push_rsa(OSSL_PARAM_BLD *builder, const struct jwk_material *key, struct parts *parts)
@@ -60,7 +60,8 @@ static jwkd_status make_pkey(const struct jwk *jwk, EVP_PKEY **out)
     bool pushed = jwk->kty == KTY_RSA  ? push_rsa(builder, &key, &parts)
                   : jwk->kty == KTY_EC ? push_ec(builder, &key, &parts)
                                        : push_raw(builder, &key);
-    EVP_PKEY *pkey = pushed ? build(jwk->type ? jwk->type->openssl : "RSA", builder) : NULL;
+    const struct key_type *type = jwk->type ? jwk->type : key_type_by_id(KEY_RSA_ANY);
+    EVP_PKEY *pkey = pushed ? build(type->openssl, builder) : NULL;
     BN_free(parts.n);
     BN_free(parts.e);
     OSSL_PARAM_BLD_free(builder);

@@ -22,28 +22,9 @@ static jwkd_status check_kid(struct bytes kid, jwkd_error *error)
     return JWKD_OK;
 }
 
-/* ---- the algorithm */
-
-/* The algorithm that a type of key implies, ALG_NONE for RSA and AKP. */
-static enum alg implied_alg(const struct jwk_material *material)
-{
-    if (material->kty == KTY_OKP) return ALG_EDDSA;
-    if (material->kty == KTY_EC)
-        for (enum alg alg = ALG_ES256; alg <= ALG_ES512; alg++)
-            if (key_type_by_alg(alg) == material->type) return alg;
-    return ALG_NONE;
-}
-
 /* ---- from JSON */
 
 static const char *const PRIVATE_MEMBERS[] = {"d", "p", "q", "dp", "dq", "qi", "oth", "priv"};
-
-static enum kty kty_from_name(struct bytes name)
-{
-    for (enum kty kty = KTY_RSA; kty <= KTY_AKP; kty++)
-        if (bytes_equal_text(name, kty_names(kty)->kty)) return kty;
-    return KTY_NONE;
-}
 
 bool jwk_node_is_private(const struct json *json, int node)
 {
@@ -106,8 +87,10 @@ static jwkd_status read_alg(const struct json *json, int node, const struct jwk_
         material->alg = alg_from_name(name);
         if (material->alg == ALG_NONE) return fail(error, JWKD_UNSUPPORTED, "alg is none that signs here");
     } else {
-        material->alg = implied_alg(material);
-        if (material->alg == ALG_NONE && material->kty == KTY_RSA) material->alg = rules->default_alg;
+        /* A curve implies its algorithm. */
+        material->alg = material->type             ? material->type->usual
+                        : material->kty == KTY_RSA ? rules->default_alg
+                                                   : ALG_NONE;
     }
     if (material->kty == KTY_AKP) material->type = key_type_by_alg(material->alg);
     if (!jwk_alg_fits(material->alg, material->kty, material->type))
@@ -189,22 +172,6 @@ static jwkd_status take_raw(const EVP_PKEY *pkey, struct jwk_material *material)
     return JWKD_OK;
 }
 
-/* The row of OpenSSL's key, by asking it for each name; NULL for RSA and for what is none of ours. */
-static const struct key_type *type_of(const EVP_PKEY *pkey, enum alg alg)
-{
-    if (alg != ALG_EDDSA) {
-        const struct key_type *type = key_type_by_alg(alg);
-        if (!type || !EVP_PKEY_is_a(pkey, type->openssl)) return NULL;
-        char group[64];
-        size_t size;
-        if (type->group && (EVP_PKEY_get_group_name(pkey, group, sizeof group, &size) != 1 ||
-                               strcmp(group, type->group) != 0))
-            return NULL;
-        return type;
-    }
-    return key_type_by_alg(EVP_PKEY_is_a(pkey, "ED448") ? ALG_ED448 : ALG_ED25519);
-}
-
 static jwkd_status take_material(const EVP_PKEY *pkey, struct jwk_material *material)
 {
     switch (material->kty) {
@@ -231,10 +198,10 @@ jwkd_status jwk_from_pkey(
     struct jwk_material material = {.kty = alg_kty(alg), .alg = alg, .kid = bytes_of_text(kid)};
     if (alg == ALG_NONE) return fail(error, JWKD_UNSUPPORTED, "no such algorithm");
     if (kid) TRY(check_kid(material.kid, error));
-    material.type = type_of(pkey, alg);
-    bool fits = material.kty == KTY_RSA ? EVP_PKEY_is_a(pkey, "RSA")
-                                        : material.type && EVP_PKEY_is_a(pkey, material.type->openssl);
-    if (!fits) return fail(error, JWKD_INVALID_ARGUMENT, "%s does not fit the key", alg_name(alg));
+    const struct key_type *type = key_type_of_pkey(pkey);
+    if (!type || !key_type_signs_with(type, alg))
+        return fail(error, JWKD_INVALID_ARGUMENT, "%s does not fit the key", alg_name(alg));
+    if (type->kty != KTY_RSA) material.type = type;
     ERR_set_mark();
     jwkd_status status = take_material(pkey, &material);
     ERR_pop_to_mark();

@@ -20,7 +20,7 @@ struct verify_slot {
     EVP_MD_CTX *work;
 };
 
-enum { FREE_SLOTS_MAX = 64, DER_MAX = 3 + 2 * (2 + 67) };
+enum { FREE_SLOTS_MAX = 64, DER_MAX = 3 + 2 * (2 + 1 + COORDINATE_MAX) };
 
 static void slot_free(struct verify_slot *slot)
 {

@@ -1,4 +1,4 @@
-/* Whether a pair of coordinates is a point of a NIST curve. */
+/* Whether a pair of coordinates is a point of a curve of ECDSA. */
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -7,34 +7,25 @@
 #include "jose/jwk_points.h"
 
 /* Building a group costs more than the check itself, so each is built once for the process. */
-static struct {
-    EC_GROUP *p256, *p384, *p521;
-} groups;
+static EC_GROUP *groups[KEY_TYPE_COUNT];
 
 static void make_groups(void)
 {
-    groups.p256 = EC_GROUP_new_by_curve_name_ex(NULL, NULL, NID_X9_62_prime256v1);
-    groups.p384 = EC_GROUP_new_by_curve_name_ex(NULL, NULL, NID_secp384r1);
-    groups.p521 = EC_GROUP_new_by_curve_name_ex(NULL, NULL, NID_secp521r1);
+    for (int id = 0; id < KEY_TYPE_COUNT; id++) {
+        const char *name = key_type_by_id((enum key_id)id)->group;
+        if (name) groups[id] = EC_GROUP_new_by_curve_name_ex(NULL, NULL, OBJ_sn2nid(name));
+    }
 }
 
 static const EC_GROUP *group_of(const struct key_type *type)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_groups);
-    switch (type->public_size) {
-    case 32:
-        return groups.p256;
-    case 48:
-        return groups.p384;
-    default:
-        return groups.p521;
-    }
+    return groups[type->id];
 }
 
 enum point weierstrass_point(const struct key_type *type, struct bytes x, struct bytes y)
 {
-    enum { COORDINATE_MAX = 66 };
     uint8_t encoded[1 + 2 * COORDINATE_MAX] = {POINT_CONVERSION_UNCOMPRESSED};
     memcpy(encoded + 1, x.data, x.size);
     memcpy(encoded + 1 + x.size, y.data, y.size);

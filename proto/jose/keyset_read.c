@@ -46,8 +46,8 @@ static jwkd_status add_algorithms(
     uint32_t algs = reading->rules->default_algs;
     reading->entries[reading->count++] = (struct entry){.key = key, .index = index};
     if (jwk_kty(key) != KTY_RSA || json_member(json, item, "alg") != JSON_NONE) return JWKD_OK;
-    for (enum alg alg = jwk_alg(key) + 1; alg <= ALG_RSA_LAST; alg++)
-        if (algs & ALG_BIT(alg)) {
+    for (enum alg alg = jwk_alg(key) + 1; alg < ALG_COUNT; alg++)
+        if (alg_kty(alg) == KTY_RSA && algs & ALG_BIT(alg)) {
             struct entry *entry = &reading->entries[reading->count];
             TRY(jwk_with_alg(key, alg, &entry->key));
             entry->index = index;

@@ -166,23 +166,13 @@ static struct shelf *next_shelf(struct reserve *reserve, bool only_waited_for)
     return NULL;
 }
 
-/* The algorithm is chosen when an environment takes the key; until then the type's usual one stands in. */
-static enum alg usual_algorithm(const struct key_type *type)
-{
-    for (enum alg alg = ALG_NONE + 1; alg < ALG_COUNT; alg++) {
-        const struct key_type *candidate;
-        if (alg_key_type(alg, type->bits, &candidate) == JWKD_OK && candidate == type) return alg;
-    }
-    return ALG_NONE;
-}
-
 static struct ready_key *make_key(struct reserve *reserve, const struct key_type *type, jwkd_error *error)
 {
     struct ready_key *key = calloc(1, sizeof *key);
     if (!key) return NULL;
     key->type = type;
     key->making = true;
-    jwkd_status status = signer_generate(reserve->options.signer, type, usual_algorithm(type), RESERVE_OWNER,
+    jwkd_status status = signer_generate(reserve->options.signer, type, type->usual, RESERVE_OWNER,
         &reserve->stop, &key->sealed, &key->jwk, error);
     if (status == JWKD_OK) return key;
     ready_key_free(key);

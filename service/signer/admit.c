@@ -56,8 +56,7 @@ jwkd_status signer_generate(struct signer *signer, const struct key_type *type, 
     const char *owner, const _Atomic bool *stop, struct buffer *out_sealed, struct jwk **out_public,
     jwkd_error *error)
 {
-    const struct form *form = form_find(type->kty, bytes_of_text(type->kty == KTY_RSA ? "" : type->name));
-    if (!form || !form_fits(form, alg))
+    if (!key_type_signs_with(type, alg))
         return fail(error, JWKD_INVALID_ARGUMENT, "%s does not sign with %s keys", alg_name(alg), type->name);
     jwkd_error detail = {0};
     jwkd_status status;
@@ -67,20 +66,15 @@ jwkd_status signer_generate(struct signer *signer, const struct key_type *type, 
     return explain(status, &detail, error);
 }
 
-static bool same_alg(const struct form *form, enum alg a, enum alg b)
-{
-    return a == b || (form->kty == KTY_OKP && form_fits(form, a) && form_fits(form, b));
-}
-
-static jwkd_status choose_alg(const struct form *form, enum alg wanted, enum alg own, enum alg usual_here,
+static jwkd_status choose_alg(const struct key_type *type, enum alg wanted, enum alg own, enum alg usual_here,
     enum alg *out, jwkd_error *error)
 {
-    if (wanted && own && !same_alg(form, wanted, own))
+    if (wanted && own && !key_type_same_alg(type, wanted, own))
         return fail(
             error, JWKD_INVALID_ARGUMENT, "the key is for %s, not for %s", alg_name(own), alg_name(wanted));
     enum alg alg = wanted ? wanted : own;
-    if (!alg) alg = usual_here && form_fits(form, usual_here) ? usual_here : form->usual;
-    if (!form_fits(form, alg))
+    if (!alg) alg = usual_here && key_type_signs_with(type, usual_here) ? usual_here : type->usual;
+    if (!key_type_signs_with(type, alg))
         return fail(error, JWKD_INVALID_ARGUMENT, "%s does not sign with keys of this kind", alg_name(alg));
     *out = alg;
     return JWKD_OK;
@@ -103,9 +97,9 @@ static jwkd_status try_import(struct signer *signer, struct bytes text, enum alg
     CLEANUP(secret_clear) struct secret material = {0};
     enum alg alg = ALG_NONE;
     TRY(import_read(text, &import, error));
-    const struct form *form = form_of(import.pkey);
-    if (!form) return refuse_type(import.pkey, error);
-    TRY(choose_alg(form, wanted, import.alg, usual_here, &alg, error));
+    const struct key_type *type = key_type_of_pkey(import.pkey);
+    if (!type) return refuse_type(import.pkey, error);
+    TRY(choose_alg(type, wanted, import.alg, usual_here, &alg, error));
     TRY(jwk_from_pkey(import.pkey, alg, import.kid[0] ? import.kid : NULL, &public, error));
     TRY(material_write(import.pkey, &material, error));
     TRY(material_check(import.pkey, error));

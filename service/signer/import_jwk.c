@@ -89,28 +89,29 @@ static jwkd_status read_rsa(const struct json *json, EVP_PKEY **out, jwkd_error 
 }
 
 static jwkd_status read_ec(
-    const struct json *json, const struct form *form, EVP_PKEY **out, jwkd_error *error)
+    const struct json *json, const struct key_type *type, EVP_PKEY **out, jwkd_error *error)
 {
     CLEANUP(secret_clear) struct secret scalar = {0}, x = {0}, y = {0};
     CLEANUP(buffer_clear) struct buffer point = {0};
-    TRY(member_sized(json, "d", form->size, &scalar, error));
-    TRY(member_sized(json, "x", form->size, &x, error));
-    TRY(member_sized(json, "y", form->size, &y, error));
+    TRY(member_sized(json, "d", type->private_size, &scalar, error));
+    TRY(member_sized(json, "x", type->private_size, &x, error));
+    TRY(member_sized(json, "y", type->private_size, &y, error));
     TRY(buffer_append_text(&point, "\x04")); /* uncompressed, SEC 1 section 2.3.3 */
     TRY(buffer_append_bytes(&point, secret_bytes(&x)));
     TRY(buffer_append_bytes(&point, secret_bytes(&y)));
-    return unreadable(material_from_value(form, secret_bytes(&scalar), buffer_bytes(&point), out), error);
+    return unreadable(material_from_value(type, secret_bytes(&scalar), buffer_bytes(&point), out), error);
 }
 
 /* OKP and AKP: the public part follows from the private one, and must be the one that is given. */
-static jwkd_status read_derived(const struct json *json, const struct form *form, const char *private_name,
-    const char *public_name, EVP_PKEY **out, jwkd_error *error)
+static jwkd_status read_derived(
+    const struct json *json, const struct key_type *type, EVP_PKEY **out, jwkd_error *error)
 {
+    const struct kty_names *names = kty_names(type->kty);
     CLEANUP(secret_clear) struct secret value = {0}, public = {0}, derived = {0};
     CLEANUP(EVP_PKEY_free_at) EVP_PKEY *pkey = NULL;
-    TRY(member_sized(json, private_name, form->size, &value, error));
-    TRY(member_bytes(json, public_name, LIMIT_JWK, &public, error));
-    TRY(unreadable(material_from_value(form, secret_bytes(&value), bytes_of(NULL, 0), &pkey), error));
+    TRY(member_sized(json, names->secret, type->private_size, &value, error));
+    TRY(member_bytes(json, names->first, LIMIT_JWK, &public, error));
+    TRY(unreadable(material_from_value(type, secret_bytes(&value), bytes_of(NULL, 0), &pkey), error));
     size_t size = 0;
     if (!EVP_PKEY_get_raw_public_key(pkey, NULL, &size)) return JWKD_INTERNAL;
     TRY(secret_init(&derived, size));
@@ -122,30 +123,21 @@ static jwkd_status read_derived(const struct json *json, const struct form *form
 }
 
 static jwkd_status read_curve(
-    const struct json *json, enum kty kty, const struct form **out, jwkd_error *error)
+    const struct json *json, enum kty kty, const struct key_type **out, jwkd_error *error)
 {
     struct bytes curve;
     TRY(member_text(json, "crv", &curve, error));
-    *out = form_find(kty, curve);
+    *out = key_type_by_curve(kty, curve);
     return *out ? JWKD_OK : fail(error, JWKD_UNSUPPORTED, "keys of this curve are not signed with here");
-}
-
-static enum kty kty_from_name(struct bytes name)
-{
-    if (bytes_equal_text(name, "RSA")) return KTY_RSA;
-    if (bytes_equal_text(name, "EC")) return KTY_EC;
-    if (bytes_equal_text(name, "OKP")) return KTY_OKP;
-    if (bytes_equal_text(name, "AKP")) return KTY_AKP;
-    return KTY_NONE;
 }
 
 static jwkd_status read_key(const struct json *json, enum alg alg, EVP_PKEY **out, jwkd_error *error)
 {
     struct bytes name;
-    const struct form *form;
+    const struct key_type *type;
     TRY(member_text(json, "kty", &name, error));
     enum kty kty = kty_from_name(name);
-    const char *private_name = kty == KTY_AKP ? "priv" : "d";
+    const char *private_name = kty_names(kty)->secret;
     if (kty != KTY_NONE && json_member(json, JSON_ROOT, private_name) == JSON_NONE)
         return fail(
             error, JWKD_INVALID_ARGUMENT, "this is not a private key: it has no \"%s\"", private_name);
@@ -153,16 +145,16 @@ static jwkd_status read_key(const struct json *json, enum alg alg, EVP_PKEY **ou
     case KTY_RSA:
         return read_rsa(json, out, error);
     case KTY_EC:
-        TRY(read_curve(json, kty, &form, error));
-        return read_ec(json, form, out, error);
+        TRY(read_curve(json, kty, &type, error));
+        return read_ec(json, type, out, error);
     case KTY_OKP:
-        TRY(read_curve(json, kty, &form, error));
-        return read_derived(json, form, "d", "x", out, error);
+        TRY(read_curve(json, kty, &type, error));
+        return read_derived(json, type, out, error);
     case KTY_AKP:
-        form = form_find(kty, bytes_of_text(alg_name(alg)));
-        if (!form) return fail(error, JWKD_INVALID_ARGUMENT, "an AKP key needs an \"alg\" of ML-DSA");
+        type = alg_kty(alg) == kty ? key_type_by_alg(alg) : NULL;
+        if (!type) return fail(error, JWKD_INVALID_ARGUMENT, "an AKP key needs an \"alg\" of ML-DSA");
         if (!alg_available(alg)) return fail(error, JWKD_UNSUPPORTED, "%s needs OpenSSL 3.5", alg_name(alg));
-        return read_derived(json, form, "priv", "pub", out, error);
+        return read_derived(json, type, out, error);
     case KTY_NONE:
         break;
     }

@@ -57,7 +57,7 @@ static jwkd_status slot_new(const struct unsealed *key, EVP_PKEY *pkey, struct s
 static jwkd_status slot_copy(const struct unsealed *key, struct slot **out)
 {
     EVP_PKEY *copy = NULL;
-    if (key->form->kty == KTY_RSA)
+    if (key->type->kty == KTY_RSA)
         copy = EVP_PKEY_dup(key->pkey);
     else if (EVP_PKEY_up_ref(key->pkey))
         copy = key->pkey;
@@ -90,10 +90,10 @@ jwkd_status unsealed_new(
     key->alg = alg;
 
     CLEANUP(EVP_PKEY_free_at) EVP_PKEY *pkey = NULL;
-    jwkd_status status = material_read(material, &key->form, &pkey);
+    jwkd_status status = material_read(material, &key->type, &pkey);
     if (status != JWKD_OK) return status == JWKD_MALFORMED ? JWKD_CORRUPT : status;
-    if (!form_fits(key->form, alg)) return JWKD_INVALID_ARGUMENT;
-    if (key->form->kty == KTY_EC) key->coordinate = key->form->size;
+    if (!key_type_signs_with(key->type, alg)) return JWKD_INVALID_ARGUMENT;
+    if (key->type->kty == KTY_EC) key->coordinate = key->type->private_size;
     key->digest = alg_md(alg);
     if (!key->digest && alg_digest(alg)) return JWKD_INTERNAL;
     key->pkey = pkey;
@@ -116,7 +116,7 @@ void unsealed_unref(struct unsealed *key)
 
 bool unsealed_signs_as(const struct unsealed *key, enum alg alg)
 {
-    return key->alg == alg || (key->form->kty == KTY_OKP && form_fits(key->form, alg));
+    return key_type_same_alg(key->type, key->alg, alg);
 }
 
 static void slot_return(struct unsealed *key, struct slot *slot)
@@ -183,7 +183,7 @@ static jwkd_status sign_plainly(struct unsealed *key, struct bytes input, uint8_
 
 static jwkd_status sign_ecdsa(struct unsealed *key, struct bytes input, struct buffer *out)
 {
-    uint8_t der[160]; /* P-521 needs 141 */
+    uint8_t der[3 + 2 * (3 + COORDINATE_MAX)];
     size_t size = sizeof der;
     TRY(buffer_reserve(out, 2 * key->coordinate));
     TRY(sign_plainly(key, input, der, &size));

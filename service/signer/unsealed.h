@@ -13,7 +13,6 @@
 /* How many threads sign with one key at the same time; others wait their turn. */
 enum { UNSEALED_SLOTS = 16 };
 
-struct form;
 struct slot;
 
 /* Reference counted, any thread; wiped with the last reference. */
@@ -22,7 +21,7 @@ struct unsealed {
     _Atomic unsigned references;
     struct unsealed *bucket_next, *newer, *older; /* the cache's, under its mutex */
 
-    const struct form *form;
+    const struct key_type *type;
     enum alg alg;
     const EVP_MD *digest; /* NULL: the algorithm takes the message itself */
     size_t coordinate;    /* ECDSA: bytes of r and of s */
