@@ -17,13 +17,24 @@ int64_t age_sec(const struct keyring *keyring)
     return (int64_t)((age_ns(keyring) + NS_PER_SEC - 1) / NS_PER_SEC);
 }
 
-void age_load(struct keyring *keyring, const Jwkd__Row__Service *row)
+static uint64_t ahead_ns(const struct keyring *keyring, const Jwkd__Row__Service *row)
 {
     uint64_t now_ns = clock_elapsed_ns(), age = row->age_ns;
     bool same_clock = *row->machine_boot && strcmp(row->machine_boot, machine_boot(keyring)) == 0;
     /* A virtual machine that goes on from an earlier state has its clock behind. */
     if (same_clock && now_ns > row->elapsed_ns) age += now_ns - row->elapsed_ns;
-    keyring->age_ahead_ns = age - now_ns;
+    return age - now_ns;
+}
+
+void age_load(struct keyring *keyring, const Jwkd__Row__Service *row)
+{
+    keyring->age_ahead_ns = ahead_ns(keyring, row);
+}
+
+void age_catch_up(struct keyring *keyring, const Jwkd__Row__Service *row)
+{
+    uint64_t ahead = ahead_ns(keyring, row);
+    if ((int64_t)(ahead - keyring->age_ahead_ns) > 0) keyring->age_ahead_ns = ahead;
 }
 
 void age_put(const struct keyring *keyring, Jwkd__Row__Service *row)

@@ -16,6 +16,8 @@ int64_t age_sec(const struct keyring *keyring);
 /* From the service's row at the start; into each that is committed. What is put is borrowed from
  * the keyring. */
 void age_load(struct keyring *keyring, const Jwkd__Row__Service *row);
+/* Likewise while it runs, from a row that somebody else committed: never back. */
+void age_catch_up(struct keyring *keyring, const Jwkd__Row__Service *row);
 void age_put(const struct keyring *keyring, Jwkd__Row__Service *row);
 
 #endif

@@ -387,7 +387,7 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
 void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *out_failed)
 {
     struct keyring *keyring = batch->keyring;
-    for (size_t i = 0; i < keyring->agenda_count && !*out_broken && batch->write_count < BATCH_ROWS; i++) {
+    for (size_t i = 0; i < keyring->agenda_count && !*out_broken && batch_has_room(batch); i++) {
         struct agenda_entry *entry = &keyring->agenda[i];
         if (entry->due_ns > now.elapsed_ns) continue;
         jwkd_status status = run_entry(batch, entry, now, out_broken);

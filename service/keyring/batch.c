@@ -44,6 +44,8 @@ static jwkd_status batch_write(struct batch *batch, struct store_write write)
     for (size_t i = 0; i < batch->write_count; i++) {
         if (!bytes_equal(batch->writes[i].key, write.key)) continue;
         write.expected = batch->writes[i].expected;
+        batch->bytes -= store_write_size(&batch->writes[i]);
+        batch->bytes += store_write_size(&write);
         batch->writes[i] = write;
         return JWKD_OK;
     }
@@ -55,7 +57,15 @@ static jwkd_status batch_write(struct batch *batch, struct store_write write)
         batch->write_capacity = capacity;
     }
     batch->writes[batch->write_count++] = write;
+    batch->bytes += store_write_size(&write);
     return JWKD_OK;
+}
+
+bool batch_has_room(const struct batch *batch)
+{
+    const struct store_limits *limits = store_limits(batch->keyring->options.store);
+    if (batch->write_count == 0) return true;
+    return !batch->single && batch->write_count < limits->rows / 2 && batch->bytes < limits->bytes / 2;
 }
 
 jwkd_status batch_put(struct batch *batch, const char *key, struct bytes value, uint64_t expected)

@@ -25,8 +25,6 @@ struct batch_ceiling {
     struct reach at;
 };
 
-enum { BATCH_ROWS = 4096 }; /* with more, nothing further is taken into it */
-
 struct batch {
     struct keyring *keyring;
     int64_t now;        /* by the wall clock; */
@@ -34,6 +32,7 @@ struct batch {
     struct arena arena; /* keys, values and messages of all below */
     struct store_write *writes;
     size_t write_count, write_capacity;
+    size_t bytes; /* of the writes, as the store counts them */
     struct snapshot_change *touched;
     size_t touched_count, touched_capacity;
     struct batch_event *events, **events_tail;
@@ -42,6 +41,7 @@ struct batch {
     struct ready_key *taken; /* from the reserve: back there when the commit fails */
     uint64_t next_environment_id, service_revision;
     unsigned waiting; /* generations of this batch that wait for a key */
+    bool single;      /* it takes one change: several were more than the store takes */
     bool urgent;      /* a deactivation is among them: the ballast may be used */
 };
 
@@ -54,6 +54,9 @@ jwkd_status batch_put(struct batch *batch, const char *key, struct bytes value, 
 jwkd_status batch_put_message(
     struct batch *batch, const char *key, const ProtobufCMessage *value, uint64_t expected) MUST_CHECK;
 jwkd_status batch_erase(struct batch *batch, const char *key) MUST_CHECK;
+
+/* Whether another change may be taken into it. Half of what the store takes is left for the last one. */
+bool batch_has_room(const struct batch *batch);
 
 /* The environment as it stands with what the batch changed so far; borrowed; NULL when there is none. */
 struct ring_environment *batch_find(const struct batch *batch, const char *name);

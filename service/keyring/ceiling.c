@@ -91,9 +91,14 @@ jwkd_status ceiling_raise(
     return JWKD_OK;
 }
 
-jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes)
+jwkd_status ceiling_put(struct batch *batch, struct ceiling_wish *wishes, struct ceiling_wish **out_rest)
 {
-    for (const struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
+    *out_rest = NULL;
+    for (struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
+        if (!batch_has_room(batch)) {
+            *out_rest = wish;
+            break;
+        }
         const struct ring_environment *environment = batch_find(batch, wish->environment);
         if (!environment || strcmp(environment->owner, wish->owner) != 0) continue; /* deleted meanwhile */
         if (ring_environment_find(environment, jwk_kid(wish->key->jwk)) < 0)
@@ -103,17 +108,18 @@ jwkd_status ceiling_put(struct batch *batch, const struct ceiling_wish *wishes)
     return JWKD_OK;
 }
 
-void ceiling_settle(struct keyring *keyring, struct ceiling_wish *wishes, bool committed)
+void ceiling_settle(
+    struct keyring *keyring, struct ceiling_wish *wishes, const struct ceiling_wish *rest, bool committed)
 {
     pthread_mutex_lock(&keyring->queue_lock);
-    for (const struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
+    for (const struct ceiling_wish *wish = wishes; wish != rest; wish = wish->next) {
         atomic_store(&wish->key->usage->asked, false);
         if (!committed || !reach_within(wish->at, reach_read(&wish->key->usage->ceiling)))
             atomic_fetch_add(&wish->key->usage->refused, 1);
     }
     pthread_cond_broadcast(&keyring->ceilings_moved);
     pthread_mutex_unlock(&keyring->queue_lock);
-    for (struct ceiling_wish *next; wishes; wishes = next) {
+    for (struct ceiling_wish *next; wishes != rest; wishes = next) {
         next = wishes->next;
         wish_free(wishes);
     }

@@ -48,11 +48,22 @@ static void apply(struct batch *batch, struct snapshot *next)
     batch->taken = NULL;
 }
 
-jwkd_status commit_batch(struct batch *batch, jwkd_error *error)
+/* The batch has its last row then. */
+static jwkd_status store_batch(struct batch *batch, uint64_t *out_revision, jwkd_error *error)
 {
     struct keyring *keyring = batch->keyring;
-    if (batch->write_count == 0) return JWKD_OK;
+    const struct bytes service_row = batch->writes[batch->write_count - 1].value;
+    jwkd_status status = store_commit(
+        keyring->options.store, batch->writes, batch->write_count, batch->urgent, out_revision, error);
+    if (status == JWKD_OK) return status;
+    return service_row_find_out(keyring, status, service_row, batch->urgent, out_revision, error);
+}
+
+static jwkd_status commit(struct batch *batch, jwkd_error *error)
+{
+    struct keyring *keyring = batch->keyring;
     if (keyring->estranged) return fail(error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    if (keyring->outdated) return fail(error, JWKD_UNAVAILABLE, "the store cannot be read anew at present");
     TRY(store_settle(keyring->options.store, error));
     if (keyring->unsettled) TRY(service_row_settle_again(keyring, error));
     TRY(put_service_row(batch));
@@ -60,13 +71,19 @@ jwkd_status commit_batch(struct batch *batch, jwkd_error *error)
     TRY(snapshot_next(
         keyring->snapshot, batch->touched, batch->touched_count, batch->service_revision, &next));
     uint64_t row_revision;
-    jwkd_status status = store_commit(
-        keyring->options.store, batch->writes, batch->write_count, batch->urgent, &row_revision, error);
-    if (status != JWKD_OK) TRY(service_row_find_out(keyring, status, batch->urgent, &row_revision, error));
+    TRY(store_batch(batch, &row_revision, error));
     atomic_fetch_add_explicit(&keyring->commits, 1, memory_order_relaxed);
     keyring->service_row_revision = row_revision;
     for (size_t i = 0; i < batch->touched_count; i++) /* nobody else sees them yet */
         if (batch->touched[i].environment) batch->touched[i].environment->row_revision = row_revision;
     apply(batch, TAKE(next));
     return JWKD_OK;
+}
+
+jwkd_status commit_batch(struct batch *batch, jwkd_error *error)
+{
+    if (batch->write_count == 0) return JWKD_OK;
+    jwkd_status status = commit(batch, error);
+    if (status == JWKD_CONFLICT) batch->keyring->outdated = true;
+    return status;
 }

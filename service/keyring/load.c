@@ -13,8 +13,8 @@
 /* Environments while they are read, in order of name. */
 struct loader {
     struct keyring *keyring;
-    struct ring_environment **environments;
-    size_t count, capacity;
+    struct loaded *out;
+    size_t capacity;
     struct ring_environment **by_id; /* the same, in order of id */
     jwkd_status status;
     char row[ROW_KEY_SIZE]; /* where it went wrong */
@@ -30,16 +30,16 @@ static bool load_failed(struct loader *loader, jwkd_status status, const struct 
 static bool load_environment(void *context, const struct store_row *row)
 {
     struct loader *loader = context;
-    if (loader->count == loader->capacity) {
+    if (loader->out->count == loader->capacity) {
         size_t capacity = loader->capacity ? loader->capacity * 2 : 64;
-        struct ring_environment **grown = realloc(loader->environments, capacity * sizeof *grown);
+        struct ring_environment **grown = realloc(loader->out->environments, capacity * sizeof *grown);
         if (!grown) return load_failed(loader, JWKD_NO_MEMORY, row);
-        loader->environments = grown;
+        loader->out->environments = grown;
         loader->capacity = capacity;
     }
-    jwkd_status status = rows_read_environment(row, &loader->environments[loader->count]);
+    jwkd_status status = rows_read_environment(row, &loader->out->environments[loader->out->count]);
     if (status != JWKD_OK) return load_failed(loader, status, row);
-    loader->count++;
+    loader->out->count++;
     return true;
 }
 
@@ -53,7 +53,7 @@ static struct ring_environment *find_owner(const struct loader *loader, uint64_t
 {
     struct ring_environment wanted = {.id = id}, *pointer = &wanted;
     struct ring_environment **found =
-        bsearch(&pointer, loader->by_id, loader->count, sizeof *loader->by_id, compare_ids);
+        bsearch(&pointer, loader->by_id, loader->out->count, sizeof *loader->by_id, compare_ids);
     return found ? *found : NULL;
 }
 
@@ -123,7 +123,8 @@ static bool load_ready_key(void *context, const struct store_row *row)
     jwkd_status status = rows_read_ready_key(row, &key);
     if (status == JWKD_UNSUPPORTED) return true; /* made by a newer OpenSSL: left alone */
     if (status != JWKD_OK) return load_failed(loader, status, row);
-    reserve_put(loader->keyring->reserve, key);
+    key->next = loader->out->ready;
+    loader->out->ready = key;
     return true;
 }
 
@@ -152,12 +153,13 @@ static bool load_work(void *context, const struct store_row *row)
     struct pending *pending;
     jwkd_status status = read_work(row, &pending);
     if (status != JWKD_OK) return load_failed(loader, status == JWKD_NO_MEMORY ? status : JWKD_CORRUPT, row);
-    pending->next = loader->keyring->pending;
-    loader->keyring->pending = pending;
+    pending->next = loader->out->pending;
+    loader->out->pending = pending;
     return true;
 }
 
-static jwkd_status load_rows(struct loader *loader, const char *prefix, store_visit *visit, jwkd_error *error)
+static jwkd_status load_all_of(
+    struct loader *loader, const char *prefix, store_visit *visit, jwkd_error *error)
 {
     jwkd_status status =
         store_list(loader->keyring->options.store, bytes_of_text(prefix), (struct bytes){0}, visit, loader);
@@ -169,14 +171,12 @@ static jwkd_status load_rows(struct loader *loader, const char *prefix, store_vi
 
 static jwkd_status finish(struct loader *loader, jwkd_error *error)
 {
-    struct keyring *keyring = loader->keyring;
-    CLEANUP(free_at) struct snapshot_change *changes = calloc(loader->count + 1, sizeof *changes);
-    if (!changes) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    const struct keyring *keyring = loader->keyring;
     int64_t now = clock_wall_sec();
     /* Beyond it only where a version that did not keep the age forgot it. */
     int64_t furthest = age_sec(keyring) + LIMIT_JWKS_MAX_AGE_SEC + RING_COMMIT_SEC;
-    for (size_t i = 0; i < loader->count; i++) {
-        struct ring_environment *environment = loader->environments[i];
+    for (size_t i = 0; i < loader->out->count; i++) {
+        struct ring_environment *environment = loader->out->environments[i];
         const struct key_type *type;
         sort_keys(environment);
         if (environment->jwks_kept_until > furthest) environment->jwks_kept_until = furthest;
@@ -188,40 +188,80 @@ static jwkd_status finish(struct loader *loader, jwkd_error *error)
         if (alg_key_type(environment->settings.default_alg, environment->settings.default_bits, &type) ==
             JWKD_OK)
             reserve_use(keyring->reserve, type);
-        changes[i] = (struct snapshot_change){.name = environment->settings.name, .environment = environment};
     }
-    return snapshot_next(NULL, changes, loader->count, keyring->service_revision, &keyring->snapshot);
+    return JWKD_OK;
 }
 
 static jwkd_status load_all(struct loader *loader, jwkd_error *error)
 {
-    TRY(load_rows(loader, "env/", load_environment, error));
-    loader->by_id = calloc(loader->count + 1, sizeof *loader->by_id);
+    TRY(load_all_of(loader, "env/", load_environment, error));
+    loader->by_id = calloc(loader->out->count + 1, sizeof *loader->by_id);
     if (!loader->by_id) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    if (loader->count) memcpy(loader->by_id, loader->environments, loader->count * sizeof *loader->by_id);
-    qsort(loader->by_id, loader->count, sizeof *loader->by_id, compare_ids);
-    TRY(load_rows(loader, "key/", load_key, error));
-    TRY(load_rows(loader, "ceiling/", load_ceiling, error));
-    TRY(load_rows(loader, ROW_RESERVE, load_ready_key, error));
-    TRY(load_rows(loader, "work/", load_work, error));
+    if (loader->out->count)
+        memcpy(loader->by_id, loader->out->environments, loader->out->count * sizeof *loader->by_id);
+    qsort(loader->by_id, loader->out->count, sizeof *loader->by_id, compare_ids);
+    TRY(load_all_of(loader, "key/", load_key, error));
+    TRY(load_all_of(loader, "ceiling/", load_ceiling, error));
+    TRY(load_all_of(loader, ROW_RESERVE, load_ready_key, error));
+    TRY(load_all_of(loader, "work/", load_work, error));
     return finish(loader, error);
+}
+
+jwkd_status load_rows(struct keyring *keyring, struct loaded *out, jwkd_error *error)
+{
+    struct loader loader = {.keyring = keyring, .out = out};
+    jwkd_status status = load_all(&loader, error);
+    free(loader.by_id);
+    return status;
+}
+
+void loaded_clear(struct loaded *loaded)
+{
+    for (size_t i = 0; i < loaded->count; i++)
+        ring_environment_unref(loaded->environments[i]);
+    free(loaded->environments);
+    pending_free_all(loaded->pending);
+    for (struct ready_key *key = loaded->ready, *next; key; key = next) {
+        next = key->next;
+        ready_key_free(key);
+    }
+}
+
+void loaded_give_ready(struct loaded *loaded, struct reserve *reserve)
+{
+    for (struct ready_key *key = loaded->ready, *next; key; key = next) {
+        next = key->next;
+        reserve_put(reserve, key);
+    }
+    loaded->ready = NULL;
+}
+
+/* What was loaded is the keyring's. */
+static jwkd_status take(struct keyring *keyring, struct loaded *loaded, jwkd_error *error)
+{
+    CLEANUP(free_at) struct snapshot_change *changes = calloc(loaded->count + 1, sizeof *changes);
+    if (!changes) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < loaded->count; i++)
+        changes[i] = (struct snapshot_change){
+            .name = loaded->environments[i]->settings.name, .environment = loaded->environments[i]};
+    TRY(snapshot_next(NULL, changes, loaded->count, keyring->service_revision, &keyring->snapshot));
+    keyring->pending = TAKE(loaded->pending);
+    loaded_give_ready(loaded, keyring->reserve);
+    return JWKD_OK;
 }
 
 jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error)
 {
     CLEANUP(arena_clear) struct arena arena = {0};
+    CLEANUP(loaded_clear) struct loaded loaded = {0};
     const Jwkd__Row__Service *row;
     TRY(service_row_load(keyring, &arena, &row, error));
-    struct loader loader = {.keyring = keyring};
-    jwkd_status status = load_all(&loader, error);
-    if (status == JWKD_OK) status = share_load(keyring);
-    if (status == JWKD_OK && wall_load(keyring) != JWKD_OK)
-        status = fail(error, JWKD_UNAVAILABLE, "the accepted clocks cannot be read");
-    if (status == JWKD_OK && row) wall_accept(keyring, row, loader.environments, loader.count);
-    if (status == JWKD_OK && row) service_row_settle(keyring, row, loader.environments, loader.count);
-    for (size_t i = 0; i < loader.count; i++)
-        ring_environment_unref(loader.environments[i]);
-    free(loader.environments);
-    free(loader.by_id);
-    return status;
+    TRY(load_rows(keyring, &loaded, error));
+    TRY(take(keyring, &loaded, error));
+    TRY(share_load(keyring));
+    if (wall_load(keyring) != JWKD_OK)
+        return fail(error, JWKD_UNAVAILABLE, "the accepted clocks cannot be read");
+    if (row) wall_accept(keyring, row, loaded.environments, loaded.count);
+    if (row) service_row_settle(keyring, row, loaded.environments, loaded.count);
+    return JWKD_OK;
 }

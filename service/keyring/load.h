@@ -1,10 +1,23 @@
-/* From the rows of the store to the first snapshot. */
+/* From the rows of the store to what the keyring believes. */
 #ifndef KEYRING_LOAD_H
 #define KEYRING_LOAD_H
 
 #include "keyring/state.h"
 
-/* CORRUPT says which row. */
+/* At the start. CORRUPT says which row. */
 jwkd_status keyring_load(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
+
+/* What the rows say but the service's. Nothing of it is the keyring's yet. */
+struct loaded {
+    struct ring_environment **environments; /* in order of name; references */
+    size_t count;
+    struct pending *pending;
+    struct ready_key *ready;
+};
+/* Fails as keyring_load() does; *out is to be cleared then, too. */
+jwkd_status load_rows(struct keyring *keyring, struct loaded *out, jwkd_error *error) MUST_CHECK;
+void loaded_clear(struct loaded *loaded);
+/* Its ready keys become those of the reserve. */
+void loaded_give_ready(struct loaded *loaded, struct reserve *reserve);
 
 #endif

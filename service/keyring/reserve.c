@@ -143,6 +143,33 @@ void reserve_clear(struct reserve *reserve)
             ready_key_free(key);
 }
 
+static void drop_stored(struct shelf *shelf)
+{
+    struct ready_key *key = shelf->first;
+    shelf->last = &shelf->first;
+    shelf->ready = 0;
+    for (struct ready_key *next; key; key = next) {
+        next = key->next;
+        if (key->stored) {
+            ready_key_free(key);
+            continue;
+        }
+        *shelf->last = key;
+        shelf->last = &key->next;
+        shelf->ready++;
+    }
+    *shelf->last = NULL;
+}
+
+void reserve_drop_stored(struct reserve *reserve)
+{
+    pthread_mutex_lock(&reserve->lock);
+    for (size_t i = 0; i < reserve->count; i++)
+        drop_stored(&reserve->shelves[i]);
+    pthread_cond_broadcast(&reserve->wake);
+    pthread_mutex_unlock(&reserve->lock);
+}
+
 /* For the filler whatever is below its level, for the maker only what is waited for. */
 static bool is_short(const struct reserve *reserve, const struct shelf *shelf, bool only_waited_for)
 {

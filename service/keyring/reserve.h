@@ -48,8 +48,10 @@ struct ready_key *reserve_take(struct reserve *reserve, const struct key_type *t
 /* Takes over a ready key: one that was delivered, loaded, or not used after all. */
 void reserve_put(struct reserve *reserve, struct ready_key *key);
 
-/* Before it is started: what was loaded is not to be used. */
+/* What was loaded is not to be used. */
 void reserve_clear(struct reserve *reserve);
+/* Nor is what has a row; what has none yet stays. */
+void reserve_drop_stored(struct reserve *reserve);
 
 struct reserve_level {
     const char *type;

@@ -2,22 +2,29 @@
 
 #include "base/clock.h"
 #include "keyring/commit.h"
+#include "keyring/reload.h"
 #include "keyring/rows.h"
 #include "keyring/share.h"
+#include "keyring/writer.h"
 
-enum { SHOWN_ONCE = 64 }; /* answers kept in memory until they are collected */
+enum {
+    SHOWN_ONCE = 64, /* answers kept in memory until they are collected */
+    CONFLICTS = 8,   /* a round is decided so often before it is given up */
+};
 
 /* ---- one change ---- */
 
 /* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
-static bool collect_shown(struct keyring *keyring, const struct change_request *change, struct buffer *out)
+static bool collect_shown(
+    struct keyring *keyring, const struct change_request *change, struct decided *decided)
 {
     struct pending **link =
         pending_find(&keyring->shown, change->principal, wire_view(change->request->request_id));
-    CLEANUP(pending_free_at) struct pending *done = *link;
+    struct pending *done = *link;
     if (!done) return false;
     *link = done->next;
-    return buffer_append_bytes(out, buffer_bytes(&done->shown)) == JWKD_OK;
+    decided->collected = done;
+    return buffer_append_bytes(&decided->reply, buffer_bytes(&done->shown)) == JWKD_OK;
 }
 
 /* Whether the same request waits for its key already. */
@@ -99,18 +106,18 @@ static jwkd_status decide(
 }
 
 static jwkd_status repeated(
-    struct keyring *keyring, const struct change_request *change, struct buffer *out, jwkd_error *error)
+    struct keyring *keyring, const struct change_request *change, struct decided *decided, jwkd_error *error)
 {
+    CLEANUP(buffer_clear) struct buffer kept = {0};
     jwkd_status status = rows_get_answer(
-        keyring, wire_view(change->request->request_id), change->principal, change->digest, out);
+        keyring, wire_view(change->request->request_id), change->principal, change->digest, &kept);
     if (status == JWKD_CONFLICT)
         return fail(error, status, "the request id was used for another operation; take a new one");
-    if (status == JWKD_OK) { /* the digest was compared: it is the same request */
-        struct buffer shown = {0};
-        if (collect_shown(keyring, change, &shown)) {
-            buffer_clear(out);
-            *out = shown;
-        }
+    /* The digest was compared: it is the same request. */
+    if (status == JWKD_OK && !collect_shown(keyring, change, decided)) {
+        buffer_clear(&decided->reply);
+        decided->reply = kept;
+        kept = (struct buffer){0};
     }
     if (status != JWKD_NOT_FOUND) return status;
     TRY(check_waiting(keyring, change, error));
@@ -132,7 +139,7 @@ static bool in_this_round(const struct round *round, const struct keyring_comman
 
 bool round_takes(const struct round *round, const struct keyring_command *command)
 {
-    return round->count < ROUND_COMMANDS && !round->spoiled && round->batch.write_count < BATCH_ROWS &&
+    return round->count < ROUND_COMMANDS && !round->spoiled && batch_has_room(&round->batch) &&
            !in_this_round(round, command);
 }
 
@@ -148,12 +155,15 @@ void round_decide(struct round *round, struct keyring_command *command)
     /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
     if (round->batch.keyring->estranged)
         decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    else if (round->batch.keyring->outdated)
+        decided->status = fail(&error, JWKD_UNAVAILABLE,
+            "somebody else changed the store, and it cannot be read anew at present; try again");
     else
         decided->status = operation_digest(command->request, command->digest);
     if (decided->status == JWKD_OK)
         decided->status = store_settle(round->batch.keyring->options.store, &error);
     if (decided->status == JWKD_OK)
-        decided->status = repeated(round->batch.keyring, &change, &decided->reply, &error);
+        decided->status = repeated(round->batch.keyring, &change, decided, &error);
     if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
         command->request->deadline_ns < clock_elapsed_ns())
         decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
@@ -217,6 +227,10 @@ void round_serve_waiting(struct round *round)
     struct keyring *keyring = round->batch.keyring;
     for (struct pending **link = &keyring->pending; *link && !round->spoiled;) {
         struct pending *pending = *link;
+        if (!batch_has_room(&round->batch)) {
+            keyring_poke(keyring); /* the next round goes on */
+            break;
+        }
         if (serve(round, pending)) {
             *link = pending->next;
             pending->next = round->served;
@@ -271,6 +285,7 @@ static void answer_all(struct round *round, jwkd_status commit_status, const jwk
         struct buffer packed = decided->reply;
         decided->command->done(decided->command, buffer_bytes(&packed), decided->status);
         buffer_clear(&packed);
+        pending_free(decided->collected);
     }
 }
 
@@ -300,14 +315,68 @@ static jwkd_status commit(struct round *round, jwkd_error *error)
     return commit_batch(&round->batch, error);
 }
 
+static void begin_batch(struct round *round, struct keyring *keyring)
+{
+    bool single = round->batch.single;
+    round->status = batch_init(&round->batch, keyring, clock_wall_sec());
+    round->batch.single = single;
+}
+
+/* As if nothing had been decided. */
+static void undo(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    for (; round->count; round->count--) {
+        struct decided *decided = &round->decided[round->count - 1];
+        buffer_clear(&decided->reply);
+        if (!decided->collected) continue;
+        decided->collected->next = keyring->shown;
+        keyring->shown = decided->collected;
+    }
+    append_pending(keyring, round->served);
+    pending_free_all(round->waiting);
+    round->served = round->waiting = NULL;
+    batch_clear(&round->batch);
+}
+
+/* Keys that were made since the start of the round have their rows in each attempt. */
+static void accept_again(struct round *round)
+{
+    struct ready_key *made = round->accepted;
+    round->accepted = NULL;
+    round_accept_made(round, made);
+}
+
+bool round_again(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    round->error = (jwkd_error){0};
+    round->status = commit(round, &round->error);
+    bool conflict = round->status == JWKD_CONFLICT;
+    bool too_large = round->status == JWKD_RESOURCE_EXHAUSTED && !round->batch.single;
+    if (conflict && ++round->conflicts == CONFLICTS) {
+        round->status = fail(&round->error, JWKD_UNAVAILABLE,
+            "somebody else goes on changing the store: nothing was changed; try again");
+        return false;
+    }
+    if (!conflict && !too_large) return false;
+    undo(round);
+    round->batch.single |= too_large;
+    if (conflict) round->status = keyring_reload(keyring, &round->error);
+    if (conflict && round->status != JWKD_OK) keyring_trouble(keyring, round->status, round->error.message);
+    begin_batch(round, keyring);
+    accept_again(round);
+    return round->status == JWKD_OK;
+}
+
 jwkd_status round_finish(struct round *round)
 {
     struct keyring *keyring = round->batch.keyring;
-    jwkd_error error = {0};
-    jwkd_status status = commit(round, &error);
-    if (status != JWKD_OK && round->batch.write_count)
-        keyring_trouble(keyring, status, error.message[0] ? error.message : jwkd_status_text(status));
-    bool committed = status == JWKD_OK;
+    const jwkd_error *error = &round->error;
+    if (round->status != JWKD_OK && round->batch.write_count)
+        keyring_trouble(
+            keyring, round->status, error->message[0] ? error->message : jwkd_status_text(round->status));
+    bool committed = round->status == JWKD_OK;
     put_accepted(round, committed);
     append_pending(keyring, committed ? round->waiting : round->served);
     if (committed)
@@ -315,12 +384,17 @@ jwkd_status round_finish(struct round *round)
     else
         pending_free_all(round->waiting);
     batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
-    answer_all(round, status, &error);
-    return status;
+    answer_all(round, round->status, error);
+    return round->status;
 }
 
+/* What somebody else changed is read first, where it could not be before. */
 jwkd_status round_begin(struct round *round, struct keyring *keyring)
 {
+    jwkd_error error = {0};
     memset(round, 0, sizeof *round);
-    return batch_init(&round->batch, keyring, clock_wall_sec());
+    if (keyring->outdated && !keyring->estranged && keyring_reload(keyring, &error) != JWKD_OK)
+        keyring_trouble(keyring, error.status, error.message);
+    begin_batch(round, keyring);
+    return round->status;
 }

@@ -9,7 +9,8 @@ enum { ROUND_COMMANDS = 64 /* changes committed together */ };
 /* One change of a batch, decided. */
 struct decided {
     struct keyring_command *command;
-    struct buffer reply; /* packed */
+    struct buffer reply;       /* packed */
+    struct pending *collected; /* whose answer that is, if it was shown once */
     jwkd_status status;
     bool changed; /* its answer depends on the commit */
 };
@@ -21,11 +22,24 @@ struct round {
     struct ready_key *accepted; /* made keys whose rows are in the batch */
     struct pending *served;     /* waiting generations that are done once it is committed */
     struct pending *waiting;    /* new ones */
-    bool spoiled;               /* there was no memory: nothing of it is committed */
+    jwkd_status status;         /* of the commit */
+    jwkd_error error;
+    unsigned conflicts; /* with others who change the store */
+    bool spoiled;       /* there was no memory: nothing of it is committed */
 };
 
-/* Only the writer's thread calls these. A round that was begun is finished, whatever came between. */
+/* Only the writer's thread calls these. A round that was begun is finished, whatever came between:
+ *
+ *     if (round_begin(round, keyring) != JWKD_OK) ...
+ *     do
+ *         what is to be decided
+ *     while (round_again(round));
+ *     round_finish(round) */
 jwkd_status round_begin(struct round *round, struct keyring *keyring) MUST_CHECK;
+
+/* Commits. True: all is to be decided again, for somebody else changed the store, which was read anew; or for
+ * it was more than the store takes at once, so that the round takes one change now. */
+bool round_again(struct round *round);
 
 /* False: it is for the next round, since this one is full or has the same request. */
 bool round_takes(const struct round *round, const struct keyring_command *command);
@@ -36,7 +50,7 @@ void round_accept_made(struct round *round, struct ready_key *made);
 /* Carries out what waited for a key, as far as there are keys now. */
 void round_serve_waiting(struct round *round);
 
-/* Commits, publishes and answers. Fails as commit_batch() does; who asked has been told so. */
+/* Publishes and answers. Fails as commit_batch() does, but for CONFLICT; who asked has been told so. */
 jwkd_status round_finish(struct round *round);
 
 #endif

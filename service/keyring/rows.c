@@ -315,7 +315,7 @@ static bool expire_answer(void *context, const struct store_row *row)
     memcpy(name, row->key.data, row->key.size);
     name[row->key.size] = '\0';
     if ((int64_t)strtoull(name + strlen("answered/"), NULL, 16) >= expiry->before) return false;
-    expiry->more = expiry->left == 0;
+    expiry->more = expiry->left == 0 || !batch_has_room(expiry->batch);
     if (expiry->more) return false;
     expiry->left--;
     const char *principal = strchr(name + head, '/');

@@ -22,7 +22,11 @@ static jwkd_status commit(struct keyring *keyring, const Jwkd__Row__Service *row
     TRY(wire_pack(&row->base, &packed));
     writes[0] = (struct store_write){
         .key = bytes_of_text(SERVICE_ROW), .value = buffer_bytes(&packed), .expected = expected};
-    return store_commit(keyring->options.store, writes, count, false, &keyring->service_row_revision, error);
+    jwkd_status status =
+        store_commit(keyring->options.store, writes, count, false, &keyring->service_row_revision, error);
+    if (status == JWKD_OK || expected == STORE_ABSENT) return status;
+    return service_row_find_out(
+        keyring, status, writes[0].value, false, &keyring->service_row_revision, error);
 }
 
 static jwkd_status make(struct keyring *keyring, jwkd_error *error)
@@ -39,14 +43,11 @@ static jwkd_status make(struct keyring *keyring, jwkd_error *error)
     return commit(keyring, &row, STORE_ABSENT, &write, 1, error);
 }
 
-jwkd_status service_row_load(
-    struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out, jwkd_error *error)
+static jwkd_status read_row(struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out,
+    uint64_t *out_revision, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer value = {0};
-    *out = NULL;
-    jwkd_status status =
-        store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &value, &keyring->service_row_revision);
-    if (status == JWKD_NOT_FOUND) return make(keyring, error);
+    jwkd_status status = store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &value, out_revision);
     if (status != JWKD_OK)
         return fail(
             error, status, "the row \"" SERVICE_ROW "\" cannot be read: %s", jwkd_status_text(status));
@@ -55,13 +56,47 @@ jwkd_status service_row_load(
     const Jwkd__Row__Service *row = status == JWKD_OK ? (const Jwkd__Row__Service *)message : NULL;
     if (!row || row->epoch.len != sizeof keyring->epoch)
         return fail(error, JWKD_CORRUPT, "the row \"" SERVICE_ROW "\" is damaged");
-    memcpy(keyring->epoch, row->epoch.data, sizeof keyring->epoch);
-    keyring->next_environment_id = row->next_environment_id;
-    keyring->service_revision = row->revision;
-    keyring->wall_high = row->wall_high;
-    age_load(keyring, row);
     *out = row;
     return JWKD_OK;
+}
+
+static void take_numbers(struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t revision)
+{
+    keyring->next_environment_id = row->next_environment_id;
+    keyring->service_revision = row->revision;
+    keyring->service_row_revision = revision;
+    key_usage_raise(&keyring->wall_high, row->wall_high);
+}
+
+jwkd_status service_row_load(
+    struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out, jwkd_error *error)
+{
+    uint64_t revision;
+    *out = NULL;
+    jwkd_status status = read_row(keyring, arena, out, &revision, error);
+    if (status == JWKD_NOT_FOUND) return make(keyring, error);
+    TRY(status);
+    memcpy(keyring->epoch, (*out)->epoch.data, sizeof keyring->epoch);
+    take_numbers(keyring, *out, revision);
+    age_load(keyring, *out);
+    return JWKD_OK;
+}
+
+jwkd_status service_row_read(struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out,
+    uint64_t *out_revision, jwkd_error *error)
+{
+    TRY(read_row(keyring, arena, out, out_revision, error));
+    /* An epoch that is only to become the store's is nobody else's. */
+    if (keyring->unsettled || memcmp((*out)->epoch.data, keyring->epoch, sizeof keyring->epoch) == 0)
+        return JWKD_OK;
+    keyring->estranged = true;
+    return fail(error, JWKD_INTERNAL, "another process began another epoch in the store; " KEYRING_RESTART);
+}
+
+void service_row_take(struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t revision)
+{
+    take_numbers(keyring, row, revision);
+    age_catch_up(keyring, row);
 }
 
 void service_row_fill(const struct keyring *keyring, Jwkd__Row__Service *out)
@@ -76,18 +111,22 @@ void service_row_fill(const struct keyring *keyring, Jwkd__Row__Service *out)
     if (registry) out->max_lease_ms = registry_longest_lease_ms(registry, clock_elapsed_ns());
 }
 
-jwkd_status service_row_find_out(
-    struct keyring *keyring, jwkd_status failure, bool urgent, uint64_t *out_revision, jwkd_error *error)
+jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, struct bytes written,
+    bool urgent, uint64_t *out_revision, jwkd_error *error)
 {
-    if (failure != JWKD_UNAVAILABLE && failure != JWKD_CONFLICT) return failure;
+    static const char OTHERS[] = "somebody else changed the store meanwhile";
+    if (failure != JWKD_UNAVAILABLE) return failure;
     CLEANUP(buffer_clear) struct buffer row = {0};
     uint64_t revision;
     jwkd_status status = store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &row, &revision);
-    if (status == JWKD_OK && failure == JWKD_UNAVAILABLE) {
+    if (status == JWKD_OK) {
         if (revision == keyring->service_row_revision) return failure;
+        if (!bytes_equal(buffer_bytes(&row), written)) return fail(error, JWKD_CONFLICT, OTHERS);
         /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it
          * does. */
-        if (store_commit(keyring->options.store, NULL, 0, urgent, NULL, NULL) == JWKD_OK) {
+        status = store_commit(keyring->options.store, NULL, 0, urgent, NULL, NULL);
+        if (status == JWKD_CONFLICT) return fail(error, status, OTHERS);
+        if (status == JWKD_OK) {
             *out_revision = revision;
             return JWKD_OK;
         }
@@ -99,9 +138,7 @@ jwkd_status service_row_find_out(
 jwkd_status service_row_rewrite(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct store_write *writes, size_t count, jwkd_error *error)
 {
-    jwkd_status status = commit(keyring, row, keyring->service_row_revision, writes, count, error);
-    if (status == JWKD_OK) return status;
-    return service_row_find_out(keyring, status, false, &keyring->service_row_revision, error);
+    return commit(keyring, row, keyring->service_row_revision, writes, count, error);
 }
 
 /* ---- another epoch */
@@ -192,6 +229,31 @@ static jwkd_status list_ready_rows(const struct keyring *keyring, struct ready_r
     return out->status;
 }
 
+/* As many of the last ones of `count` writes as the store takes at once, beside the service's row. */
+static size_t portion(const struct keyring *keyring, const struct store_write *writes, size_t count)
+{
+    const struct store_limits *limits = store_limits(keyring->options.store);
+    size_t taken = 0, bytes = 0;
+    for (; taken < count && taken + 1 < limits->rows; taken++) {
+        bytes += store_write_size(&writes[count - taken - 1]);
+        if (bytes > limits->bytes / 2) break;
+    }
+    return taken ? taken : count; /* the store says what it does not take */
+}
+
+/* The service's row comes last, with what is left: until then no more is so than that keys may have signed
+ * further, and that there are fewer ready keys. */
+static jwkd_status commit_portions(struct keyring *keyring, const Jwkd__Row__Service *row,
+    struct store_write *writes, size_t count, jwkd_error *error)
+{
+    size_t taken;
+    while ((taken = portion(keyring, writes + 1, count - 1)) < count - 1) {
+        count -= taken;
+        TRY(store_commit(keyring->options.store, writes + count, taken, false, NULL, error));
+    }
+    return service_row_rewrite(keyring, row, writes, count, error);
+}
+
 static jwkd_status commit_all(struct keyring *keyring, const Jwkd__Row__Service *row,
     const struct lost_uses *uses, const struct ready_rows *ready, jwkd_error *error)
 {
@@ -205,7 +267,7 @@ static jwkd_status commit_all(struct keyring *keyring, const Jwkd__Row__Service 
     for (size_t i = 0; i < ready->count; i++)
         writes[count++] =
             (struct store_write){.key = bytes_of_text(ready->names[i]), .erase = true, .expected = STORE_ANY};
-    return service_row_rewrite(keyring, row, writes, count, error);
+    return commit_portions(keyring, row, writes, count, error);
 }
 
 static bool wants_epoch(const struct keyring *keyring)
@@ -266,7 +328,8 @@ void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
      * granted only once it does. Rows without one are of a version without leases. */
     bool unknown = longer && status != JWKD_OK;
     if (registry) registry_set_leases(registry, earlier_ms, unknown && earlier_ms ? earlier_ms : wanted_ms);
-    /* Of a store that was put back, the run before may have made environments with the ids that are next now. */
+    /* Of a store that was put back, the run before may have made environments with the ids that are next now.
+     */
     if (registry && !another) registry_set_first_new_environment(registry, keyring->next_environment_id);
     if (another) tell_of_epoch(keyring, status);
     if (keyring->estranged)

@@ -12,6 +12,13 @@
 jwkd_status service_row_load(struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out,
     jwkd_error *error) MUST_CHECK;
 
+/* Reads it again, after somebody else wrote it; *out lies in the arena. INTERNAL: they began another epoch,
+ * and this run cannot go on (keyring->estranged). */
+jwkd_status service_row_read(struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out,
+    uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
+/* The keyring goes on from what it says. */
+void service_row_take(struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t revision);
+
 /* What every commit writes, as the keyring stands; it borrows from the keyring. */
 void service_row_fill(const struct keyring *keyring, Jwkd__Row__Service *out);
 
@@ -20,11 +27,12 @@ jwkd_status service_row_rewrite(struct keyring *keyring, const Jwkd__Row__Servic
     struct store_write *writes, size_t count, jwkd_error *error) MUST_CHECK;
 
 /* A commit that failed may have been carried out all the same, by a disk that wrote and could not say so. The
- * service's row tells, for every commit writes it and nobody else does. OK: it was, and *out_revision is the
- * row's. Otherwise the failure; or INTERNAL, where it cannot be known: nothing is changed any more then
+ * service's row, which every commit writes, tells: `written` is what this one put there. OK: it was, and
+ * *out_revision is the row's. CONFLICT: somebody else has written since, so that all is to be read anew to
+ * know. Otherwise the failure; or INTERNAL, where it cannot be known: nothing is changed any more then
  * (keyring->estranged). */
-jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, bool urgent,
-    uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
+jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, struct bytes written,
+    bool urgent, uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
 
 /* What this start changes, once everything is read: longer leases than before; and another epoch, where the
  * store was put back from a backup, or the options ask for it. One commit, or none. Failing is no reason not

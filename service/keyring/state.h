@@ -27,7 +27,7 @@ struct keyring {
     uint8_t epoch[16];
     uint64_t started_ns;
     struct wall_accepted accepted; /* the last one; set at the start */
-    uint64_t age_ahead_ns; /* of the running-time clock: the store's age (age.h) */
+    _Atomic uint64_t age_ahead_ns; /* of the running-time clock: the store's age (age.h) */
     void (*read_traffic)(void *context, struct keyring_traffic *out);
     void *traffic_context;
 
@@ -60,6 +60,8 @@ struct keyring {
     int64_t wall_told;           /* until when it said last that nothing is signed; 0: not */
     int64_t clocks_apart_ms;     /* the wall clock's distance from the running-time clock */
     bool unsettled;              /* what the start had to write could not be written (service_row.h) */
+    bool
+        outdated; /* somebody else changed the store: it is read anew before anything is decided (reload.h) */
     bool estranged; /* the store may hold a change that is not known here: nothing may be built on either */
 
     atomic_uint promotions_waiting;

@@ -57,12 +57,16 @@ static void accept_keys(struct keyring *keyring, struct round *round, struct rea
     if (made) {
         if (round_begin(round, keyring) != JWKD_OK) return;
         round_accept_made(round, made);
+        while (round_again(round)) {
+        }
         round_finish(round);
         agenda_key_made(keyring);
     }
     if (!keyring->pending) return;
     if (round_begin(round, keyring) != JWKD_OK) return;
-    round_serve_waiting(round);
+    do
+        round_serve_waiting(round);
+    while (round_again(round));
     round_finish(round);
 }
 
@@ -76,7 +80,9 @@ static bool expire(struct keyring *keyring, struct round *round)
     keyring->answers_expired_at = now;
     if (store_condition(keyring->options.store) != STORE_READ_WRITE) return false;
     if (round_begin(round, keyring) != JWKD_OK) return false;
-    round->spoiled = rows_expire_answers(&round->batch, &more) != JWKD_OK;
+    do
+        round->spoiled = rows_expire_answers(&round->batch, &more) != JWKD_OK;
+    while (round_again(round));
     if (round_finish(round) != JWKD_OK || !more) return false;
     keyring->answers_expired_at = 0;
     return true;
@@ -95,20 +101,28 @@ static void run_agenda(struct keyring *keyring, struct round *round, bool clock_
         return;
     if (agenda_next_ns(keyring) > now.elapsed_ns) return;
     if (round_begin(round, keyring) != JWKD_OK) return;
-    bool failed = false;
-    agenda_run(&round->batch, now, &round->spoiled, &failed);
+    bool failed;
+    do {
+        failed = false;
+        agenda_run(&round->batch, now, &round->spoiled, &failed);
+    } while (round_again(round));
     keyring->agenda_failed_ns = round_finish(round) == JWKD_OK && !failed ? 0 : clock_elapsed_ns();
 }
 
 static void raise_ceilings(struct keyring *keyring, struct round *round, struct ceiling_wish *wishes)
 {
-    if (!wishes) return;
-    bool committed = false;
-    if (round_begin(round, keyring) == JWKD_OK) {
-        round->spoiled = ceiling_put(&round->batch, wishes) != JWKD_OK;
-        committed = round_finish(round) == JWKD_OK;
+    while (wishes) {
+        struct ceiling_wish *rest = NULL;
+        bool committed = false;
+        if (round_begin(round, keyring) == JWKD_OK) {
+            do
+                round->spoiled = ceiling_put(&round->batch, wishes, &rest) != JWKD_OK;
+            while (round_again(round));
+            committed = round_finish(round) == JWKD_OK;
+        }
+        ceiling_settle(keyring, wishes, rest, committed);
+        wishes = rest;
     }
-    ceiling_settle(keyring, wishes, committed);
 }
 
 /* Both clocks run alike, or somebody has set the one: true. */
@@ -131,13 +145,17 @@ static struct keyring_command *run_commands(
     struct keyring *keyring, struct round *round, struct keyring_command *commands)
 {
     if (round_begin(round, keyring) != JWKD_OK) return commands;
-    while (commands && round_takes(round, commands)) {
-        struct keyring_command *command = commands;
-        commands = command->next;
-        round_decide(round, command);
-    }
+    struct keyring_command *rest;
+    do {
+        rest = commands;
+        while (rest && round_takes(round, rest)) {
+            struct keyring_command *command = rest;
+            rest = command->next;
+            round_decide(round, command);
+        }
+    } while (round_again(round));
     round_finish(round);
-    return commands;
+    return rest;
 }
 
 /* ---- the thread ---- */
