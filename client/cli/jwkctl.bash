@@ -55,7 +55,7 @@ _jwkctl_option_values() {
     --mode) echo overlap exclusive ;;
     --bits) echo 2048 3072 4096 ;;
     --alg | --algorithm)
-        echo RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87
+        echo RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 ES256K EdDSA Ed25519 Ed448 ML-DSA-44 ML-DSA-65 ML-DSA-87
         ;;
     --invalidate) _jwkctl_kids "$2" 'primary|active|retiring' ;;
     esac

@@ -20,6 +20,7 @@
     ROW(P256,      EC,  2, "P-256",     "P-256",     "EC",        "prime256v1",    0,   32,   32,   64, ES256) \
     ROW(P384,      EC,  3, "P-384",     "P-384",     "EC",        "secp384r1",     0,   48,   48,   96, ES384) \
     ROW(P521,      EC,  4, "P-521",     "P-521",     "EC",        "secp521r1",     0,   66,   66,  132, ES512) \
+    ROW(SECP256K1, EC, 10, "secp256k1", "secp256k1", "EC",        "secp256k1",     0,   32,   32,   64, ES256K) \
     ROW(ED25519,   OKP, 5, "Ed25519",   "Ed25519",   "ED25519",   NULL,            0,   32,   32,   64, EDDSA) \
     ROW(ED448,     OKP, 6, "Ed448",     "Ed448",     "ED448",     NULL,            0,   57,   57,  114, EDDSA) \
     ROW(ML_DSA_44, AKP, 7, "ML-DSA-44", NULL,        "ML-DSA-44", NULL,            0, 1312,   32, 2420, ML_DSA_44) \
@@ -41,6 +42,7 @@
     ROW(ES256,     "ES256",     SHA256, ONE, P256,      PLAIN) \
     ROW(ES384,     "ES384",     SHA384, ONE, P384,      PLAIN) \
     ROW(ES512,     "ES512",     SHA512, ONE, P521,      PLAIN) \
+    ROW(ES256K,    "ES256K",    SHA256, ONE, SECP256K1, PLAIN) \
     ROW(EDDSA,     "EdDSA",     NONE,   ANY, ED25519,   PLAIN) \
     ROW(ED25519,   "Ed25519",   NONE,   ONE, ED25519,   PLAIN) \
     ROW(ED448,     "Ed448",     NONE,   ONE, ED448,     PLAIN) \

@@ -466,6 +466,12 @@ equal 'modes completed' exclusive "$(offered "$work/jwkctl" env create prod --mo
 for option in --alg --algorithm; do
     equal "values of $option completed" $'RS256\nRS384\nRS512' "$(offered "$work/jwkctl" verify prod "$option" RS)"
 done
+# What there is stands in one table.
+algorithms=$(sed -n '/define ALG_TABLE/,$ s/^ *ROW([A-Z0-9_]*, *"\([^"]*\)".*/\1/p' "$source_dir/proto/jose/alg_table.h" | sort)
+contains 'the table of algorithms' ES256K "$algorithms"
+equal 'algorithms completed' "$algorithms" "$(offered "$jwkctl" verify prod --alg '')"
+equal 'algorithms in the manual' "$algorithms" \
+    "$(tr -d '\n' <"$manual" | sed 's/.*What its keys sign with: \([^.]*\)\..*/\1/; s/ or /,/; s/[, ]\+/\n/g' | sort)"
 equal 'nothing completed without a service' '' "$(offered "$work/jwkctl" list '')"
 
 ((failures == 0)) || echo "$failures failed"

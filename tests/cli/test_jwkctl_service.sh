@@ -132,6 +132,28 @@ equal '--json generate --now: phase' 'done' "$(of_operation phase)"
 equal '--json generate --now: kind' promotion "$(of_operation kind)"
 contains '--json generate --now' 'as was asked' "$(of_operation reason)"
 
+# ---- each kind of key, from making it to verifying by a document
+
+for algorithm in ES256 ES384 ES512 ES256K EdDSA Ed448; do
+    name=with-${algorithm,,}
+    ok env create "$name" --algorithm "$algorithm"
+    ok generate "$name"
+    contains "generate, $algorithm" "($algorithm)" "$out"
+    "$jwkctl" sign "$name" --sub alice >"$work/token"
+    ok verify "$name" "$(<"$work/token")"
+    ok verify "$name" --local "$(<"$work/token")"
+    "$jwkctl" jwks "$name" >"$work/jwks"
+    contains "the key set, $algorithm" "\"alg\":\"$algorithm\"" "$(<"$work/jwks")"
+    ok verify --jwks "$work/jwks" --alg "$algorithm" "$(<"$work/token")"
+    ok jwks "$name" --pem
+    contains "a key in PEM, $algorithm" 'BEGIN PUBLIC KEY' "$out"
+done
+openssl ecparam -name secp256k1 -genkey -noout -out "$work/secp256k1.pem"
+ok import with-es256k "$work/secp256k1.pem" --now
+contains 'import, ES256K' '(ES256K)' "$out"
+ok verify with-es256k "$("$jwkctl" sign with-es256k --sub alice)"
+equal 'a key set of secp256k1' 2 "$("$jwkctl" jwks with-es256k | grep -o '"crv":"secp256k1"' | wc -l)"
+
 # ---- a promotion that waits: readers of the JWKS are given the time to fetch it
 
 ok env create slow --algorithm ES256 --jwks-max-age 1h

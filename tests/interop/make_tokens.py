@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 VECTORS = pathlib.Path(sys.argv[1]) / "proto" / "vectors"
 NOW = 1700000000
 ISSUER, AUDIENCE = "https://issuer.example", "api"
-CURVES = {"P-256": (ec.SECP256R1, 32), "P-384": (ec.SECP384R1, 48), "P-521": (ec.SECP521R1, 66)}
+CURVES = {"P-256": (ec.SECP256R1, 32), "P-384": (ec.SECP384R1, 48), "P-521": (ec.SECP521R1, 66),
+          "secp256k1": (ec.SECP256K1, 32)}
 HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+SECP256K1_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141
 NINE = ("rs256", "rs384", "rs512", "ps256", "ps384", "ps512", "rsa-3072", "rsa-8th", "rsa-9th")
 P448 = 2 ** 448 - 2 ** 224 - 1
 
@@ -108,6 +110,7 @@ def new_roca():
 MAKERS = {
     "p256": lambda: new_ec("P-256"), "p256-b": lambda: new_ec("P-256"), "p256-old": lambda: new_ec("P-256"),
     "p256-alone": lambda: new_ec("P-256"), "p384": lambda: new_ec("P-384"), "p521": lambda: new_ec("P-521"),
+    "secp256k1": lambda: new_ec("secp256k1"), "secp256k1-b": lambda: new_ec("secp256k1"),
     "rs256": new_rsa, "rs384": new_rsa, "rs512": new_rsa, "ps256": new_rsa, "ps384": new_rsa, "ps512": new_rsa,
     "rsa-8th": new_rsa, "rsa-9th": new_rsa,
     "rsa-3072": lambda: new_rsa(3072), "rsa-1024": lambda: new_rsa(1024), "rsa-2047": lambda: new_rsa(2047),
@@ -164,7 +167,7 @@ def signature(name, alg, data, salt=None, der=False):
     key = private(name)
     if KEYS[name]["kty"] == "OKP":
         return key.sign(data)
-    digest = HASHES[alg[2:]]()
+    digest = HASHES[alg[2:5]]()
     if KEYS[name]["kty"] == "RSA":
         how = padding.PKCS1v15() if alg.startswith("RS") else \
             padding.PSS(padding.MGF1(digest), digest.digest_size if salt is None else salt)
@@ -192,7 +195,7 @@ def keyset(*keys, deactivated=(), held=None, **more):
 MAIN = [("p256", "ES256"), ("p384", "ES384"), ("p521", "ES512"), ("rs256", "RS256"), ("ps256", "PS256"),
         ("ed25519", "EdDSA"), ("ed448", "EdDSA")]
 MORE = [("rs384", "RS384"), ("rs512", "RS512"), ("ps384", "PS384"), ("ps512", "PS512"), ("ed25519-b", "Ed25519"),
-        ("ed448-b", "Ed448"), ("rsa-3072", "RS256")]
+        ("ed448-b", "Ed448"), ("rsa-3072", "RS256"), ("secp256k1", "ES256K")]
 SETS = {
     "main": keyset(*[named(name, alg) for name, alg in MAIN], deactivated=["p256-old"],
                    held=MAIN + [("p256-old", "ES256")]),
@@ -307,7 +310,7 @@ def algorithm_confusion():
     vector("alg/none, kid unknown", "ALGORITHM_NOT_ALLOWED", alg="none", kid="unknown", sign=lambda data: b"")
     vector("alg/none, kid deactivated", "ALGORITHM_NOT_ALLOWED", alg="none", kid=thumbprint("p256-old"),
            sign=lambda data: b"")
-    vector("alg/ES256K", "ALGORITHM_NOT_ALLOWED", header=header_of("p256", "ES256K", thumbprint("p256")))
+    vector("alg/ES256K named for a P-256 key", "ALGORITHM_NOT_ALLOWED", header=header_of("p256", "ES256K", thumbprint("p256")))
     vector("alg/es256 in small letters", "ALGORITHM_NOT_ALLOWED",
            header=header_of("p256", "es256", thumbprint("p256")))
     vector("alg/ES256 with a blank", "ALGORITHM_NOT_ALLOWED", header=header_of("p256", "ES256 ", thumbprint("p256")))
@@ -318,6 +321,11 @@ def algorithm_confusion():
     vector("alg/RS256 by a key of PS256", "ALGORITHM_NOT_ALLOWED", "ps256", "RS256")
     vector("alg/RS384 by a key of RS256", "ALGORITHM_NOT_ALLOWED", "rs256", "RS384")
     vector("alg/ES384 named for a P-256 key", "ALGORITHM_NOT_ALLOWED", "p256", "ES384")
+    vector("alg/ES256 named for a secp256k1 key", "ALGORITHM_NOT_ALLOWED",
+           header=header_of("secp256k1", "ES256", thumbprint("secp256k1")),
+           sign=lambda data: signature("secp256k1", "ES256K", data), keys="more", source="RFC 8812 section 5")
+    vector("alg/ES256K in small letters", "ALGORITHM_NOT_ALLOWED",
+           header=header_of("secp256k1", "es256k", thumbprint("secp256k1")), keys="more")
     vector("alg/ES256 named for an RSA key", "ALGORITHM_NOT_ALLOWED",
            header=header_of("rs256", "ES256", thumbprint("rs256")))
     vector("alg/RS256 named for an EC key", "ALGORITHM_NOT_ALLOWED",
@@ -486,6 +494,21 @@ def signatures():
         sign = ecdsa(change) if change else lambda data: signature("p256", "ES256", data, der=True)
         vector(f"signature/ES256, {name}", "BAD_SIGNATURE", sign=sign, source="RFC 7518 section 3.4")
     vector("signature/ES256, the other s", "VALID", sign=ecdsa(other_s))
+
+    def koblitz(change):
+        return lambda data: change(signature("secp256k1", "ES256K", data))
+    for name, sign in (
+            ("DER", lambda data: signature("secp256k1", "ES256K", data, der=True)),
+            ("of another key", lambda data: signature("secp256k1-b", "ES256K", data)),
+            ("of a P-256 key", lambda data: signature("p256", "ES256", data)),
+            ("one byte short", koblitz(lambda s: s[:-1])), ("both 0", koblitz(lambda s: bytes(64))),
+            ("r = order", koblitz(lambda s: SECP256K1_ORDER.to_bytes(32, "big") + s[32:])),
+            ("s = order", koblitz(lambda s: s[:32] + SECP256K1_ORDER.to_bytes(32, "big")))):
+        vector(f"signature/ES256K, {name}", "BAD_SIGNATURE", "secp256k1", "ES256K", sign=sign, keys="more",
+               source="RFC 8812 section 3.2")
+    for name, high in (("low s", False), ("high s", True)):
+        vector(f"signature/ES256K, {name}", "VALID", "secp256k1", "ES256K", keys="more", source="RFC 8812 section 3.2",
+               sign=koblitz(lambda s, high=high: with_s(s, SECP256K1_ORDER, high)))
     vector("signature/ES512, 128 bytes", "BAD_SIGNATURE", "p521", "ES512",
            sign=lambda data: signature("p521", "ES512", data)[2:66] + signature("p521", "ES512", data)[68:])
     vector("signature/ES384, of ES256's length", "BAD_SIGNATURE", "p384", "ES384", sign=lambda data: bytes(64))
@@ -524,6 +547,13 @@ def signatures():
 
 def other_s(made):
     s = P256_ORDER - int.from_bytes(made[32:], "big")
+    return made[:32] + s.to_bytes(32, "big")
+
+
+def with_s(made, order, high):
+    """The same signature with the s that is over half the order, or with the one that is not: both are right."""
+    s = int.from_bytes(made[32:], "big")
+    s = s if (s > order // 2) == high else order - s
     return made[:32] + s.to_bytes(32, "big")
 
 
@@ -676,13 +706,14 @@ def beside(name, *entries, why=AT_IMPORT, verdict="VALID"):
            source="RFC 7517 section 5")
 
 
-def skipped(name, key, signs, verdict="UNKNOWN_KEY", why=AT_IMPORT, entry=None, **members):
+def skipped(name, key, signs, verdict="UNKNOWN_KEY", why=AT_IMPORT, entry=None, source=None,
+            **members):
     """And a token that names the odd entry, signed by it: it is not known. `kid` is "odd"."""
     entry = entry or {**public(key), "kid": "odd", "alg": signs, **members}
     entry = {member: value for member, value in entry.items() if value is not None}
     beside(name, entry, why=why)
     vector(f"keyset/{name}: its own token", verdict, key, signs, header=header_of(key, signs, "odd"), keys=name,
-           why=why)
+           why=why, source=source)
 
 
 def odd_sets():
@@ -707,7 +738,13 @@ def odd_sets():
     skipped("EC off its curve", "p256-b", "ES256", y=KEYS["p256"]["y"])
     skipped("EC with a short x", "p256-b", "ES256", x=b64(unb64(KEYS["p256-b"]["x"])[1:]))
     skipped("EC with a long x", "p256-b", "ES256", x=b64(b"\0" + unb64(KEYS["p256-b"]["x"])))
-    skipped("EC with a curve nobody knows", "p256-b", "ES256", crv="secp256k1", alg="ES256K")
+    skipped("EC with a curve nobody knows", "p256-b", "ES256", crv="brainpoolP256r1", alg="ESB256")
+    skipped("EC of P-256 that says secp256k1", "p256-b", "ES256", crv="secp256k1", alg="ES256K",
+            source="RFC 8812 section 5")
+    skipped("EC of secp256k1 that says P-256", "secp256k1-b", "ES256K", crv="P-256", alg="ES256",
+            source="RFC 8812 section 5")
+    skipped("secp256k1 for ES256", "secp256k1-b", "ES256K", alg="ES256", source="RFC 8812 section 5")
+    skipped("secp256k1 with a short x", "secp256k1-b", "ES256K", x=b64(unb64(KEYS["secp256k1-b"]["x"])[1:]))
     skipped("EC with an array for a curve", "p256-b", "ES256", crv=["P-256"])
     skipped("EC of the point at infinity", "p256-b", "ES256", x=b64(bytes(32)), y=b64(bytes(32)))
     skipped("OKP for agreeing", "ed25519", "EdDSA", crv="X25519")
@@ -751,8 +788,9 @@ def odd_sets():
 
 
 def implied():
-    SETS["without alg"] = keyset(*[public(key) for key in ("p256", "p384", "p521", "ed25519", "ed448", "rs256")])
+    SETS["without alg"] = keyset(*[public(key) for key in ("p256", "p384", "p521", "secp256k1", "ed25519", "ed448", "rs256")])
     for key, alg, verdict in (("p256", "ES256", "VALID"), ("p384", "ES384", "VALID"), ("p521", "ES512", "VALID"),
+                              ("secp256k1", "ES256K", "VALID"), ("secp256k1", "ES256", "ALGORITHM_NOT_ALLOWED"),
                               ("ed25519", "EdDSA", "VALID"), ("ed448", "Ed448", "VALID"), ("rs256", "RS256", "VALID"),
                               ("rs256", "RS512", "ALGORITHM_NOT_ALLOWED"), ("rs256", "PS256", "ALGORITHM_NOT_ALLOWED")):
         vector(f"keyset/no alg and no kid: {alg} by {key}", verdict, key, alg, keys="without alg", why=DOCUMENT)

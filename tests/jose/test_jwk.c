@@ -216,7 +216,8 @@ static void jwk__leaves_keys_for_others_alone(void **state)
     (void)state;
     refuse_with(JWKD_UNSUPPORTED, "{\"kty\":\"oct\",\"k\":\"AQAB\"}", "kty");
     refuse_with(JWKD_UNSUPPORTED, "{\"kty\":\"rsa\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "kty");
-    refuse_with(JWKD_UNSUPPORTED, "{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}", "crv");
+    refuse_with(
+        JWKD_UNSUPPORTED, "{\"kty\":\"EC\",\"crv\":\"brainpoolP256r1\",\"x\":\"AA\",\"y\":\"AA\"}", "crv");
     refuse_with(JWKD_UNSUPPORTED, "{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"" X25519 "\"}", "crv");
     refuse_with(JWKD_UNSUPPORTED, "{" EC256 ",\"use\":\"enc\"}", "use");
     refuse_with(JWKD_UNSUPPORTED, "{" EC256 ",\"key_ops\":[\"sign\"]}", "key_ops");
@@ -231,7 +232,7 @@ static void jwk__leaves_keys_for_others_alone(void **state)
 static void jwk__refuses_an_alg_that_does_not_fit(void **state)
 {
     (void)state;
-    static const char *const EC[] = {"ES384", "ES512", "RS256", "EdDSA", "ML-DSA-44"};
+    static const char *const EC[] = {"ES384", "ES512", "ES256K", "RS256", "EdDSA", "ML-DSA-44"};
     static const char *const OKP[] = {"Ed448", "ES256", "PS256"};
     char json[512];
     for (size_t i = 0; i < sizeof EC / sizeof *EC; i++) {

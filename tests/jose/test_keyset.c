@@ -237,7 +237,7 @@ static void keyset__skips_each_entry_that_is_no_use(void **state)
         {"{" OKP ",\"kid\":\"\"}", "", "kid of 0 bytes"},
         {"{" OKP ",\"a\":1,\"a\":2,\"kid\":\"k\"}", "k", "twice"},
         {"{" OKP ",\"a\":[{\"b\":1,\"b\":2}],\"kid\":\"k\"}", "k", "twice"},
-        {"{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"kid\":\"e\"}", "e", "crv"},
+        {"{\"kty\":\"EC\",\"crv\":\"brainpoolP256r1\",\"kid\":\"e\"}", "e", "crv"},
         {"{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"e\",\"x\":"
          "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}",
             "e", "y is missing"},
@@ -326,9 +326,10 @@ static void keyset__refuses_private_keys_always(void **state)
 static void keyset__is_strict_with_the_services_own(void **state)
 {
     (void)state;
-    static const char MIXED[] = "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AQAB\"}," KEY(
-        "e", ",\"use\":\"enc\"") "," KEY("s",
-        ",\"use\":\"sig\"") ",{\"kty\":\"EC\",\"crv\":\"secp256k1\"}," KEY("h", ",\"alg\":\"HS256\"") "]}";
+    static const char MIXED[] =
+        "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AQAB\"}," KEY("e", ",\"use\":\"enc\"") "," KEY(
+            "s", ",\"use\":\"sig\"") ",{\"kty\":\"EC\",\"crv\":\"brainpoolP256r1\"}," KEY("h",
+            ",\"alg\":\"HS256\"") "]}";
     static const char *const BROKEN[] = {"{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "1", "{}",
         KEY("a", ",\"d\":\"AQ\""), KEY("a", ",\"alg\":\"ES256\""), KEY("a", ",\"b\":1,\"b\":1"),
         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQ\"}"};

@@ -108,6 +108,8 @@ static void import__reads_what_openssl_writes(void **state)
         {"openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384", ALG_ES384},
         {"openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 | openssl ec 2>/dev/null",
             ALG_ES512},
+        {"openssl ecparam -name secp256k1 -genkey", ALG_ES256K},
+        {"openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1", ALG_ES256K},
         {"openssl genpkey -algorithm ed25519", ALG_EDDSA},
         {"openssl genpkey -algorithm ed448", ALG_EDDSA},
         {"openssl rsa -traditional -in " TEST_SOURCE_DIR "/data/keys/rsa-2048.pem 2>/dev/null", ALG_RS256},
@@ -284,6 +286,8 @@ static void import__chooses_the_algorithm(void **state)
         {"{" A3 "}", ALG_NONE, ALG_NONE, ALG_ES256},
         {"{" A3 "}", ALG_NONE, ALG_RS256, ALG_ES256},
         {"{" A3 "}", ALG_ES384, ALG_NONE, ALG_NONE},
+        {"{" A3 "}", ALG_ES256K, ALG_NONE, ALG_NONE},
+        {"{" A3 ",\"alg\":\"ES256K\"}", ALG_NONE, ALG_NONE, ALG_NONE},
         {"{" A3 ",\"alg\":\"ES256\"}", ALG_NONE, ALG_NONE, ALG_ES256},
         {"{" A3 ",\"alg\":\"ES384\"}", ALG_NONE, ALG_NONE, ALG_NONE},
         {"{" A3 ",\"alg\":\"ES384\"}", ALG_ES256, ALG_NONE, ALG_NONE},
@@ -369,7 +373,9 @@ static void import__refuses_jwks_that_are_wrong(void **state)
         {"{" A3 ",\"kid\":9}", JWKD_MALFORMED, "kid"},
         /* another curve's numbers, a curve that is not signed with */
         {"{\"kty\":\"EC\",\"crv\":\"P-384\"," A3_PUBLIC "," A3_PRIVATE "}", JWKD_INVALID_ARGUMENT, "bytes"},
-        {"{\"kty\":\"EC\",\"crv\":\"secp256k1\"," A3_PUBLIC "," A3_PRIVATE "}", JWKD_UNSUPPORTED, "curve"},
+        {"{\"kty\":\"EC\",\"crv\":\"secp256k1\"," A3_PUBLIC "," A3_PRIVATE "}", JWKD_MALFORMED, "values"},
+        {"{\"kty\":\"EC\",\"crv\":\"brainpoolP256r1\"," A3_PUBLIC "," A3_PRIVATE "}", JWKD_UNSUPPORTED,
+            "curve"},
         {"{\"kty\":\"OKP\",\"crv\":\"X25519\"," ED_PUBLIC "," ED_PRIVATE "}", JWKD_UNSUPPORTED, "curve"},
         {"{\"kty\":\"OKP\",\"crv\":\"P-256\"," ED_PUBLIC "," ED_PRIVATE "}", JWKD_UNSUPPORTED, "curve"},
         /* d: too short, padded, with stray bits, zero, the curve's order, not the public part's */
@@ -513,7 +519,7 @@ static void import__refuses_pems_that_are_wrong(void **state)
         {"openssl genrsa -primes 3 2048 2>/dev/null", JWKD_INVALID_ARGUMENT, "two primes"},
         {"openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 2>/dev/null", JWKD_UNSUPPORTED,
             "openssl rsa -traditional -in FILE | sed s/RSA-PSS/RSA/"},
-        {"openssl ecparam -name secp256k1 -genkey", JWKD_UNSUPPORTED, "curve"},
+        {"openssl ecparam -name brainpoolP256r1 -genkey", JWKD_UNSUPPORTED, "curve"},
         {"openssl genpkey -algorithm x25519", JWKD_UNSUPPORTED, "type"},
         {"head -c 40000 /dev/zero | tr '\\0' ' '", JWKD_RESOURCE_EXHAUSTED, "at most"},
     };

@@ -127,7 +127,7 @@ static size_t take_the_rest(void *out[HEAP / 32])
 static void secure_heap__makes_room_for_everything(void **state)
 {
     (void)state;
-    static const enum alg ALGS[] = {ALG_ES256, ALG_ES512, ALG_EDDSA, ALG_ED448};
+    static const enum alg ALGS[] = {ALG_ES256, ALG_ES512, ALG_ES256K, ALG_EDDSA, ALG_ED448};
     for (size_t i = 0; i < sizeof ALGS / sizeof *ALGS; i++) {
         for (int key = 0; key < KEYS; key++)
             fixture_check_pair(&fixture, &pairs[key]);

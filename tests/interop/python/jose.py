@@ -18,11 +18,11 @@ LARGEST_NUMBER = 2 ** 53
 
 HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 CURVES = {"P-256": (ec.SECP256R1, 32, "ES256"), "P-384": (ec.SECP384R1, 48, "ES384"),
-          "P-521": (ec.SECP521R1, 66, "ES512")}
+          "P-521": (ec.SECP521R1, 66, "ES512"), "secp256k1": (ec.SECP256K1, 32, "ES256K")}
 EDWARDS = {"Ed25519": (ed25519.Ed25519PublicKey, 32), "Ed448": (ed448.Ed448PublicKey, 57)}
 ML_DSA = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")  # not offered by python3-cryptography
 RSA_ALGS = tuple(kind + size for kind in ("RS", "PS") for size in HASHES)
-ALGS = {*RSA_ALGS, "ES256", "ES384", "ES512", "EdDSA", *EDWARDS, *ML_DSA}
+ALGS = {*RSA_ALGS, "ES256", "ES384", "ES512", "ES256K", "EdDSA", *EDWARDS, *ML_DSA}
 LIMIT_ALIKE = 8
 KTYS = ("RSA", "EC", "OKP", "AKP")
 PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "priv")
@@ -202,10 +202,10 @@ class Key:
         if len(signature) != 2 * size:
             raise InvalidSignature()
         r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
-        self.public.verify(utils.encode_dss_signature(r, s), data, ec.ECDSA(HASHES[self.alg[2:]]()))
+        self.public.verify(utils.encode_dss_signature(r, s), data, ec.ECDSA(HASHES[self.alg[2:5]]()))
 
     def _verify_rsa(self, data, signature):
-        digest = HASHES[self.alg[2:]]()
+        digest = HASHES[self.alg[2:5]]()
         if len(signature) != (self.public.key_size + 7) // 8:
             raise InvalidSignature()
         how = padding.PKCS1v15() if self.alg.startswith("RS") else \
