@@ -78,6 +78,7 @@ void ring_start(struct ring *ring)
         .change_queue = ring->change_queue,
         .most_changes = ring->most_changes,
         .most_answers = ring->most_answers,
+        .new_epoch = ring->new_epoch,
         .accept_clock = ring->accept_clock,
         .operator= ring->operator,
         .on_trouble = ring->silent ? NULL : on_trouble,

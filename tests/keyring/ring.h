@@ -23,14 +23,15 @@ struct ring {
     const char *machine_boot;    /* from the next start on */
     const char *principal;       /* who asks for changes */
     unsigned change_queue, most_changes, most_answers; /* likewise; 0: as usual */
-    bool accept_clock;           /* by the next start, */
-    const char *operator;        /* who is this */
-    bool silent;                 /* from the next start on: nobody is told of trouble */
-    unsigned ids;                /* of requests, so far */
-    pthread_mutex_t lock;        /* guards what follows */
-    char told[4096];             /* of all of it, as far as there is room, a line each */
-    char trouble[256];           /* what was complained of last; "": nothing */
-    char made[4096];             /* the changes that were told, a line each; see ring_made() */
+    bool new_epoch;                                    /* by the next start, */
+    bool accept_clock;                                 /* likewise, */
+    const char *operator;                              /* who is this */
+    bool silent;                                       /* from the next start on: nobody is told of trouble */
+    unsigned ids;                                      /* of requests, so far */
+    pthread_mutex_t lock;                              /* guards what follows */
+    char told[4096];   /* of all of it, as far as there is room, a line each */
+    char trouble[256]; /* what was complained of last; "": nothing */
+    char made[4096];   /* the changes that were told, a line each; see ring_made() */
 };
 
 /* The keyring is not started before ring_start(): rows can be put before. It keeps no keys ready. */

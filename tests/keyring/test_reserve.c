@@ -100,10 +100,56 @@ static void reserve__makes_what_is_waited_for_in_turn(void **state)
     check_turns(true);
 }
 
+static struct ready_key *ready_key(struct fixture *signing, bool stored)
+{
+    CLEANUP(pair_clear) struct pair pair = fixture_generate(signing, ALG_ES256, RESERVE_OWNER);
+    struct ready_key *key = calloc(1, sizeof *key);
+    assert_non_null(key);
+    assert_int_equal(alg_key_type(ALG_ES256, 0, &key->type), JWKD_OK);
+    key->jwk = jwk_ref(pair.public);
+    key->stored = stored;
+    return key;
+}
+
+static void reserve__drops_what_has_a_row_and_no_more(void **state)
+{
+    (void)state;
+    static const bool stored[] = {true, false, true, true, false};
+    struct fixture signing;
+    struct reserve *reserve;
+    struct reserve_level level;
+    struct ready_key *kept[2], *key;
+    size_t count = 0;
+    fixture_open(&signing, 0);
+    struct reserve_options options = {.signer = signing.signer};
+    assert_int_equal(reserve_new(&options, &reserve), JWKD_OK);
+    for (size_t i = 0; i < sizeof stored; i++) {
+        key = ready_key(&signing, stored[i]);
+        if (!stored[i]) kept[count++] = key;
+        reserve_put(reserve, key);
+    }
+    const struct key_type *type = kept[0]->type;
+    reserve_use(reserve, type);
+    reserve_drop_stored(reserve);
+    assert_int_equal(reserve_levels(reserve, &level, 1), 1);
+    assert_int_equal(level.ready, 2);
+    reserve_put(reserve, key = ready_key(&signing, true));
+    assert_ptr_equal(reserve_take(reserve, type), kept[0]);
+    assert_ptr_equal(reserve_take(reserve, type), kept[1]);
+    assert_ptr_equal(reserve_take(reserve, type), key);
+    assert_null(reserve_take(reserve, type));
+    ready_key_free(kept[0]);
+    ready_key_free(kept[1]);
+    ready_key_free(key);
+    reserve_free(reserve);
+    fixture_close(&signing);
+}
+
 int main(void)
 {
     const struct CMUnitTest cases[] = {
         cmocka_unit_test(reserve__drops_keys_that_do_not_open),
+        cmocka_unit_test(reserve__drops_what_has_a_row_and_no_more),
         cmocka_unit_test(reserve__fills_all_types_in_turn),
         cmocka_unit_test(reserve__makes_what_is_waited_for_in_turn),
     };
