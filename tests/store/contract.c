@@ -323,7 +323,7 @@ static void store__takes_the_largest_change_and_no_larger(void **state)
     size_t rows = limits->rows;
     assert_true(rows >= 16 && limits->bytes >= 64 * 1024 && limits->key >= 64 && limits->value >= 16 * 1024);
     struct store_write *writes = calloc(rows + 1, sizeof *writes);
-    char(*keys)[16] = calloc(rows + 1, sizeof *keys);
+    char(*keys)[32] = calloc(rows + 1, sizeof *keys);
     assert_true(writes && keys);
     for (size_t i = 0; i <= rows; i++) {
         snprintf(keys[i], sizeof keys[i], "row/%08zu", i * 7919 % 99991);
@@ -350,7 +350,7 @@ static void store__takes_so_many_bytes_and_no_more(void **state)
     assert_true(count > 0 && count < limits->rows);
     uint8_t *value = calloc(1, limits->value + 1);
     struct store_write *writes = calloc(count, sizeof *writes);
-    char(*keys)[24] = calloc(count, sizeof *keys);
+    char(*keys)[32] = calloc(count, sizeof *keys);
     assert_true(value && writes && keys);
     for (size_t i = 0; i < count; i++) {
         snprintf(keys[i], sizeof keys[i], "row/%08zu", i);
