@@ -105,12 +105,59 @@ static jwkd_status decide(
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
 }
 
-static jwkd_status repeated(
-    struct keyring *keyring, const struct change_request *change, struct decided *decided, jwkd_error *error)
+/* ---- what was answered before ---- */
+
+/* Views would move with the buffer: until all are in it, `value` has the size alone. */
+static bool look_at_answer(void *context, const struct store_row *row)
 {
+    struct round *round = context;
+    if (buffer_append_bytes(&round->looked_up, row->value) != JWKD_OK) return false;
+    struct store_row *answer = &round->answers[round->answer_count++];
+    answer->revision = row->revision;
+    answer->value.size = row->value.size;
+    return true;
+}
+
+static void set_views(struct round *round)
+{
+    const uint8_t *value = round->looked_up.data;
+    for (size_t i = 0; value && i < round->answer_count; value += round->answers[i++].value.size)
+        round->answers[i].value.data = value;
+}
+
+void round_look_up(struct round *round, const struct keyring_command *commands)
+{
+    const struct keyring *keyring = round->batch.keyring;
+    struct bytes keys[ROUND_COMMANDS];
+    size_t count = 0;
+    round->answer_count = round->looked_up.size = 0;
+    for (; commands && count < ROUND_COMMANDS; commands = commands->next) {
+        char name[ROW_KEY_SIZE];
+        rows_request_name("answer", wire_view(commands->request->request_id), commands->principal, name);
+        const char *copy = batch_text(&round->batch, name);
+        if (!copy) break;
+        keys[count++] = bytes_of_text(copy);
+    }
+    (void)!store_get_many(keyring->options.store, keys, count, look_at_answer, round);
+    set_views(round);
+}
+
+/* What could not be read together is by itself: a row that is damaged is no other change's matter. */
+static jwkd_status look_for_answer(
+    const struct round *round, const struct change_request *change, struct buffer *out)
+{
+    size_t index = round->count - 1;
+    if (index < round->answer_count) return rows_read_answer(&round->answers[index], change->digest, out);
+    return rows_get_answer(
+        round->batch.keyring, wire_view(change->request->request_id), change->principal, change->digest, out);
+}
+
+static jwkd_status repeated(
+    struct round *round, const struct change_request *change, struct decided *decided, jwkd_error *error)
+{
+    struct keyring *keyring = round->batch.keyring;
     CLEANUP(buffer_clear) struct buffer kept = {0};
-    jwkd_status status = rows_get_answer(
-        keyring, wire_view(change->request->request_id), change->principal, change->digest, &kept);
+    jwkd_status status = look_for_answer(round, change, &kept);
     if (status == JWKD_CONFLICT)
         return fail(error, status, "the request id was used for another operation; take a new one");
     /* The digest was compared: it is the same request. */
@@ -162,8 +209,7 @@ void round_decide(struct round *round, struct keyring_command *command)
         decided->status = operation_digest(command->request, command->digest);
     if (decided->status == JWKD_OK)
         decided->status = store_settle(round->batch.keyring->options.store, &error);
-    if (decided->status == JWKD_OK)
-        decided->status = repeated(round->batch.keyring, &change, decided, &error);
+    if (decided->status == JWKD_OK) decided->status = repeated(round, &change, decided, &error);
     if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
         command->request->deadline_ns < clock_elapsed_ns())
         decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
@@ -385,6 +431,7 @@ jwkd_status round_finish(struct round *round)
         pending_free_all(round->waiting);
     batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
     answer_all(round, round->status, error);
+    buffer_clear(&round->looked_up);
     return round->status;
 }
 

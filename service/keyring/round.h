@@ -17,6 +17,9 @@ struct decided {
 
 struct round {
     struct batch batch;
+    struct store_row answers[ROUND_COMMANDS]; /* as they were looked up; their values lie in `looked_up` */
+    size_t answer_count;
+    struct buffer looked_up;
     struct decided decided[ROUND_COMMANDS];
     size_t count;
     struct ready_key *accepted; /* made keys whose rows are in the batch */
@@ -41,6 +44,9 @@ jwkd_status round_begin(struct round *round, struct keyring *keyring) MUST_CHECK
  * it was more than the store takes at once, so that the round takes one change now. */
 bool round_again(struct round *round);
 
+/* Looks up whether these changes were answered before, so many of them as a round takes: in one reading. Then
+ * they are decided in this order. */
+void round_look_up(struct round *round, const struct keyring_command *commands);
 /* False: it is for the next round, since this one is full or has the same request. */
 bool round_takes(const struct round *round, const struct keyring_command *command);
 /* Decides a change, of which round_takes(). */

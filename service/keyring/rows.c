@@ -254,22 +254,28 @@ bool rows_read_answered(const struct store_row *row, int64_t *out_at, uint8_t ou
     return strcmp(out_principal, OPERATION_PRINCIPAL) != 0;
 }
 
+jwkd_status rows_read_answer(const struct store_row *row, const uint8_t digest[32], struct buffer *out)
+{
+    CLEANUP(arena_clear) struct arena arena = {0};
+    ProtobufCMessage *message;
+    if (row->revision == STORE_ABSENT) return JWKD_NOT_FOUND;
+    if (wire_unpack(&jwkd__row__answer__descriptor, row->value, &arena, &message) != JWKD_OK)
+        return JWKD_CORRUPT;
+    const Jwkd__Row__Answer *stored = (const Jwkd__Row__Answer *)message;
+    if (!bytes_equal(wire_view(stored->digest), bytes_of(digest, 32))) return JWKD_CONFLICT;
+    return buffer_append_bytes(out, wire_view(stored->reply));
+}
+
 jwkd_status rows_get_answer(struct keyring *keyring, struct bytes request_id, const char *principal,
     const uint8_t digest[32], struct buffer *out)
 {
     char name[ROW_KEY_SIZE];
     rows_request_name("answer", request_id, principal, name);
     CLEANUP(buffer_clear) struct buffer value = {0};
-    uint64_t revision;
-    TRY(store_get(keyring->options.store, bytes_of_text(name), &value, &revision));
-    CLEANUP(arena_clear) struct arena arena;
-    ProtobufCMessage *message;
-    TRY(wire_unpack(&jwkd__row__answer__descriptor, buffer_bytes(&value), &arena, &message) == JWKD_OK
-            ? JWKD_OK
-            : JWKD_CORRUPT);
-    const Jwkd__Row__Answer *row = (const Jwkd__Row__Answer *)message;
-    if (!bytes_equal(wire_view(row->digest), bytes_of(digest, 32))) return JWKD_CONFLICT;
-    return buffer_append_bytes(out, wire_view(row->reply));
+    struct store_row row = {.key = bytes_of_text(name)};
+    TRY(store_get(keyring->options.store, row.key, &value, &row.revision));
+    row.value = buffer_bytes(&value);
+    return rows_read_answer(&row, digest, out);
 }
 
 enum { EXPIRE_AT_ONCE = 256 };

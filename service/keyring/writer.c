@@ -148,6 +148,7 @@ static struct keyring_command *run_commands(
     struct keyring_command *rest;
     do {
         rest = commands;
+        round_look_up(round, commands);
         while (rest && round_takes(round, rest)) {
             struct keyring_command *command = rest;
             rest = command->next;

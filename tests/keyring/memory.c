@@ -18,7 +18,7 @@ struct memory {
     enum memory_outcome outcome;
     bool lost, held, went_back, takes_notes;
     struct buffer note;
-    unsigned waiting, lists, gets;
+    unsigned waiting, lists;
 };
 
 static const uint8_t MAC_KEY[STORE_MAC_KEY_SIZE] = "the MAC key that the tests use.";
@@ -102,7 +102,6 @@ static jwkd_status engine_get(
     struct memory *memory = engine;
     pthread_mutex_lock(&memory->lock);
     jwkd_status status = memory->lost ? JWKD_UNAVAILABLE : JWKD_OK;
-    memory->gets++;
     for (size_t i = 0; i < count && status == JWKD_OK; i++) {
         struct memory_row *row = row_of(memory, keys[i]);
         if (!visit(context, keys[i], row ? buffer_bytes(&row->record) : (struct bytes){0})) break;

@@ -20,8 +20,8 @@ struct others {
     const char *prefix;
     void (*intrude)(void *context);
     void *context;
-    unsigned times, lists;
-    bool intruding;
+    unsigned times, gets;
+    bool intruding, damaged;
 };
 
 static jwkd_status open_shared(
@@ -59,6 +59,11 @@ static jwkd_status get_shared(
     void *engine, const struct bytes *keys, size_t count, engine_visit *visit, void *context)
 {
     struct others *others = engine;
+    pthread_mutex_lock(&others->lock);
+    others->gets++;
+    bool damaged = others->damaged && count > 1 && keys[0].size > 7 && !memcmp(keys[0].data, "answer/", 7);
+    pthread_mutex_unlock(&others->lock);
+    if (damaged) return JWKD_CORRUPT;
     return LMDB_ENGINE.get(others->lmdb.engine, keys, count, visit, context);
 }
 
@@ -66,9 +71,6 @@ static jwkd_status list_shared(
     void *engine, struct bytes prefix, struct bytes after, engine_visit *visit, void *context)
 {
     struct others *others = engine;
-    pthread_mutex_lock(&others->lock);
-    others->lists++;
-    pthread_mutex_unlock(&others->lock);
     return LMDB_ENGINE.list(others->lmdb.engine, prefix, after, visit, context);
 }
 
@@ -169,10 +171,17 @@ void others_intrude(
     pthread_mutex_unlock(&others->lock);
 }
 
-unsigned others_lists(struct others *others)
+void others_damage_answers(struct others *others, bool damaged)
 {
     pthread_mutex_lock(&others->lock);
-    unsigned lists = others->lists;
+    others->damaged = damaged;
     pthread_mutex_unlock(&others->lock);
-    return lists;
+}
+
+unsigned others_gets(struct others *others)
+{
+    pthread_mutex_lock(&others->lock);
+    unsigned gets = others->gets;
+    pthread_mutex_unlock(&others->lock);
+    return gets;
 }

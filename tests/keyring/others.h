@@ -17,6 +17,8 @@ struct store *others_open(struct others *others);
  * decided what to commit. What it commits itself is none of them. */
 void others_intrude(
     struct others *others, const char *prefix, unsigned times, void (*intrude)(void *context), void *context);
-/* How often rows were listed. */
-unsigned others_lists(struct others *others);
+/* While it is set, answers to several changes cannot be read in one call, as if one of them were damaged. */
+void others_damage_answers(struct others *others, bool damaged);
+/* How often rows were read by their keys, in one call or another. */
+unsigned others_gets(struct others *others);
 #endif

@@ -426,6 +426,42 @@ static void begin_large(void *context)
     begin(&both->a, large, LARGE);
 }
 
+static struct task many[] = {
+    {.name = "one", .change = try_create},
+    {.name = "two", .change = try_create},
+    {.name = "three", .change = try_create},
+};
+enum { MANY = sizeof many / sizeof *many };
+
+static void begin_many(void *context)
+{
+    struct pair_of_rings *both = context;
+    begin(&both->a, many, MANY);
+}
+
+/* A reading for what was answered before, and one for the rows that they write. */
+static void changes__that_wait_together_read_together(void **state)
+{
+    struct pair_of_rings *both = *state;
+    ring_create(&both->a, "shop");
+    unsigned before = others_gets(both->others);
+    others_intrude(both->others, "env/bank", 1, begin_many, both);
+    ring_create(&both->a, "bank");
+    finish(many, MANY);
+    assert_int_equal(others_gets(both->others) - before, 2 + 2);
+}
+
+/* A damaged row is the matter of one of them. */
+static void changes__that_cannot_be_read_together_are_read_alone(void **state)
+{
+    struct pair_of_rings *both = *state;
+    others_damage_answers(both->others, true);
+    others_intrude(both->others, "env/bank", 1, begin_many, both);
+    ring_create(&both->a, "bank");
+    finish(many, MANY);
+    assert_true(has(&both->a, "one") && has(&both->a, "two") && has(&both->a, "three"));
+}
+
 /* The first leaves room, as it seems, for one that does not fit beside it. */
 static void changes__too_large_together_are_made_one_by_one(void **state)
 {
@@ -535,6 +571,8 @@ int main(void)
         CASE(generation__that_others_ended_waits_no_more),
         CASE(key__shown_once_is_shown_although_others_come_between),
         CASE(heartbeats__list_what_others_changed_before_it_is_seen),
+        CASE(changes__that_wait_together_read_together),
+        CASE(changes__that_cannot_be_read_together_are_read_alone),
         SMALL(change__that_is_too_large_is_refused_whole),
         SMALL(changes__too_large_together_are_made_one_by_one),
         SMALL(epoch__is_written_in_portions),
