@@ -47,7 +47,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
 # What is of one library alone, and no other folder names.
-WORDS = {re.compile(r"\.mdb\b"): "service/store/lmdb"}
+WORDS = {re.compile(r"\.mdb\b|\bjwkd\.(store|witness|note|lock|ballast)\b"): "service/store/lmdb"}
 
 
 def folder_of(parts):

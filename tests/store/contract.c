@@ -18,12 +18,22 @@ struct fixture {
     struct store *store;
 };
 
+/* The store there; fails the test when it cannot. */
+static struct store *open_at(void *place)
+{
+    const struct store_options options = engine->options(place);
+    struct store *store = NULL;
+    jwkd_error error = {0};
+    if (store_open(&options, &store, &error) != JWKD_OK) fail_msg("%s", error.message);
+    return store;
+}
+
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     assert_non_null(fixture);
     fixture->place = engine->make();
-    fixture->store = engine->open(fixture->place);
+    fixture->store = open_at(fixture->place);
     *state = fixture;
     return 0;
 }
@@ -40,7 +50,7 @@ static int teardown(void **state)
 static void reopen(struct fixture *fixture)
 {
     store_close(fixture->store);
-    fixture->store = engine->open(fixture->place);
+    fixture->store = open_at(fixture->place);
 }
 
 static struct store_write put(const char *key, const char *value, uint64_t expected)
@@ -102,6 +112,34 @@ static void store__a_new_one_is_empty(void **state)
     assert_int_equal(store_id(fixture->store).size, STORE_ID_SIZE);
 }
 
+static void store__is_looked_for_and_checked(void **state)
+{
+    (void)state;
+    void *place = engine->make();
+    struct store_options options = engine->options(place);
+    struct store *store = NULL;
+    uint64_t rows = 99;
+    jwkd_error error = {0};
+    assert_int_equal(store_look(options.engine, options.place), STORE_NOWHERE);
+    assert_int_equal(store_check(&options, &rows, &error), JWKD_OK); /* it may be made */
+    options.create = false;
+    assert_int_equal(store_check(&options, &rows, &error), JWKD_NOT_FOUND);
+    assert_int_equal(store_open(&options, &store, &error), JWKD_NOT_FOUND);
+    assert_true(error.message[0] != '\0');
+    assert_int_equal(store_look(options.engine, options.place), STORE_NOWHERE);
+    store = open_at(place);
+    assert_int_equal(store_look(options.engine, options.place), STORE_PRESENT);
+    assert_int_equal(commit_one(store, put("a", "one", STORE_ANY), NULL), JWKD_OK);
+    store_close(store);
+    assert_int_equal(store_look(options.engine, options.place), STORE_PRESENT);
+    assert_int_equal(store_check(&options, &rows, &error), JWKD_OK);
+    assert_int_equal(rows, 1);
+    options.mac_key[0] ^= 1;
+    assert_int_equal(store_check(&options, &rows, &error), JWKD_CORRUPT);
+    assert_int_equal(store_open(&options, &store, &error), JWKD_CORRUPT);
+    engine->remove(place);
+}
+
 static void store__keeps_its_id_and_no_two_share_one(void **state)
 {
     struct fixture *fixture = *state;
@@ -110,7 +148,7 @@ static void store__keeps_its_id_and_no_two_share_one(void **state)
     reopen(fixture);
     assert_memory_equal(store_id(fixture->store).data, id, sizeof id);
     void *place = engine->make();
-    struct store *other = engine->open(place);
+    struct store *other = open_at(place);
     assert_memory_not_equal(store_id(other).data, id, sizeof id);
     store_close(other);
     engine->remove(place);
@@ -489,6 +527,7 @@ int contract_run(const struct contract_engine *chosen)
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
     const struct CMUnitTest cases[] = {
         CASE(store__a_new_one_is_empty),
+        cmocka_unit_test(store__is_looked_for_and_checked),
         CASE(store__keeps_its_id_and_no_two_share_one),
         CASE(store__writes_and_reads),
         CASE(store__get_appends),

@@ -8,7 +8,7 @@ struct contract_engine {
     const char *name;
     void *(*make)(void); /* a new, empty place */
     void (*remove)(void *place);
-    struct store *(*open)(void *place); /* the store there; fails the test when it cannot */
+    struct store_options (*options)(void *place); /* of a store that may be made there */
 };
 
 /* The number of cases that failed. */
