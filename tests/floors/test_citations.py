@@ -24,8 +24,8 @@ TOP = {"proto", "service", "client", "tests", "deploy", "cmake"}
 MADE = {"build", "share", "bin"}
 # What looks like one of ours, and is something else: examples, headers as they are installed, rows of the store.
 OTHER = {
-    "application/", "exp/nbf/iat", "epoch/environment", "id/revision", "subject/what", "n/m", "answer/", "answered/", "meta/service",
-    "jwkd.h", "search.h", "me.c", "openapi.json", "file.proto",
+    "application/", "exp/nbf/iat", "epoch/environment", "id/revision", "subject/what", "n/m",
+    "jwkd.h", "search.h", "me.c", "openapi.json", "file.proto", "answer/", "answered/", "meta/service",
 }
 ENDINGS = "c|h|md|py|sh|bash|proto|pml|cmake|supp|json|jwk|pem|tsv|txt"
 # Marks of comments, a URL, an absolute path, one that begins with a variable or a hidden folder, a system's header.
