@@ -19,7 +19,7 @@ struct cli {
                                 session_hint() */
 };
 
-enum { MAX_VERB_OPTIONS = 12 };
+enum { MAX_VERB_OPTIONS = 2 * SETTING_COUNT };
 
 /* A verb: everything that parsing, help, the manual's check and the completion's check know of it. */
 struct verb {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/settings.h"
 #include "cli/operation.h"
 
 void key_type_format(const char *algorithm, uint32_t bits, char out[MOMENT_SIZE])
@@ -82,24 +83,39 @@ static json_t *pending_json(const jwkd_environment *environment)
     return environment->pending ? operation_json(environment->pending) : json_null();
 }
 
+static bool add(json_t *object, const char *name, json_t *value)
+{
+    return json_object_set_new(object, name, value) == 0;
+}
+
+static json_t *number_or_null(int64_t number)
+{
+    return number ? json_integer(number) : json_null();
+}
+
 json_t *environment_json(const jwkd_environment *environment)
 {
-    uint32_t bits = environment->default_bits;
-    int64_t rotate_at = environment->rotate_at;
-    return json_pack(
-        "{s:s, s:o, s:s, s:o, s:o, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:o, s:I, s:o, s:I, s:I, s:o}", "name",
-        environment->name, "issuer", json_text_or_null(environment->issuer), "algorithm",
-        environment->default_algorithm, "bits", bits ? json_integer(bits) : json_null(), "audience",
-        json_text_or_null(environment->default_audience), "max_ttl_sec",
-        (json_int_t)environment->max_token_lifetime_sec, "ttl_sec",
-        (json_int_t)environment->default_token_lifetime_sec, "leeway_sec",
-        (json_int_t)environment->leeway_sec, "mode", mode_name(environment->mode), "show_once",
-        (int)environment->show_once, "rotate_every_sec", (json_int_t)environment->rotate_every_sec,
-        "jwks_max_age_sec", (json_int_t)environment->jwks_max_age_sec, "rotate_at",
-        rotate_at ? json_integer(rotate_at) : json_null(), "revision", (json_int_t)environment->revision,
-        "primary_kid", json_text_or_null(environment->primary_kid), "created_at",
-        (json_int_t)environment->created_at, "active_keys", (json_int_t)environment->active_keys, "operation",
-        pending_json(environment));
+    json_t *object = json_object();
+    bool added = add(object, "name", json_text(bytes_of_text(environment->name)));
+#define JSON_OF_TEXT(field) json_text_or_null(environment->field)
+#define JSON_OF_ALGORITHM(field) json_text_or_null(environment->field)
+#define JSON_OF_NUMBER(field) number_or_null(environment->field)
+#define JSON_OF_TIME(field) json_integer(environment->field)
+#define JSON_OF_MODE(field) json_string(mode_name(environment->field))
+#define JSON_OF_FLAG(field) json_boolean(environment->field)
+#define ROW(kind, id, field, most, words, option, name, value, json, ...) \
+    added = added && add(object, json, JSON_OF_##kind(field));
+    SETTING_TABLE(ROW)
+#undef ROW
+    added = added && add(object, "rotate_at", number_or_null(environment->rotate_at)) &&
+            add(object, "revision", json_integer((json_int_t)environment->revision)) &&
+            add(object, "primary_kid", json_text_or_null(environment->primary_kid)) &&
+            add(object, "created_at", json_integer(environment->created_at)) &&
+            add(object, "active_keys", json_integer(environment->active_keys)) &&
+            add(object, "operation", pending_json(environment));
+    if (added) return object;
+    json_decref(object);
+    return NULL;
 }
 
 jwkd_status print_key_answer(

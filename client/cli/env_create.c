@@ -35,16 +35,12 @@ const struct verb VERB_ENV_CREATE = {
         "A name has a-z, 0-9, '-', '_' and '.', at most 63 of them, and begins with a letter or digit.\n"
         "Not api, console, metrics, healthz, readyz, openapi.json, static, follow.\n"
         "It has no key yet: 'jwkctl generate NAME' makes one.",
-    .options = {{OPTION_ISSUER, "the iss of its tokens (none)"},
-        {OPTION_ALGORITHM, "what its keys sign with (RS256)"},
-        {OPTION_BITS, "size of its RSA keys: 2048, 3072 or 4096 (4096)"},
-        {OPTION_AUD, "aud of tokens that are signed without one (none)"},
-        {OPTION_MAX_TTL, "the longest that a token may live (1h)"},
-        {OPTION_TTL, "how long a token lives unless its signer says (15m)"},
-        {OPTION_LEEWAY, "what verifiers allow for clocks that differ, 0 to 10m (30s)"},
-        {OPTION_MODE, "overlap, or exclusive: at most one live key (overlap)"},
-        {OPTION_SHOW_ONCE, "hand out public keys only when they are made"},
-        {OPTION_ROTATE_EVERY, "rotate by itself this long after the last new key (never)"},
-        {OPTION_JWKS_MAX_AGE, "how long readers of the JWKS over HTTP may keep it (there are none)"}},
+    .options =
+        {
+#define ROW(kind, id, field, most, words, option, name, value, json, label, prefix, new, change) \
+    {OPTION_##option, new},
+            SETTING_TABLE(ROW)
+#undef ROW
+        },
     .run = env_create,
 };

@@ -21,16 +21,18 @@ const struct verb VERB_ENV_UPDATE = {
     .most_words = 1,
     .summary = "change an environment's rules; what is not named stays",
     .details = "An empty value (--issuer=) takes a text away.",
-    .options = {{OPTION_ISSUER, "the iss of its tokens"}, {OPTION_ALGORITHM, "what its new keys sign with"},
-        {OPTION_BITS, "size of its new RSA keys: 2048, 3072 or 4096"},
-        {OPTION_AUD, "aud of tokens that are signed without one"},
-        {OPTION_MAX_TTL, "the longest that a token may live"},
-        {OPTION_TTL, "how long a token lives unless its signer says"},
-        {OPTION_LEEWAY, "what verifiers allow for clocks that differ, 0 to 10m"},
-        {OPTION_MODE, "overlap, or exclusive: at most one live key"},
-        {OPTION_SHOW_ONCE, "hand out public keys only when they are made"},
-        {OPTION_NO_SHOW_ONCE, "publish public keys"},
-        {OPTION_ROTATE_EVERY, "rotate by itself this long after the last new key; 0: never"},
-        {OPTION_JWKS_MAX_AGE, "how long readers of the JWKS over HTTP may keep it; 0: there are none"}},
+    .options =
+        {
+#define CHANGE_TEXT(option, words, change) {OPTION_##option, change},
+#define CHANGE_ALGORITHM(option, words, change) {OPTION_##option, change},
+#define CHANGE_NUMBER(option, words, change) {OPTION_##option, change},
+#define CHANGE_TIME(option, words, change) {OPTION_##option, change},
+#define CHANGE_MODE(option, words, change) {OPTION_##option, change},
+#define CHANGE_FLAG(option, words, change) {OPTION_##option, change}, {OPTION_NO_##option, words},
+#define ROW(kind, id, field, most, words, option, name, value, json, label, prefix, new, change) \
+    CHANGE_##kind(option, words, change)
+            SETTING_TABLE(ROW)
+#undef ROW
+        },
     .run = env_update,
 };

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/settings.h"
 #include "cli/describe.h"
 #include "cli/operation.h"
 
@@ -19,52 +20,50 @@ static jwkd_status read_mode(struct cli *cli, jwkd_mode *out, jwkd_error *error)
 /* Which members the given options speak of. */
 static unsigned given_fields(const struct arguments *arguments)
 {
-    static const struct {
-        enum option option;
-        unsigned field;
-    } FIELDS[] = {
-        {OPTION_ISSUER, JWKD_SET_ISSUER},
-        {OPTION_ALGORITHM, JWKD_SET_DEFAULT_ALGORITHM},
-        {OPTION_BITS, JWKD_SET_DEFAULT_BITS},
-        {OPTION_AUD, JWKD_SET_DEFAULT_AUDIENCE},
-        {OPTION_MAX_TTL, JWKD_SET_MAX_TOKEN_LIFETIME},
-        {OPTION_TTL, JWKD_SET_DEFAULT_TOKEN_LIFETIME},
-        {OPTION_LEEWAY, JWKD_SET_LEEWAY},
-        {OPTION_MODE, JWKD_SET_MODE},
-        {OPTION_SHOW_ONCE, JWKD_SET_SHOW_ONCE},
-        {OPTION_NO_SHOW_ONCE, JWKD_SET_SHOW_ONCE},
-        {OPTION_ROTATE_EVERY, JWKD_SET_ROTATE_EVERY},
-        {OPTION_JWKS_MAX_AGE, JWKD_SET_JWKS_MAX_AGE},
-    };
     unsigned fields = 0;
-    for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++)
-        if (option_given(arguments, FIELDS[i].option)) fields |= FIELDS[i].field;
+#define GIVEN_TEXT(option) option_given(arguments, OPTION_##option)
+#define GIVEN_ALGORITHM(option) option_given(arguments, OPTION_##option)
+#define GIVEN_NUMBER(option) option_given(arguments, OPTION_##option)
+#define GIVEN_TIME(option) option_given(arguments, OPTION_##option)
+#define GIVEN_MODE(option) option_given(arguments, OPTION_##option)
+#define GIVEN_FLAG(option) \
+    option_given(arguments, OPTION_##option) || option_given(arguments, OPTION_NO_##option)
+#define ROW(kind, id, field, most, words, option, ...) \
+    if (GIVEN_##kind(option)) fields |= JWKD_SET_##id;
+    SETTING_TABLE(ROW)
+#undef ROW
     return fields;
+}
+
+/* A flag, and not its opposite, too. */
+static jwkd_status read_flag(
+    struct cli *cli, enum option option, enum option opposite, bool *out, jwkd_error *error)
+{
+    *out = option_given(&cli->arguments, option);
+    if (*out && option_given(&cli->arguments, opposite))
+        return usage_error(
+            cli, error, "--%s and --%s exclude each other", option_name(option), option_name(opposite));
+    return JWKD_OK;
 }
 
 jwkd_status environment_options(
     struct cli *cli, jwkd_environment *out, unsigned *out_fields, jwkd_error *error)
 {
     const struct arguments *arguments = &cli->arguments;
-    jwkd_environment environment = {
-        .name = cli->words[0],
-        .issuer = option_text(arguments, OPTION_ISSUER),
-        .default_algorithm = option_text(arguments, OPTION_ALGORITHM),
-        .default_audience = option_text(arguments, OPTION_AUD),
-        .show_once = option_given(arguments, OPTION_SHOW_ONCE),
-    };
+    jwkd_environment environment = {.name = cli->words[0]};
     if (arguments->options[OPTION_AUD].count > 1)
         return usage_error(cli, error, "an environment has one default --aud");
-    if (environment.show_once && option_given(arguments, OPTION_NO_SHOW_ONCE))
-        return usage_error(cli, error, "--show-once and --no-show-once exclude each other");
-    TRY(cli_number(cli, OPTION_BITS, &environment.default_bits, error));
-    TRY(cli_duration(cli, OPTION_MAX_TTL, &environment.max_token_lifetime_sec, error));
-    TRY(cli_duration(cli, OPTION_TTL, &environment.default_token_lifetime_sec, error));
-    TRY(cli_duration(cli, OPTION_LEEWAY, &environment.leeway_sec, error));
-    TRY(cli_duration(cli, OPTION_ROTATE_EVERY, &environment.rotate_every_sec, error));
-    TRY(cli_duration(cli, OPTION_JWKS_MAX_AGE, &environment.jwks_max_age_sec, error));
+#define READ_TEXT(field, option) environment.field = option_text(arguments, OPTION_##option)
+#define READ_ALGORITHM(field, option) environment.field = option_text(arguments, OPTION_##option)
+#define READ_NUMBER(field, option) TRY(cli_number(cli, OPTION_##option, &environment.field, error))
+#define READ_TIME(field, option) TRY(cli_duration(cli, OPTION_##option, &environment.field, error))
+#define READ_MODE(field, option) TRY(read_mode(cli, &environment.field, error))
+#define READ_FLAG(field, option) \
+    TRY(read_flag(cli, OPTION_##option, OPTION_NO_##option, &environment.field, error))
+#define ROW(kind, id, field, most, words, option, ...) READ_##kind(field, option);
+    SETTING_TABLE(ROW)
+#undef ROW
     environment.no_leeway = option_given(arguments, OPTION_LEEWAY) && environment.leeway_sec == 0;
-    TRY(read_mode(cli, &environment.mode, error));
     *out = environment;
     *out_fields = given_fields(arguments);
     return JWKD_OK;
@@ -75,15 +74,32 @@ static const char *or_none(const char *text)
     return text && *text ? text : "(none)";
 }
 
-/* What it does by itself, and what it is about to do. */
+/* A setting with a line of its own; 0 is not worth one. */
+static void print_time(uint32_t seconds, const char *label, const char *prefix)
+{
+    char text[MOMENT_SIZE];
+    duration_format(seconds, text);
+    if (label && seconds) print_field(label, "%s%s", prefix, text);
+}
+
+static void print_own_lines(const jwkd_environment *environment)
+{
+#define PRINT_TEXT(field, label, prefix)
+#define PRINT_ALGORITHM(field, label, prefix)
+#define PRINT_NUMBER(field, label, prefix)
+#define PRINT_TIME(field, label, prefix) print_time(environment->field, label, prefix);
+#define PRINT_MODE(field, label, prefix)
+#define PRINT_FLAG(field, label, prefix)
+#define ROW(kind, id, field, most, words, option, name, value, json, label, prefix, ...) \
+    PRINT_##kind(field, label, prefix)
+    SETTING_TABLE(ROW)
+#undef ROW
+}
+
+/* What it is about to do. */
 static void print_rotation(const jwkd_environment *environment)
 {
-    char every[MOMENT_SIZE], max_age[MOMENT_SIZE];
-    duration_format(environment->rotate_every_sec, every);
-    duration_format(environment->jwks_max_age_sec, max_age);
-    if (environment->rotate_every_sec) print_field("rotates", "every %s", every);
     print_moment("next rotation", environment->rotate_at);
-    if (environment->jwks_max_age_sec) print_field("JWKS", "readers may keep it for %s", max_age);
     const jwkd_operation *pending = environment->pending;
     if (!pending) return;
     char progress[OPERATION_TEXT_SIZE];
@@ -108,6 +124,7 @@ jwkd_status print_environment(bool json, const jwkd_environment *environment, jw
     print_field("tokens live", "%s, at most %s; leeway %s", ttl, most, leeway);
     print_field("mode", "%s%s", mode_name(environment->mode),
         environment->show_once ? ", public keys are shown once" : "");
+    print_own_lines(environment);
     print_rotation(environment);
     print_field("revision", "%" PRIu64, environment->revision);
     print_moment("created", environment->created_at);

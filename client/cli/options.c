@@ -2,46 +2,45 @@
 
 #include <string.h>
 
+// clang-format off
 static const struct option_row {
     const char *name, *value_name;
 } OPTIONS[] = {
     [OPTION_ABORT] = {"abort", NULL},
     [OPTION_ALG] = {"alg", "ALG"},
-    [OPTION_ALGORITHM] = {"algorithm", "ALG"},
     [OPTION_ALLOW_NONE] = {"allow-none", NULL},
-    [OPTION_AUD] = {"aud", "AUDIENCE"},
-    [OPTION_BITS] = {"bits", "N"},
     [OPTION_CLAIMS] = {"claims", "FILE"},
     [OPTION_FORCE] = {"force", NULL},
     [OPTION_HELP] = {"help", NULL},
     [OPTION_HOLD] = {"hold", NULL},
     [OPTION_INVALIDATE] = {"invalidate", "KID"},
     [OPTION_ISS] = {"iss", "ISSUER"},
-    [OPTION_ISSUER] = {"issuer", "ISSUER"},
     [OPTION_JSON] = {"json", NULL},
     [OPTION_JWKS] = {"jwks", "FILE"},
-    [OPTION_JWKS_MAX_AGE] = {"jwks-max-age", "TIME"},
-    [OPTION_LEEWAY] = {"leeway", "TIME"},
     [OPTION_LOCAL] = {"local", NULL},
-    [OPTION_MAX_TTL] = {"max-ttl", "TIME"},
-    [OPTION_MODE] = {"mode", "MODE"},
-    [OPTION_NO_SHOW_ONCE] = {"no-show-once", NULL},
     [OPTION_NO_WAIT] = {"no-wait", NULL},
     [OPTION_NOW] = {"now", NULL},
     [OPTION_PAYLOAD] = {"payload", "FILE"},
     [OPTION_PEM] = {"pem", NULL},
-    [OPTION_ROTATE_EVERY] = {"rotate-every", "TIME"},
-    [OPTION_SHOW_ONCE] = {"show-once", NULL},
     [OPTION_SIGNATURE_ONLY] = {"signature-only", NULL},
     [OPTION_SUB] = {"sub", "SUBJECT"},
     [OPTION_TIMEOUT] = {"timeout", "TIME"},
-    [OPTION_TTL] = {"ttl", "TIME"},
     [OPTION_TYPE] = {"type", "TYPE"},
     [OPTION_URL] = {"url", "URL"},
     [OPTION_VERSION] = {"version", NULL},
     [OPTION_WAIT] = {"wait", NULL},
     [OPTION_YES] = {"yes", NULL},
+#define NAME_OF_TEXT(option, name, value) [OPTION_##option] = {name, value},
+#define NAME_OF_ALGORITHM(option, name, value) [OPTION_##option] = {name, value},
+#define NAME_OF_NUMBER(option, name, value) [OPTION_##option] = {name, value},
+#define NAME_OF_TIME(option, name, value) [OPTION_##option] = {name, value},
+#define NAME_OF_MODE(option, name, value) [OPTION_##option] = {name, value},
+#define NAME_OF_FLAG(option, name, value) [OPTION_##option] = {name, NULL}, [OPTION_NO_##option] = {"no-" name, NULL},
+#define ROW(kind, id, field, most, words, option, name, value, ...) NAME_OF_##kind(option, name, value)
+    SETTING_TABLE(ROW)
+#undef ROW
 };
+// clang-format on
 _Static_assert(sizeof OPTIONS / sizeof *OPTIONS == OPTION_COUNT, "a row for every option");
 
 const char *option_name(enum option option)

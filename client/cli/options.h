@@ -5,49 +5,49 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/limits.h"
+#include "base/settings.h"
 #include "base/status.h"
 
-/* Every option of every verb, in the order of their names. */
+/* Every option of every verb, in the order of their names, and those of the settings in the order of
+ * base/settings.h. A flag has an opposite. */
+// clang-format off
 enum option {
     OPTION_ABORT,
     OPTION_ALG,
-    OPTION_ALGORITHM,
     OPTION_ALLOW_NONE,
-    OPTION_AUD,
-    OPTION_BITS,
     OPTION_CLAIMS,
     OPTION_FORCE,
     OPTION_HELP,
     OPTION_HOLD,
     OPTION_INVALIDATE,
     OPTION_ISS,
-    OPTION_ISSUER,
     OPTION_JSON,
     OPTION_JWKS,
-    OPTION_JWKS_MAX_AGE,
-    OPTION_LEEWAY,
     OPTION_LOCAL,
-    OPTION_MAX_TTL,
-    OPTION_MODE,
-    OPTION_NO_SHOW_ONCE,
     OPTION_NO_WAIT,
     OPTION_NOW,
     OPTION_PAYLOAD,
     OPTION_PEM,
-    OPTION_ROTATE_EVERY,
-    OPTION_SHOW_ONCE,
     OPTION_SIGNATURE_ONLY,
     OPTION_SUB,
     OPTION_TIMEOUT,
-    OPTION_TTL,
     OPTION_TYPE,
     OPTION_URL,
     OPTION_VERSION,
     OPTION_WAIT,
     OPTION_YES,
+#define OPTION_OF_TEXT(option) OPTION_##option,
+#define OPTION_OF_ALGORITHM(option) OPTION_##option,
+#define OPTION_OF_NUMBER(option) OPTION_##option,
+#define OPTION_OF_TIME(option) OPTION_##option,
+#define OPTION_OF_MODE(option) OPTION_##option,
+#define OPTION_OF_FLAG(option) OPTION_##option, OPTION_NO_##option,
+#define ROW(kind, id, field, most, words, option, ...) OPTION_OF_##kind(option)
+    SETTING_TABLE(ROW)
+#undef ROW
     OPTION_COUNT
 };
+// clang-format on
 
 /* Without the dashes. */
 const char *option_name(enum option option);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/settings.h"
 #include "lib/answer.h"
 #include "lib/call.h"
 
@@ -50,18 +51,22 @@ jwkd_status jwkd_environment_create(
 jwkd_status jwkd_environment_update(jwkd_client *client, const jwkd_environment *environment, unsigned fields,
     jwkd_environment **out, jwkd_error *error)
 {
-    static const char *const NAMES[] = {"issuer", "default_algorithm", "default_bits", "default_audience",
-        "max_token_lifetime_sec", "default_token_lifetime_sec", "leeway_sec", "mode", "show_once",
-        "rotate_every_sec", "jwks_max_age_sec"};
-    enum { FIELDS = sizeof NAMES / sizeof *NAMES };
-    _Static_assert(JWKD_SET_JWKS_MAX_AGE == 1 << (FIELDS - 1), "a name for every field");
+    static const char *const NAMES[] = {
+#define ROW(kind, id, field, ...) #field,
+        SETTING_TABLE(ROW)
+#undef ROW
+    };
+#define ROW(kind, id, ...) \
+    _Static_assert(JWKD_SET_##id == 1 << SETTING_##id, "a bit for every row, in its order");
+    SETTING_TABLE(ROW)
+#undef ROW
     TRY(check(client, environment->name, error));
-    if (fields == 0 || fields >> FIELDS)
+    if (fields == 0 || fields >> SETTING_COUNT)
         return fail(error, JWKD_INVALID_ARGUMENT, "an update names the fields that it sets");
     Jwkd__V1__Environment wire = answer_to_environment(environment);
     Jwkd__V1__UpdateEnvironmentRequest update = JWKD__V1__UPDATE_ENVIRONMENT_REQUEST__INIT;
-    char *names[FIELDS];
-    for (unsigned i = 0; i < FIELDS; i++)
+    char *names[SETTING_COUNT];
+    for (unsigned i = 0; i < SETTING_COUNT; i++)
         if (fields & 1u << i) names[update.n_fields++] = wire_text(NAMES[i]);
     update.fields = names;
     update.environment = &wire;

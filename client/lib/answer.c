@@ -1,5 +1,7 @@
 #include "lib/answer.h"
 
+#include "base/settings.h"
+
 /* A phase that this library does not know is no end. */
 static jwkd_phase phase_of(const Jwkd__V1__Operation *operation)
 {
@@ -46,18 +48,16 @@ jwkd_environment answer_environment(struct block *block, const Jwkd__V1__Environ
 {
     return (jwkd_environment){
         .name = block_text(block, from->name),
-        .issuer = block_text(block, from->issuer),
-        .default_algorithm = block_text(block, from->default_algorithm),
-        .default_bits = from->default_bits,
-        .default_audience = block_text(block, from->default_audience),
-        .max_token_lifetime_sec = from->max_token_lifetime_sec,
-        .default_token_lifetime_sec = from->default_token_lifetime_sec,
-        .leeway_sec = from->leeway_sec,
-        .no_leeway = from->leeway_sec == 0,
-        .mode = from->mode == JWKD__V1__MODE__EXCLUSIVE ? JWKD_EXCLUSIVE : JWKD_OVERLAP,
-        .show_once = from->show_once,
-        .rotate_every_sec = from->rotate_every_sec,
-        .jwks_max_age_sec = from->jwks_max_age_sec,
+#define READ_TEXT(field) block_text(block, from->field)
+#define READ_ALGORITHM(field) block_text(block, from->field)
+#define READ_NUMBER(field) from->field
+#define READ_TIME(field) from->field
+#define READ_MODE(field) from->field == JWKD__V1__MODE__EXCLUSIVE ? JWKD_EXCLUSIVE : JWKD_OVERLAP
+#define READ_FLAG(field) from->field
+#define ROW(kind, id, field, ...) .field = READ_##kind(field),
+        SETTING_TABLE(ROW)
+#undef ROW
+            .no_leeway = from->leeway_sec == 0,
         .rotate_at = from->rotate_at,
         .pending = answer_operation(block, from->pending),
         .revision = revision_of(from->state),
@@ -71,17 +71,15 @@ Jwkd__V1__Environment answer_to_environment(const jwkd_environment *from)
 {
     Jwkd__V1__Environment to = JWKD__V1__ENVIRONMENT__INIT;
     to.name = wire_text(from->name);
-    to.issuer = wire_text(from->issuer);
-    to.default_algorithm = wire_text(from->default_algorithm);
-    to.default_bits = from->default_bits;
-    to.default_audience = wire_text(from->default_audience);
-    to.max_token_lifetime_sec = from->max_token_lifetime_sec;
-    to.default_token_lifetime_sec = from->default_token_lifetime_sec;
-    to.leeway_sec = from->leeway_sec;
-    to.mode = from->mode == JWKD_EXCLUSIVE ? JWKD__V1__MODE__EXCLUSIVE : JWKD__V1__MODE__OVERLAP;
-    to.show_once = from->show_once;
-    to.rotate_every_sec = from->rotate_every_sec;
-    to.jwks_max_age_sec = from->jwks_max_age_sec;
+#define ASK_TEXT(field) wire_text(from->field)
+#define ASK_ALGORITHM(field) wire_text(from->field)
+#define ASK_NUMBER(field) from->field
+#define ASK_TIME(field) from->field
+#define ASK_MODE(field) from->field == JWKD_EXCLUSIVE ? JWKD__V1__MODE__EXCLUSIVE : JWKD__V1__MODE__OVERLAP
+#define ASK_FLAG(field) from->field
+#define ROW(kind, id, field, ...) to.field = ASK_##kind(field);
+    SETTING_TABLE(ROW)
+#undef ROW
     return to;
 }
 

@@ -56,6 +56,33 @@ void environment_defaults(struct environment *environment)
     if (e->leeway_sec == 0) e->leeway_sec = DEFAULT_LEEWAY_SEC;
 }
 
+static jwkd_status check_text(const char *field, const char *text, jwkd_error *error)
+{
+    if (environment_text_valid(text)) return JWKD_OK;
+    return fail(error, JWKD_INVALID_ARGUMENT, "%s is UTF-8 without control characters", field);
+}
+
+static jwkd_status check_time(uint32_t value_sec, uint32_t most_sec, const char *words, jwkd_error *error)
+{
+    if (most_sec == 0 || value_sec <= most_sec) return JWKD_OK;
+    return fail(error, JWKD_INVALID_ARGUMENT, "%s %u seconds", words, most_sec);
+}
+
+/* What holds for each setting by itself. */
+static jwkd_status check_each(const struct environment *environment, jwkd_error *error)
+{
+#define CHECK_TEXT(field, most, words) TRY(check_text(#field, environment->field, error));
+#define CHECK_ALGORITHM(field, most, words)
+#define CHECK_NUMBER(field, most, words)
+#define CHECK_TIME(field, most, words) TRY(check_time(environment->field, most, words, error));
+#define CHECK_MODE(field, most, words)
+#define CHECK_FLAG(field, most, words)
+#define ROW(kind, id, field, most, words, ...) CHECK_##kind(field, most, words)
+    SETTING_TABLE(ROW)
+#undef ROW
+    return JWKD_OK;
+}
+
 jwkd_status environment_validate(const struct environment *environment, jwkd_error *error)
 {
     const struct environment *e = environment;
@@ -64,8 +91,7 @@ jwkd_status environment_validate(const struct environment *environment, jwkd_err
             "an environment's name is 1 to %d of a-z, 0-9, '-', '_' and '.', beginning with a letter or "
             "digit",
             LIMIT_ENVIRONMENT_NAME);
-    if (!environment_text_valid(e->issuer) || !environment_text_valid(e->default_audience))
-        return fail(error, JWKD_INVALID_ARGUMENT, "issuer and audience are UTF-8 without control characters");
+    TRY(check_each(e, error));
     if (e->default_bits && alg_kty(e->default_alg) != KTY_RSA)
         return fail(error, JWKD_INVALID_ARGUMENT, "a size in bits goes with RSA only, not with %s",
             alg_name(e->default_alg));
@@ -75,26 +101,15 @@ jwkd_status environment_validate(const struct environment *environment, jwkd_err
         return fail(error, JWKD_UNSUPPORTED, "%s%s is not offered here%s", alg_name(e->default_alg),
             e->default_bits ? " of this size" : "",
             e->default_bits ? ": RSA keys have 2048, 3072 or 4096 bits" : "");
-    if (e->max_token_lifetime_sec == 0 || e->max_token_lifetime_sec > LIMIT_TOKEN_LIFETIME_SEC)
+    if (e->max_token_lifetime_sec == 0)
         return fail(error, JWKD_INVALID_ARGUMENT, "the largest token lifetime is 1 to %d seconds",
             LIMIT_TOKEN_LIFETIME_SEC);
     if (e->default_token_lifetime_sec == 0 || e->default_token_lifetime_sec > e->max_token_lifetime_sec)
         return fail(error, JWKD_INVALID_ARGUMENT,
             "the default token lifetime (%u s) must be at least 1 s and at most the largest (%u s)",
             e->default_token_lifetime_sec, e->max_token_lifetime_sec);
-    if (e->jwks_max_age_sec > LIMIT_JWKS_MAX_AGE_SEC)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a JWKS may be kept for at most %d seconds",
-            LIMIT_JWKS_MAX_AGE_SEC);
-    if (e->rotate_every_sec && e->rotate_every_sec < LIMIT_ROTATE_EVERY_MIN_SEC)
-        return fail(error, JWKD_INVALID_ARGUMENT, "keys rotate by schedule every %d seconds at most",
-            LIMIT_ROTATE_EVERY_MIN_SEC);
-    if (e->rotate_every_sec > LIMIT_ROTATE_EVERY_SEC)
-        return fail(error, JWKD_INVALID_ARGUMENT, "keys rotate by schedule every %d seconds at least",
-            LIMIT_ROTATE_EVERY_SEC);
     if (e->rotate_every_sec && e->mode == MODE_EXCLUSIVE)
         return fail(error, JWKD_INVALID_ARGUMENT,
             "exclusive mode does not rotate: each new key names the one that it invalidates");
-    if (e->leeway_sec > LIMIT_LEEWAY_SEC)
-        return fail(error, JWKD_INVALID_ARGUMENT, "the leeway is at most %d seconds", LIMIT_LEEWAY_SEC);
     return JWKD_OK;
 }

@@ -2,25 +2,33 @@
 #ifndef DOMAIN_ENVIRONMENT_H
 #define DOMAIN_ENVIRONMENT_H
 
-#include "base/limits.h"
+#include "base/settings.h"
 #include "jose/alg.h"
 
 enum environment_mode { MODE_OVERLAP, MODE_EXCLUSIVE };
 
+/* Its name, and a member for each row of the settings, of the name of its field; but default_algorithm is
+ * default_alg here. default_bits is 0 for what is not RSA. */
+// clang-format off
 struct environment {
     char name[LIMIT_ENVIRONMENT_NAME + 1];
-    char issuer[LIMIT_ISSUER + 1];
-    char default_audience[LIMIT_AUDIENCE + 1];
-    enum alg default_alg;
-    uint32_t default_bits; /* RSA only, else 0 */
-    uint32_t max_token_lifetime_sec;
-    uint32_t default_token_lifetime_sec;
-    uint32_t leeway_sec;
-    enum environment_mode mode;
-    bool show_once;
-    uint32_t rotate_every_sec; /* 0: never by itself */
-    uint32_t jwks_max_age_sec; /* how long readers of the JWKS over HTTP may keep it; 0: there are none */
+#define MEMBER_TEXT(field, most) char field[(most) + 1];
+#define MEMBER_ALGORITHM(field, most) enum alg default_alg;
+#define MEMBER_NUMBER(field, most) uint32_t field;
+#define MEMBER_TIME(field, most) uint32_t field;
+#define MEMBER_MODE(field, most) enum environment_mode field;
+#define MEMBER_FLAG(field, most) bool field;
+#define ROW(kind, id, field, most, ...) MEMBER_##kind(field, most)
+    SETTING_TABLE(ROW)
+#undef ROW
+#undef MEMBER_TEXT
+#undef MEMBER_ALGORITHM
+#undef MEMBER_NUMBER
+#undef MEMBER_TIME
+#undef MEMBER_MODE
+#undef MEMBER_FLAG
 };
+// clang-format on
 
 /* The name of an environment: a-z 0-9 - _ . , beginning with a letter or digit, at most
  * LIMIT_ENVIRONMENT_NAME. */

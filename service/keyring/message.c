@@ -18,9 +18,11 @@ static jwkd_status take_text(
     return JWKD_OK;
 }
 
-static const char *const FIELDS[] = {"issuer", "default_algorithm", "default_bits", "default_audience",
-    "max_token_lifetime_sec", "default_token_lifetime_sec", "leeway_sec", "mode", "show_once",
-    "rotate_every_sec", "jwks_max_age_sec"};
+static const char *const FIELDS[] = {
+#define ROW(kind, id, field, ...) #field,
+    SETTING_TABLE(ROW)
+#undef ROW
+};
 
 static jwkd_status check_fields(char *const *fields, size_t count, jwkd_error *error)
 {
@@ -51,9 +53,18 @@ static jwkd_status take_algorithm(
     const Jwkd__V1__Environment *message, struct environment *settings, jwkd_error *error)
 {
     settings->default_alg = ALG_NONE;
+    settings->default_bits = message->default_bits;
     return *message->default_algorithm
                ? message_algorithm(message->default_algorithm, &settings->default_alg, error)
                : JWKD_OK;
+}
+
+static jwkd_status take_mode(Jwkd__V1__Mode mode, enum environment_mode *out, jwkd_error *error)
+{
+    if (mode != JWKD__V1__MODE__OVERLAP && mode != JWKD__V1__MODE__EXCLUSIVE)
+        return fail(error, JWKD_INVALID_ARGUMENT, "the mode %d is not known", (int)mode);
+    *out = mode == JWKD__V1__MODE__EXCLUSIVE ? MODE_EXCLUSIVE : MODE_OVERLAP;
+    return JWKD_OK;
 }
 
 jwkd_status message_settings(const Jwkd__V1__Environment *message, char *const *fields, size_t field_count,
@@ -62,29 +73,16 @@ jwkd_status message_settings(const Jwkd__V1__Environment *message, char *const *
     struct environment s = *in_out;
     TRY(check_fields(fields, field_count, error));
     TRY(take_text("name", message->name, s.name, sizeof s.name, error));
-    if (takes(fields, field_count, "issuer"))
-        TRY(take_text("issuer", message->issuer, s.issuer, sizeof s.issuer, error));
-    if (takes(fields, field_count, "default_audience"))
-        TRY(take_text("default_audience", message->default_audience, s.default_audience,
-            sizeof s.default_audience, error));
-    if (takes(fields, field_count, "default_algorithm")) {
-        TRY(take_algorithm(message, &s, error));
-        s.default_bits = message->default_bits;
-    }
-    if (takes(fields, field_count, "default_bits")) s.default_bits = message->default_bits;
-    if (takes(fields, field_count, "max_token_lifetime_sec"))
-        s.max_token_lifetime_sec = message->max_token_lifetime_sec;
-    if (takes(fields, field_count, "default_token_lifetime_sec"))
-        s.default_token_lifetime_sec = message->default_token_lifetime_sec;
-    if (takes(fields, field_count, "leeway_sec")) s.leeway_sec = message->leeway_sec;
-    if (takes(fields, field_count, "show_once")) s.show_once = message->show_once;
-    if (takes(fields, field_count, "rotate_every_sec")) s.rotate_every_sec = message->rotate_every_sec;
-    if (takes(fields, field_count, "jwks_max_age_sec")) s.jwks_max_age_sec = message->jwks_max_age_sec;
-    if (takes(fields, field_count, "mode")) {
-        if (message->mode != JWKD__V1__MODE__OVERLAP && message->mode != JWKD__V1__MODE__EXCLUSIVE)
-            return fail(error, JWKD_INVALID_ARGUMENT, "the mode %d is not known", (int)message->mode);
-        s.mode = message->mode == JWKD__V1__MODE__EXCLUSIVE ? MODE_EXCLUSIVE : MODE_OVERLAP;
-    }
+#define TAKE_TEXT(field) TRY(take_text(#field, message->field, s.field, sizeof s.field, error))
+#define TAKE_ALGORITHM(field) TRY(take_algorithm(message, &s, error))
+#define TAKE_NUMBER(field) s.field = message->field
+#define TAKE_TIME(field) s.field = message->field
+#define TAKE_MODE(field) TRY(take_mode(message->field, &s.field, error))
+#define TAKE_FLAG(field) s.field = message->field
+#define ROW(kind, id, field, ...) \
+    if (takes(fields, field_count, #field)) TAKE_##kind(field);
+    SETTING_TABLE(ROW)
+#undef ROW
     *in_out = s;
     return JWKD_OK;
 }
@@ -105,17 +103,15 @@ void message_environment(
     *m = (Jwkd__V1__Environment)JWKD__V1__ENVIRONMENT__INIT;
     message_state(environment, epoch, &out->state);
     m->name = wire_text(s->name);
-    m->issuer = wire_text(s->issuer);
-    m->default_algorithm = wire_text(alg_name(s->default_alg));
-    m->default_bits = s->default_bits;
-    m->default_audience = wire_text(s->default_audience);
-    m->max_token_lifetime_sec = s->max_token_lifetime_sec;
-    m->default_token_lifetime_sec = s->default_token_lifetime_sec;
-    m->leeway_sec = s->leeway_sec;
-    m->mode = s->mode == MODE_EXCLUSIVE ? JWKD__V1__MODE__EXCLUSIVE : JWKD__V1__MODE__OVERLAP;
-    m->show_once = s->show_once;
-    m->rotate_every_sec = s->rotate_every_sec;
-    m->jwks_max_age_sec = s->jwks_max_age_sec;
+#define SAY_TEXT(field) wire_text(s->field)
+#define SAY_ALGORITHM(field) wire_text(alg_name(s->default_alg))
+#define SAY_NUMBER(field) s->field
+#define SAY_TIME(field) s->field
+#define SAY_MODE(field) s->field == MODE_EXCLUSIVE ? JWKD__V1__MODE__EXCLUSIVE : JWKD__V1__MODE__OVERLAP
+#define SAY_FLAG(field) s->field
+#define ROW(kind, id, field, ...) m->field = SAY_##kind(field);
+    SETTING_TABLE(ROW)
+#undef ROW
     m->rotate_at = environment->rotate_at;
     m->jwks_kept_until = environment->jwks_kept_until;
     if (environment->promotion.waiting) {

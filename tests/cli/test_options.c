@@ -239,7 +239,8 @@ static void verbs__tables_are_consistent(void **state)
         }
     }
     for (unsigned i = 1; i < OPTION_COUNT; i++)
-        assert_true(strcmp(option_name((enum option)(i - 1)), option_name((enum option)i)) < 0);
+        for (unsigned j = 0; j < i; j++)
+            assert_string_not_equal(option_name((enum option)i), option_name((enum option)j));
 }
 
 int main(void)

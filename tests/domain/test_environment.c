@@ -74,6 +74,43 @@ static void settings__out_of_range_are_refused_with_a_reason(void **state)
     }
 }
 
+static void settings__have_bounds_of_their_own(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t offset;
+        uint32_t most;
+        const char *message;
+    } ROWS[] = {
+        {offsetof(struct environment, max_token_lifetime_sec), LIMIT_TOKEN_LIFETIME_SEC,
+            "the largest token lifetime is 1 to 31622400 seconds"},
+        {offsetof(struct environment, leeway_sec), LIMIT_LEEWAY_SEC, "the leeway is at most 600 seconds"},
+        {offsetof(struct environment, rotate_every_sec), LIMIT_ROTATE_EVERY_SEC,
+            "keys rotate by schedule at least every 316224000 seconds"},
+        {offsetof(struct environment, jwks_max_age_sec), LIMIT_JWKS_MAX_AGE_SEC,
+            "a JWKS may be kept for at most 86400 seconds"},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        struct environment environment = good();
+        jwkd_error error = {0};
+        memcpy((char *)&environment + ROWS[i].offset, &ROWS[i].most, sizeof ROWS[i].most);
+        assert_int_equal(environment_validate(&environment, NULL), JWKD_OK);
+        uint32_t over = ROWS[i].most + 1;
+        memcpy((char *)&environment + ROWS[i].offset, &over, sizeof over);
+        assert_int_equal(environment_validate(&environment, &error), JWKD_INVALID_ARGUMENT);
+        assert_string_equal(error.message, ROWS[i].message);
+    }
+    struct environment environment = good();
+    jwkd_error error = {0};
+    environment.max_token_lifetime_sec = 0;
+    assert_int_equal(environment_validate(&environment, &error), JWKD_INVALID_ARGUMENT);
+    assert_string_equal(error.message, ROWS[0].message);
+    environment = good();
+    strcpy(environment.default_audience, "a\x7f");
+    assert_int_equal(environment_validate(&environment, &error), JWKD_INVALID_ARGUMENT);
+    assert_string_equal(error.message, "default_audience is UTF-8 without control characters");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +118,7 @@ int main(void)
         cmocka_unit_test(name__that_is_an_address_is_reserved),
         cmocka_unit_test(defaults__are_valid_and_as_documented),
         cmocka_unit_test(settings__out_of_range_are_refused_with_a_reason),
+        cmocka_unit_test(settings__have_bounds_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
