@@ -60,7 +60,7 @@ jwkd_status rows_erase_answer(
 /* What an answered/ row says. False: it is that of an operation, or none. */
 bool rows_read_answered(const struct store_row *row, int64_t *out_at, uint8_t out_id[LIMIT_REQUEST_ID],
     char out_principal[ROW_KEY_SIZE], bool *out_deactivation);
-/* What an answer/ row says, which may be absent: NOT_FOUND; CONFLICT when the request id was used for
+/* What the row of an answer says, which may be absent: NOT_FOUND; CONFLICT when the request id was used for
  * something else; else the packed reply is appended. */
 jwkd_status rows_read_answer(
     const struct store_row *row, const uint8_t digest[32], struct buffer *out) MUST_CHECK;
