@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "keyring/changes.h"
+#include "keyring/changes/changes.h"
 #include "keyring/promotion.h"
 
 /* An environment of which something is expected. */
@@ -263,12 +263,12 @@ bool agenda_awaits_confirmation(struct keyring *keyring)
 /* ---- doing it ---- */
 
 /* Carries a plan out as one revision. */
-static jwkd_status carry_out(struct edit *edit, const struct plan *plan, bool *broken)
+static jwkd_status carry_out(struct edit *edit, const struct plan *plan)
 {
-    *broken = true;
+    edit_write(edit);
     TRY(edit_carry_out(edit, plan, -1, NULL));
     TRY(edit_finish(edit, NULL));
-    *broken = false;
+    edit_well_ended(edit);
     return JWKD_OK;
 }
 
@@ -291,8 +291,8 @@ static const char *promoted_because(const struct promotion *standing)
 #define BY_SCHEDULE "service:schedule"
 #define BY_OPERATION "service:operation/"
 
-static jwkd_status promote(struct batch *batch, const struct ring_environment *environment,
-    const struct promotion *standing, bool *broken)
+static jwkd_status promote(
+    struct batch *batch, const struct ring_environment *environment, const struct promotion *standing)
 {
     char principal[sizeof BY_OPERATION + 2 * LIMIT_REQUEST_ID] = BY_OPERATION;
     bytes_to_hex(
@@ -300,33 +300,31 @@ static jwkd_status promote(struct batch *batch, const struct ring_environment *e
     const struct edit_cause cause = {.verb = "promote", .principal = principal};
     CLEANUP(edit_clear) struct edit edit = {0};
     TRY(edit_begin(&edit, batch, cause, environment->settings.name, NULL));
-    CLEANUP(free_at) struct plan_key *keys = calloc(edit.after->count + 1, sizeof *keys);
-    if (!keys) return JWKD_NO_MEMORY;
-    struct plan_view view = edit_view(&edit, keys);
+    struct plan_view view;
+    TRY(edit_view(&edit, &view, NULL));
     struct plan plan;
     const struct ring_promotion *promotion = &edit.after->promotion;
     TRY(plan_promote(&view, promotion->kid, promotion->rotation, &plan, NULL));
-    *broken = true;
+    edit_write(&edit);
     TRY(operation_end(&edit, JWKD__V1__OPERATION__PHASE__DONE, promoted_because(standing)));
-    return carry_out(&edit, &plan, broken);
+    return carry_out(&edit, &plan);
 }
 
-static jwkd_status deactivate(struct batch *batch, const char *name, const char *kid, bool *broken)
+static jwkd_status deactivate(struct batch *batch, const char *name, const char *kid)
 {
     const struct edit_cause cause = {.verb = "deactivate", .principal = BY_SCHEDULE};
     CLEANUP(edit_clear) struct edit edit = {0};
     TRY(edit_begin(&edit, batch, cause, name, NULL));
-    CLEANUP(free_at) struct plan_key *keys = calloc(edit.after->count + 1, sizeof *keys);
-    if (!keys) return JWKD_NO_MEMORY;
-    struct plan_view view = edit_view(&edit, keys);
+    struct plan_view view;
+    TRY(edit_view(&edit, &view, NULL));
     struct plan plan;
     TRY(plan_deactivate(
         &view, kid, true, &plan, NULL)); /* it is not the primary key: signing does not stop by this */
-    return carry_out(&edit, &plan, broken);
+    return carry_out(&edit, &plan);
 }
 
 /* As if somebody had asked for it; with an empty reserve, in a moment. */
-static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool *broken)
+static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry)
 {
     uint8_t id[LIMIT_REQUEST_ID], digest[32] = {0};
     TRY(random_fill(id, sizeof id));
@@ -341,7 +339,7 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
     jwkd_error error = {0};
-    jwkd_status status = change_decide(batch, &change, &reply, broken, &error);
+    jwkd_status status = change_decide(batch, &change, &reply, &error);
     enum alg alg;
     entry->lacks = NULL;
     if (status == JWKD_IN_PROGRESS) {
@@ -351,7 +349,7 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
             entry->lacks = NULL;
         return JWKD_OK;
     }
-    if (status == JWKD_OK || *broken) return status;
+    if (status == JWKD_OK || batch->spoiled) return status;
     /* It cannot be now, e.g. a rotation is under way: not before a minute from now. */
     entry->scheduled = moment_now();
     entry->rotate_at = entry->scheduled.wall_sec + 60;
@@ -361,7 +359,7 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry, bool 
     return JWKD_OK;
 }
 
-static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, struct moment now, bool *broken)
+static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, struct moment now)
 {
     struct keyring *keyring = batch->keyring;
     const struct ring_environment *environment = environment_of(batch, entry);
@@ -369,28 +367,28 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
     if (environment->promotion.waiting && promoted_in_ns(keyring, environment, entry, now) == 0) {
         struct promotion standing =
             operation_standing(keyring, environment, entry->published_ns, now.elapsed_ns);
-        TRY(promote(batch, environment, &standing, broken));
+        TRY(promote(batch, environment, &standing));
         environment = environment_of(batch, entry);
     }
     for (size_t i = 0; environment && i < environment->count; i++) {
         if (!environment->keys[i]->retiring_since ||
             retires_in_ns(keyring, environment, environment->keys[i], now) != 0)
             continue;
-        TRY(deactivate(batch, entry->name, jwk_kid(environment->keys[i]->jwk), broken));
+        TRY(deactivate(batch, entry->name, jwk_kid(environment->keys[i]->jwk)));
         environment = environment_of(batch, entry);
     }
     if (environment && rotates(environment, entry) && left_ns(entry->rotate_at, entry->scheduled, now) == 0)
-        TRY(rotate(batch, entry, broken));
+        TRY(rotate(batch, entry));
     return JWKD_OK;
 }
 
-void agenda_run(struct batch *batch, struct moment now, bool *out_broken, bool *out_failed)
+void agenda_run(struct batch *batch, struct moment now, bool *out_failed)
 {
     struct keyring *keyring = batch->keyring;
-    for (size_t i = 0; i < keyring->agenda_count && !*out_broken && batch_has_room(batch); i++) {
+    for (size_t i = 0; i < keyring->agenda_count && !batch->spoiled && batch_has_room(batch); i++) {
         struct agenda_entry *entry = &keyring->agenda[i];
         if (entry->due_ns > now.elapsed_ns) continue;
-        jwkd_status status = run_entry(batch, entry, now, out_broken);
+        jwkd_status status = run_entry(batch, entry, now);
         reckon(keyring, entry, now); /* as things are committed: what the batch changes is due until then */
         if (status == JWKD_OK) continue;
         *out_failed = true;

@@ -42,6 +42,7 @@ struct batch {
     uint64_t next_environment_id, service_revision;
     unsigned waiting; /* generations of this batch that wait for a key */
     bool single;      /* it takes one change: several were more than the store takes */
+    bool spoiled;     /* something of it is missing: nothing of it may be committed */
     bool urgent;      /* a deactivation is among them: the ballast may be used */
 };
 

@@ -1,5 +1,7 @@
 #include "keyring/edit.h"
 
+#include <stdlib.h>
+
 #include "keyring/ceiling.h"
 #include "keyring/message.h"
 #include "keyring/promotion.h"
@@ -35,10 +37,22 @@ jwkd_status edit_begin_new(struct edit *edit, struct batch *batch, struct edit_c
     return JWKD_OK;
 }
 
+void edit_write(struct edit *edit)
+{
+    edit->writing = true;
+}
+
+void edit_well_ended(struct edit *edit)
+{
+    edit->writing = false;
+}
+
 void edit_clear(struct edit *edit)
 {
+    if (edit->writing) edit->batch->spoiled = true;
     ring_environment_unref(edit->after);
-    edit->after = NULL;
+    free(edit->keys);
+    *edit = (struct edit){0};
 }
 
 void edit_schedule_rotation(struct edit *edit)
@@ -53,9 +67,11 @@ void edit_note(struct edit *edit, Jwkd__V1__Change__Kind kind, int key)
         edit->changes[edit->count++] = (struct edit_change){.kind = kind, .key = key};
 }
 
-struct plan_view edit_view(const struct edit *edit, struct plan_key *keys)
+jwkd_status edit_view(struct edit *edit, struct plan_view *out, jwkd_error *error)
 {
     const struct ring_environment *environment = edit->after;
+    struct plan_key *keys = edit->keys = calloc(environment->count + 1, sizeof *keys);
+    if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < environment->count; i++)
         keys[i] = (struct plan_key){.kid = jwk_kid(environment->keys[i]->jwk),
             .state = ring_environment_state(environment, i),
@@ -65,7 +81,8 @@ struct plan_view edit_view(const struct edit *edit, struct plan_key *keys)
             .retiring = environment->keys[i]->retiring_since != 0,
             .confirmed = environment->keys[i]->state == KEY_ACTIVE && (int)i != environment->primary &&
                          operation_key_confirmed(edit->batch->keyring, environment, environment->keys[i])};
-    return (struct plan_view){.mode = environment->settings.mode, .keys = keys, .count = environment->count};
+    *out = (struct plan_view){.mode = environment->settings.mode, .keys = keys, .count = environment->count};
+    return JWKD_OK;
 }
 
 /* Replaces a shared key by a copy that this edit may change. */

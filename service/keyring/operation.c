@@ -50,8 +50,3 @@ jwkd_status operation_digest(const Jwkd__V1__Request *request, uint8_t out[OPERA
     TRY(wire_pack(copy, &known));
     return alg_sha256(buffer_bytes(&known), out);
 }
-
-bool operation_is_deactivation(const Jwkd__V1__Request *request)
-{
-    return request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE;
-}

@@ -12,7 +12,4 @@ enum { OPERATION_DIGEST_SIZE = SHA256_SIZE };
  * credential) and without fields that are not known here. */
 jwkd_status operation_digest(const Jwkd__V1__Request *request, uint8_t out[OPERATION_DIGEST_SIZE]) MUST_CHECK;
 
-/* What must never have to wait for a caller's other changes, or be refused for their sake. */
-bool operation_is_deactivation(const Jwkd__V1__Request *request);
-
 #endif

@@ -57,7 +57,7 @@ static jwkd_status keep_answer(struct batch *batch, const struct change_request 
     jwkd_status status = pack_reply(reply, &packed);
     if (key) key->public_jwk = shown;
     if (status != JWKD_OK) return status;
-    bool deactivation = operation_is_deactivation(change->request);
+    bool deactivation = change_is_deactivation(change->request);
     struct bytes id = wire_view(change->request->request_id);
     TRY(share_note(batch, change->principal, id, deactivation));
     return rows_put_answer(batch, id, change->principal, change->digest, buffer_bytes(&packed), deactivation);
@@ -76,14 +76,6 @@ static jwkd_status add_waiting(struct round *round, const struct change_request 
     return JWKD_OK;
 }
 
-/* What is so once is so for ever: that answer holds also where it cannot be kept, as on a full disk. Any
- * other may be refused when the request is repeated, or undo what somebody did since. */
-static bool is_final(const Jwkd__V1__Request *request)
-{
-    return request->operation_case == JWKD__V1__REQUEST__OPERATION_DEACTIVATE ||
-           request->operation_case == JWKD__V1__REQUEST__OPERATION_DESTROY;
-}
-
 /* Decides a change within the round. *out_reply receives the packed answer in every case but NO_MEMORY. */
 static jwkd_status decide(
     struct round *round, const struct change_request *change, struct buffer *out_reply, bool *out_changed)
@@ -92,15 +84,15 @@ static jwkd_status decide(
     jwkd_error error = {0};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, change->request);
-    bool broken = false;
-    jwkd_status status = change_decide(batch, change, &reply, &broken, &error);
-    if (status == JWKD_IN_PROGRESS) broken = add_waiting(round, change) != JWKD_OK;
+    jwkd_status status = change_decide(batch, change, &reply, &error);
+    if (status == JWKD_IN_PROGRESS && add_waiting(round, change) != JWKD_OK) batch->spoiled = true;
     /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
-    if (status == JWKD_OK) broken = keep_answer(batch, change, &reply) != JWKD_OK;
+    if (status == JWKD_OK && keep_answer(batch, change, &reply) != JWKD_OK) batch->spoiled = true;
     /* Decided with, or against, a change that is not committed yet: if the commit fails, so does this answer.
-     */
-    *out_changed = batch->events || round->waiting || (batch->write_count != 0 && !is_final(change->request));
-    round->spoiled |= broken;
+     * So it does where it cannot be kept, as on a full disk, unless it is final: any other may be refused
+     * when the request is repeated, or undo what somebody did since. */
+    *out_changed =
+        batch->events || round->waiting || (batch->write_count != 0 && !change_is_final(change->request));
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
 }
@@ -186,7 +178,7 @@ static bool in_this_round(const struct round *round, const struct keyring_comman
 
 bool round_takes(const struct round *round, const struct keyring_command *command)
 {
-    return round->count < ROUND_COMMANDS && !round->spoiled && batch_has_room(&round->batch) &&
+    return round->count < ROUND_COMMANDS && !round->batch.spoiled && batch_has_room(&round->batch) &&
            !in_this_round(round, command);
 }
 
@@ -214,7 +206,7 @@ void round_decide(struct round *round, struct keyring_command *command)
         command->request->deadline_ns < clock_elapsed_ns())
         decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
             "the deadline had passed before the change began; nothing was done");
-    if (decided->status == JWKD_NOT_FOUND && !operation_is_deactivation(command->request)) {
+    if (decided->status == JWKD_NOT_FOUND && !change_is_deactivation(command->request)) {
         jwkd_status share = share_check(round->batch.keyring, command->principal, &error);
         if (share != JWKD_OK) decided->status = share;
     }
@@ -245,33 +237,31 @@ static bool serve(struct round *round, struct pending *pending)
     struct change_request change = {
         .request = request, .principal = pending->principal, .digest = pending->digest, .noted = true};
     jwkd_error error = {0};
-    bool broken = false;
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, request);
     const struct ring_environment *environment = batch_find(batch, change_generation(request).environment);
     jwkd_status status =
         environment && environment->id == pending->environment_id
-            ? change_decide(batch, &change, &reply, &broken, &error)
+            ? change_decide(batch, &change, &reply, &error)
             : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
-    round->spoiled |= broken;
     if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY ||
         status == JWKD_UNAVAILABLE)
         return false;
     rows_request_name("work", wire_view(request->request_id), pending->principal, name);
     /* A failure is not kept: who asks again is told how it stands then. */
-    if (broken || batch_erase(batch, name) != JWKD_OK ||
+    if (batch_erase(batch, name) != JWKD_OK ||
         (status == JWKD_OK && keep_answer(batch, &change, &reply) != JWKD_OK))
-        round->spoiled = true;
+        batch->spoiled = true;
     buffer_clear(&pending->shown);
     if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK)
-        round->spoiled = true;
+        batch->spoiled = true;
     return true;
 }
 
 void round_serve_waiting(struct round *round)
 {
     struct keyring *keyring = round->batch.keyring;
-    for (struct pending **link = &keyring->pending; *link && !round->spoiled;) {
+    for (struct pending **link = &keyring->pending; *link && !round->batch.spoiled;) {
         struct pending *pending = *link;
         if (!batch_has_room(&round->batch)) {
             keyring_poke(keyring); /* the next round goes on */
@@ -357,7 +347,7 @@ static void put_accepted(struct round *round, bool committed)
 
 static jwkd_status commit(struct round *round, jwkd_error *error)
 {
-    if (round->spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
+    if (round->batch.spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
     return commit_batch(&round->batch, error);
 }
 

@@ -2,7 +2,7 @@
 #ifndef KEYRING_ROUND_H
 #define KEYRING_ROUND_H
 
-#include "keyring/changes.h"
+#include "keyring/changes/changes.h"
 
 enum { ROUND_COMMANDS = 64 /* changes committed together */ };
 
@@ -28,7 +28,6 @@ struct round {
     jwkd_status status;         /* of the commit */
     jwkd_error error;
     unsigned conflicts; /* with others who change the store */
-    bool spoiled;       /* there was no memory: nothing of it is committed */
 };
 
 /* Only the writer's thread calls these. A round that was begun is finished, whatever came between:

@@ -7,7 +7,7 @@
 #include "base/wait.h"
 #include "keyring/agenda.h"
 #include "keyring/ceiling.h"
-#include "keyring/changes.h"
+#include "keyring/changes/changes.h"
 #include "keyring/round.h"
 #include "keyring/rows.h"
 #include "keyring/share.h"
@@ -81,7 +81,7 @@ static bool expire(struct keyring *keyring, struct round *round)
     if (store_condition(keyring->options.store) != STORE_READ_WRITE) return false;
     if (round_begin(round, keyring) != JWKD_OK) return false;
     do
-        round->spoiled = rows_expire_answers(&round->batch, &more) != JWKD_OK;
+        round->batch.spoiled = rows_expire_answers(&round->batch, &more) != JWKD_OK;
     while (round_again(round));
     if (round_finish(round) != JWKD_OK || !more) return false;
     keyring->answers_expired_at = 0;
@@ -104,7 +104,7 @@ static void run_agenda(struct keyring *keyring, struct round *round, bool clock_
     bool failed;
     do {
         failed = false;
-        agenda_run(&round->batch, now, &round->spoiled, &failed);
+        agenda_run(&round->batch, now, &failed);
     } while (round_again(round));
     keyring->agenda_failed_ns = round_finish(round) == JWKD_OK && !failed ? 0 : clock_elapsed_ns();
 }
@@ -116,7 +116,7 @@ static void raise_ceilings(struct keyring *keyring, struct round *round, struct 
         bool committed = false;
         if (round_begin(round, keyring) == JWKD_OK) {
             do
-                round->spoiled = ceiling_put(&round->batch, wishes, &rest) != JWKD_OK;
+                round->batch.spoiled = ceiling_put(&round->batch, wishes, &rest) != JWKD_OK;
             while (round_again(round));
             committed = round_finish(round) == JWKD_OK;
         }
@@ -298,8 +298,7 @@ static unsigned urgent_limit(const struct keyring *keyring)
 
 jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
 {
-    unsigned limit =
-        operation_is_deactivation(command->request) ? urgent_limit(keyring) : queue_limit(keyring);
+    unsigned limit = change_is_deactivation(command->request) ? urgent_limit(keyring) : queue_limit(keyring);
     jwkd_status status = JWKD_OK;
     command->next = NULL;
     if (strlen(command->principal) > LIMIT_PRINCIPAL) /* cut, two callers could become one */

@@ -1,4 +1,5 @@
-/* The changes: each decided against the state that the batch has reached, and written into it. */
+/* The changes: each decided against the state that the batch has reached, and written into it. One row a
+ * change (changes/table.c). */
 #ifndef KEYRING_CHANGES_H
 #define KEYRING_CHANGES_H
 
@@ -13,6 +14,18 @@ struct change_request {
     bool noted;                       /* what must wait for a key stands on somebody's list already */
 };
 
+/* Decides. JWKD_OK: the batch holds the change and `reply` the answer that takes effect once it is committed
+ * (nothing in the batch: nothing changed). IN_PROGRESS: a generation waits for its key, noted durably by the
+ * batch. UNSUPPORTED: the request is no change. Other failures leave the batch as it was, but for ready keys
+ * that did not open and are dropped; or spoiled. */
+jwkd_status change_decide(struct batch *batch, const struct change_request *change, struct reply *reply,
+    jwkd_error *error) MUST_CHECK;
+
+/* What is so once is so for ever: its answer holds also where it cannot be kept. */
+bool change_is_final(const Jwkd__V1__Request *request);
+/* What must never have to wait for a caller's other changes, or be refused for their sake. */
+bool change_is_deactivation(const Jwkd__V1__Request *request);
+
 /* On which terms a key is published. */
 struct publication_terms {
     bool hold, now, rotation;
@@ -25,13 +38,6 @@ struct generation {
     struct publication_terms terms;
 };
 struct generation change_generation(const Jwkd__V1__Request *request);
-
-/* Decides. JWKD_OK: the batch holds the change and `reply` the answer that takes effect once it is committed
- * (nothing in the batch: nothing changed). IN_PROGRESS: a generation waits for its key, noted durably by the
- * batch. Other failures leave the batch as it was, but for ready keys that did not open and are dropped;
- * unless *out_broken is set: then it must be given up. */
-jwkd_status change_decide(struct batch *batch, const struct change_request *change, struct reply *reply,
-    bool *out_broken, jwkd_error *error) MUST_CHECK;
 
 /* The type of key that a generation wants, as things stand. */
 jwkd_status change_key_type(const struct ring_environment *environment, const struct generation *request,

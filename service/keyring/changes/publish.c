@@ -1,0 +1,121 @@
+#include "base/clock.h"
+#include "base/random.h"
+#include "keyring/ceiling.h"
+#include "keyring/changes/decide.h"
+#include "keyring/message.h"
+#include "keyring/promotion.h"
+#include "keyring/rows.h"
+
+/* When the key is to become primary, and why. */
+static enum promote choose_promotion(
+    struct edit *edit, const struct publication_terms *terms, const char **out_reason)
+{
+    if (terms->hold) return PROMOTE_NEVER;
+    *out_reason = "exclusive mode replaces a key at once";
+    if (edit->after->settings.mode == MODE_EXCLUSIVE) return PROMOTE_NOW;
+    *out_reason = "at once, as was asked: subscribers refuse its tokens until they have the key";
+    if (terms->now) return PROMOTE_NOW;
+    *out_reason = "nobody follows the environment";
+    return operation_nobody_waits(edit) ? PROMOTE_NOW : PROMOTE_LATER;
+}
+
+static jwkd_status answer_operation(
+    struct edit *edit, struct bytes id, bool rotation, bool done, const char *reason, struct reply *reply)
+{
+    Jwkd__V1__Operation *operation = reply_alloc(reply, sizeof *operation);
+    Jwkd__V1__KeyReply *answer = reply->message.key;
+    if (!operation) return JWKD_NO_MEMORY;
+    if (done) {
+        uint8_t *kept = reply_alloc(reply, id.size);
+        if (!kept) return JWKD_NO_MEMORY;
+        memcpy(kept, id.data, id.size);
+        *operation = (Jwkd__V1__Operation)JWKD__V1__OPERATION__INIT;
+        operation->kind = rotation ? JWKD__V1__OPERATION__KIND__ROTATE : JWKD__V1__OPERATION__KIND__PROMOTE;
+        operation->kid = answer->key->kid;
+        operation->environment = wire_text(edit->after->settings.name);
+        operation->revision = edit->after->revision;
+        operation->phase = JWKD__V1__OPERATION__PHASE__DONE;
+        operation->begun_at = operation->ended_at = edit->batch->now;
+        operation->reason = wire_text(reason);
+        operation->id = wire_bytes(bytes_of(kept, id.size));
+    } else {
+        message_promotion(edit->after, operation);
+        TRY(operation_describe(edit->batch->keyring, edit->after, reply, operation));
+    }
+    answer->operation = operation;
+    return JWKD_OK;
+}
+
+/* An imported key may have signed elsewhere, and nobody knows until when. */
+static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
+{
+    struct reach reach = batch_reach(edit->batch, ring_key_longest_lifetime(edit->after, key));
+    reach_raise(&key->usage->last, reach);
+    return ceiling_raise(edit->batch, edit->after->owner, key, reach);
+}
+
+/* Publishes a key whose sealed form and JWK are at hand. */
+jwkd_status change_publish(struct edit *edit, struct ring_key *key, const struct publication_terms *terms,
+    struct reply *reply, jwkd_error *error)
+{
+    struct ring_environment *environment = edit->after;
+    CLEANUP(ring_key_unref_at) struct ring_key *past = NULL;
+    if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT)
+        past = ring_environment_take_past(environment, edit->batch->now);
+    if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT)
+        return fail(error, JWKD_RESOURCE_EXHAUSTED,
+            "the environment has %d keys that are active or whose tokens could still be valid, which is the "
+            "limit: deactivate some, or "
+            "replace keys less often",
+            LIMIT_KEYS_PER_ENVIRONMENT);
+    struct plan_view view;
+    TRY(edit_view(edit, &view, error));
+    struct plan plan;
+    const char *reason = "";
+    enum promote promote = choose_promotion(edit, terms, &reason);
+    TRY(plan_publish(&view, promote, terms->rotation, terms->invalidate_kid, &plan, error));
+    if (ring_environment_find(environment, jwk_kid(key->jwk)) >= 0)
+        return fail(error, JWKD_ALREADY_EXISTS, "the environment has a key with this kid already");
+    TRY(rows_check_never_held(edit->batch, key->jwk, error));
+    uint8_t operation[OPERATION_ID]; /* not the request's id: two callers may choose the same */
+    if (random_fill(operation, sizeof operation) != JWKD_OK)
+        return fail(error, JWKD_INTERNAL, "no random bytes");
+    const struct bytes id = bytes_of(operation, sizeof operation);
+    edit_write(edit);
+    key->state = KEY_ACTIVE;
+    key->created_at = edit->batch->now;
+    key->held = terms->hold;
+    TRY(ring_environment_add(environment, ring_key_ref(key)));
+    int index = (int)environment->count - 1;
+    TRY(edit_carry_out(edit, &plan, index, error));
+    TRY(rows_put_tombstone(edit->batch, environment, key->jwk));
+    if (past) TRY(rows_erase_key(edit->batch, environment, past));
+    if (key->imported) TRY(cover_earlier_use(edit, key));
+    if (!terms->hold) {
+        TRY(operation_end(
+            edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "a later key was generated or imported"));
+        TRY(operation_begin(edit, id, terms->rotation, index, promote == PROMOTE_NOW, reason));
+        edit_schedule_rotation(edit);
+    }
+    TRY(edit_finish(edit, error));
+    TRY(change_answer_key(edit, index, !key->imported, reply)); /* whoever imports a key has it */
+    return terms->hold ? JWKD_OK
+                       : answer_operation(edit, id, terms->rotation, promote == PROMOTE_NOW, reason, reply);
+}
+
+jwkd_status decide_import(
+    struct edit *edit, const struct change_request *change, struct reply *reply, jwkd_error *error)
+{
+    const Jwkd__V1__ImportRequest *request = change->request->import;
+    struct keyring_command *prepared = change->prepared;
+    if (!prepared || !prepared->jwk || strcmp(prepared->owner, edit->after->owner) != 0)
+        return fail(error, JWKD_UNAVAILABLE, "the environment was replaced meanwhile; try again");
+    CLEANUP(ring_key_unref_at) struct ring_key *key = ring_key_new();
+    if (!key) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    key->jwk = jwk_ref(prepared->jwk);
+    key->imported = true;
+    TRY(buffer_append_bytes(&key->sealed, buffer_bytes(&prepared->sealed)));
+    const struct publication_terms terms = {
+        .hold = request->hold, .now = request->now, .invalidate_kid = request->invalidate_kid};
+    return change_publish(edit, key, &terms, reply, error);
+}

@@ -1,0 +1,121 @@
+#include "keyring/changes/decide.h"
+
+/* ---- the environment that a change is of */
+
+typedef const char *environment_of(const Jwkd__V1__Request *request);
+
+#define ENVIRONMENT_OF(change, member)                                           \
+    static const char *environment_of_##change(const Jwkd__V1__Request *request) \
+    {                                                                            \
+        return request->change->member;                                          \
+    }
+ENVIRONMENT_OF(delete_environment, name)
+ENVIRONMENT_OF(generate, environment)
+ENVIRONMENT_OF(import, environment)
+ENVIRONMENT_OF(set_primary, environment)
+ENVIRONMENT_OF(deactivate, environment)
+ENVIRONMENT_OF(destroy, environment)
+ENVIRONMENT_OF(retire, environment)
+ENVIRONMENT_OF(rotate, environment)
+ENVIRONMENT_OF(abort_rotation, environment)
+
+static const char *environment_of_update_environment(const Jwkd__V1__Request *request)
+{
+    return request->update_environment->environment ? request->update_environment->environment->name : "";
+}
+
+/* ---- the rows */
+
+struct change {
+    environment_of *environment; /* NULL: it makes one */
+    change_decision *decide;
+    bool is_final, is_deactivation;
+};
+
+// clang-format off
+#define CHANGES(ROW)                                                                                           \
+    ROW(CREATE_ENVIRONMENT, NULL,                              decide_create_environment, false, false)        \
+    ROW(UPDATE_ENVIRONMENT, environment_of_update_environment, decide_update_environment, false, false)        \
+    ROW(DELETE_ENVIRONMENT, environment_of_delete_environment, decide_delete_environment, false, false)        \
+    ROW(GENERATE,           environment_of_generate,           decide_generate,           false, false)        \
+    ROW(ROTATE,             environment_of_rotate,             decide_generate,           false, false)        \
+    ROW(ABORT_ROTATION,     environment_of_abort_rotation,     decide_abort_rotation,     false, false)        \
+    ROW(IMPORT,             environment_of_import,             decide_import,             false, false)        \
+    ROW(SET_PRIMARY,        environment_of_set_primary,        decide_set_primary,        false, false)        \
+    ROW(RETIRE,             environment_of_retire,             decide_retire,             false, false)        \
+    ROW(DEACTIVATE,         environment_of_deactivate,         decide_deactivate,         true,  true)         \
+    ROW(DESTROY,            environment_of_destroy,            decide_destroy,            true,  false)
+
+#define NO_CHANGES(ROW)                                                                                        \
+    ROW(HELLO) ROW(STATUS) ROW(LIST_ENVIRONMENTS) ROW(LIST_KEYS) ROW(GET_KEY) ROW(SIGN) ROW(SIGN_RAW)          \
+    ROW(VERIFY) ROW(GET_JWKS) ROW(GET_CHANGES) ROW(RENEW) ROW(LIST_SUBSCRIBERS) ROW(GET_OPERATION)             \
+    ROW(GET_RECEIPT) ROW(_NOT_SET)
+// clang-format on
+
+static const struct change TABLE[] = {
+#define ROW(NAME, ...) [JWKD__V1__REQUEST__OPERATION_##NAME] = {__VA_ARGS__},
+    CHANGES(ROW)
+#undef ROW
+};
+
+/* An operation of the contract that neither list has does not build. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wswitch"
+static const struct change *find(const Jwkd__V1__Request *request)
+{
+    switch (request->operation_case) {
+#define ROW(NAME, ...) case JWKD__V1__REQUEST__OPERATION_##NAME:
+        CHANGES(ROW)
+        return &TABLE[request->operation_case];
+        NO_CHANGES(ROW)
+    case _JWKD__V1__REQUEST__OPERATION__CASE_IS_INT_SIZE:
+        break;
+#undef ROW
+    }
+    return NULL;
+}
+#pragma GCC diagnostic pop
+
+bool change_is_final(const Jwkd__V1__Request *request)
+{
+    const struct change *change = find(request);
+    return change && change->is_final;
+}
+
+bool change_is_deactivation(const Jwkd__V1__Request *request)
+{
+    const struct change *change = find(request);
+    return change && change->is_deactivation;
+}
+
+/* ---- deciding */
+
+/* The operation's name in the contract: what it is told by (keyring_made). */
+static const char *verb_of(const Jwkd__V1__Request *request)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
+        &jwkd__v1__request__descriptor, (unsigned)request->operation_case);
+    return field ? field->name : "";
+}
+
+static jwkd_status decide(struct edit *edit, struct batch *batch, const struct change_request *asked,
+    struct reply *reply, jwkd_error *error)
+{
+    const struct edit_cause cause = {.verb = verb_of(asked->request), .principal = asked->principal};
+    const struct change *change = find(asked->request);
+    if (!change) return fail(error, JWKD_UNSUPPORTED, "this operation changes nothing");
+    if (change->environment)
+        TRY(edit_begin(edit, batch, cause, change->environment(asked->request), error));
+    else
+        TRY(edit_begin_new(edit, batch, cause, error));
+    return change->decide(edit, asked, reply, error);
+}
+
+jwkd_status change_decide(
+    struct batch *batch, const struct change_request *change, struct reply *reply, jwkd_error *error)
+{
+    CLEANUP(edit_clear) struct edit edit = {0};
+    jwkd_status status = decide(&edit, batch, change, reply, error);
+    if (status == JWKD_OK) edit_well_ended(&edit);
+    return status;
+}
