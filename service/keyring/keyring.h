@@ -37,10 +37,12 @@ struct keyring_options {
     unsigned reserve;   /* ready keys kept per key type in use */
     bool memory_locked; /* for status */
     bool new_epoch;     /* although the store does not look as if it was put back from a backup */
-    bool accept_clock;  /* the wall clock is right, although it is behind what the keys have seen (wall.h) */
+    bool accept_clock;  /* the wall clock is right, although it is behind what the keys have seen
+                           (changes/wall.h) */
     const char *operator;  /* who starts it so, e.g. "uid:0"; for the record that remains; NULL: not known */
     unsigned change_queue; /* changes that may wait; 0: 32; and a quarter as many deactivations */
-    unsigned most_changes, most_answers; /* of one caller (share.h); 0: LIMIT_CHANGES, LIMIT_ANSWERS */
+    unsigned most_changes,
+        most_answers; /* of one caller (records/share.h); 0: LIMIT_CHANGES, LIMIT_ANSWERS */
     /* Called with a sentence when something needs an operator's eye; any thread. May be NULL. */
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
     /* Called after every change, once it is durable and was told to subscribers; the writer's thread. May be

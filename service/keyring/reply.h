@@ -2,7 +2,7 @@
 #ifndef KEYRING_REPLY_H
 #define KEYRING_REPLY_H
 
-#include "keyring/model.h"
+#include "keyring/model/snapshot.h"
 #include "wire/wire.h"
 
 /* Not to be moved after reply_init. */

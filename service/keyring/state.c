@@ -34,3 +34,21 @@ jwkd_status keyring_require(
         return fail(error, JWKD_INVALID_ARGUMENT, "that is not the name of an environment");
     return fail(error, JWKD_NOT_FOUND, "there is no environment \"%s\"", name);
 }
+
+const uint8_t *keyring_epoch(const struct keyring *keyring)
+{
+    return keyring->epoch;
+}
+
+uint64_t keyring_service_revision(struct keyring *keyring)
+{
+    CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(keyring);
+    return snapshot->service_revision;
+}
+
+void keyring_set_traffic(
+    struct keyring *keyring, void (*read)(void *context, struct keyring_traffic *out), void *context)
+{
+    keyring->traffic_context = context;
+    keyring->read_traffic = read;
+}

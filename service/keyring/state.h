@@ -51,7 +51,7 @@ struct keyring {
     struct pending *shown;   /* done, with an answer that is handed out to the first who asks again */
     struct reserve *reserve; /* has a lock of its own, taken after none of ours */
     int64_t answers_expired_at;
-    void *shares; /* of callers in what is kept of changes (share.h): a tree */
+    void *shares; /* of callers in what is kept of changes (records/share.h): a tree */
     struct agenda_entry *agenda;
     size_t agenda_count, agenda_capacity;
     uint64_t agenda_reckoned_ns; /* when all of it was */
@@ -59,14 +59,14 @@ struct keyring {
     uint64_t settle_ns;          /* when to settle the store; 0: nothing to settle */
     int64_t wall_told;           /* until when it said last that nothing is signed; 0: not */
     int64_t clocks_apart_ms;     /* the wall clock's distance from the running-time clock */
-    bool unsettled;              /* what the start had to write could not be written (service_row.h) */
-    bool
-        outdated; /* somebody else changed the store: it is read anew before anything is decided (reload.h) */
+    bool unsettled; /* what the start had to write could not be written (records/service_row.h) */
+    bool outdated;  /* somebody else changed the store: it is read anew before anything is decided
+                       (changes/reload.h) */
     bool estranged; /* the store may hold a change that is not known here: nothing may be built on either */
 
     atomic_uint promotions_waiting;
     atomic_int_fast64_t
-        wall_high;            /* the latest instant of the wall clock that a change was made at (wall.h) */
+        wall_high; /* the latest instant of the wall clock that a change was made at (changes/wall.h) */
     atomic_bool wall_refuses; /* the wall clock is behind it, and the writer is going to tell, or has */
     atomic_uint_fast64_t tokens_signed, tokens_verified, changes, commits;
 };

@@ -32,6 +32,18 @@ MAY_USE = {
     "client/cli": {"base"},
     "client/examples": set(),
 }
+# The rooms of a folder, and which others of it each may include; "" is what stands in no room, and a file that has a
+# row of its own is one.
+ROOMS = {
+    "service/keyring": {
+        "model": set(),
+        "": {"model"},
+        "records": {"", "model"},
+        "changes": {"", "model", "records"},
+        "answers": {"", "model", "records", "changes"},
+        "open.c": {"", "model", "records", "changes"},
+    },
+}
 # What <jwkd.h> and <jwkd/status.h> are to each: the client's interface is no business of the service.
 PUBLIC = {"jwkd.h": {"client/lib", "client/cli", "client/examples"}}
 # Libraries, and where alone they may be seen.
@@ -56,6 +68,25 @@ def folder_of(parts):
     return inner if inner in MAY_USE else "/".join(parts[:2])
 
 
+def room_of(rooms, inside):
+    """The room of a file, by its path within the folder."""
+    if inside in rooms:
+        return inside
+    return inside.split("/")[0] if "/" in inside else ""
+
+
+def complain_of_room(folder, path, name):
+    """Within a folder that has rooms: whether what is included stands in one that this file may look into."""
+    rooms, own = ROOMS.get(folder), folder.split("/", 1)[1] + "/"
+    if not rooms or not name.startswith(own):
+        return None
+    here = room_of(rooms, str(path.relative_to(ROOT / folder)))
+    there = room_of(rooms, name[len(own):])
+    if here not in rooms:
+        return f"{here} is no room of {folder}; give it a row in {__file__}"
+    return None if there == here or there in rooms[here] else f"{here or 'no room'} may not use {name}"
+
+
 def complaints(folder, path):
     own = folder.split("/", 1)[1]
     for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -71,6 +102,9 @@ def complaints(folder, path):
         module = folder_of(["service"] + name.split("/")).split("/", 1)[1]
         if quote == '"' and "/" in name and module != own and module not in MAY_USE[folder]:
             yield f"{where} may not use {name}"
+        in_room = complain_of_room(folder, path, name)
+        if in_room:
+            yield f"{where}: {in_room}"
         if ".." in name.split("/"):
             yield f"{where}: {name} climbs out of its folder"
         if name in PUBLIC and folder not in PUBLIC[name]:

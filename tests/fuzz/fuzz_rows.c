@@ -1,7 +1,7 @@
 #include "fuzz.h"
 
-#include "keyring/message.h"
-#include "keyring/rows.h"
+#include "keyring/model/message.h"
+#include "keyring/records/rows.h"
 
 static const uint8_t EPOCH[16] = {1};
 

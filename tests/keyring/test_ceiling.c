@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
+#include "keyring/changes/queue.h"
 #include "keyring/state.h"
-#include "keyring/writer.h"
 
 static _Thread_local bool impatient; /* this thread's waits end at once, as if their time were over */
 static struct timespec waits[LIMIT_BATCH];

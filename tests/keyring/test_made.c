@@ -3,7 +3,7 @@
 #include "keyring/clocks.h"
 
 #include "base/clock.h"
-#include "keyring/rows.h"
+#include "keyring/records/rows.h"
 
 #include <inttypes.h>
 

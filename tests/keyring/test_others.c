@@ -2,11 +2,11 @@
  * take little at once. */
 #include <stdlib.h>
 
-#include "keyring/ceiling.h"
+#include "keyring/changes/ceiling.h"
 #include "keyring/making.h"
 #include "keyring/others.h"
+#include "keyring/records/rows.h"
 #include "keyring/ring.h"
-#include "keyring/rows.h"
 
 struct pair_of_rings {
     struct others *others;

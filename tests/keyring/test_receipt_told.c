@@ -1,7 +1,7 @@
 #include "wire/cases.h"
 
 #include "base/clock.h"
-#include "keyring/receipt.h"
+#include "keyring/changes/receipts.h"
 
 enum { SHOP = 7, MAX_LEASE_MS = 100 * 1000, HORIZON_MS = 100 * 1000 + 100 };
 

@@ -1,6 +1,6 @@
 /* A change that fails when a part of it is written already: nothing of it may stay. */
+#include "keyring/records/rows.h"
 #include "keyring/ring.h"
-#include "keyring/rows.h"
 
 static bool fails;
 

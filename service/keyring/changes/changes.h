@@ -3,7 +3,7 @@
 #ifndef KEYRING_CHANGES_H
 #define KEYRING_CHANGES_H
 
-#include "keyring/edit.h"
+#include "keyring/changes/edit.h"
 
 /* What a change was asked for with. */
 struct change_request {

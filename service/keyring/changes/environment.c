@@ -1,7 +1,7 @@
 #include "keyring/changes/decide.h"
-#include "keyring/message.h"
-#include "keyring/promotion.h"
-#include "keyring/rows.h"
+#include "keyring/changes/promotion.h"
+#include "keyring/model/message.h"
+#include "keyring/records/rows.h"
 
 static jwkd_status answer_environment(const struct edit *edit, struct reply *reply)
 {

@@ -1,6 +1,6 @@
 #include "keyring/changes/decide.h"
-#include "keyring/message.h"
-#include "keyring/rows.h"
+#include "keyring/model/message.h"
+#include "keyring/records/rows.h"
 
 struct generation change_generation(const Jwkd__V1__Request *request)
 {

@@ -1,6 +1,6 @@
 #include "keyring/changes/decide.h"
-#include "keyring/message.h"
-#include "keyring/promotion.h"
+#include "keyring/changes/promotion.h"
+#include "keyring/model/message.h"
 
 jwkd_status change_answer_key(const struct edit *edit, int index, bool show, struct reply *reply)
 {

@@ -1,10 +1,11 @@
 #include "base/clock.h"
 #include "base/random.h"
-#include "keyring/ceiling.h"
+#include "keyring/changes/ceiling.h"
 #include "keyring/changes/decide.h"
-#include "keyring/message.h"
-#include "keyring/promotion.h"
-#include "keyring/rows.h"
+#include "keyring/changes/promotion.h"
+#include "keyring/changes/standing.h"
+#include "keyring/model/message.h"
+#include "keyring/records/rows.h"
 
 /* When the key is to become primary, and why. */
 static enum promote choose_promotion(
@@ -101,21 +102,4 @@ jwkd_status change_publish(struct edit *edit, struct ring_key *key, const struct
     TRY(change_answer_key(edit, index, !key->imported, reply)); /* whoever imports a key has it */
     return terms->hold ? JWKD_OK
                        : answer_operation(edit, id, terms->rotation, promote == PROMOTE_NOW, reason, reply);
-}
-
-jwkd_status decide_import(
-    struct edit *edit, const struct change_request *change, struct reply *reply, jwkd_error *error)
-{
-    const Jwkd__V1__ImportRequest *request = change->request->import;
-    struct keyring_command *prepared = change->prepared;
-    if (!prepared || !prepared->jwk || strcmp(prepared->owner, edit->after->owner) != 0)
-        return fail(error, JWKD_UNAVAILABLE, "the environment was replaced meanwhile; try again");
-    CLEANUP(ring_key_unref_at) struct ring_key *key = ring_key_new();
-    if (!key) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    key->jwk = jwk_ref(prepared->jwk);
-    key->imported = true;
-    TRY(buffer_append_bytes(&key->sealed, buffer_bytes(&prepared->sealed)));
-    const struct publication_terms terms = {
-        .hold = request->hold, .now = request->now, .invalidate_kid = request->invalidate_kid};
-    return change_publish(edit, key, &terms, reply, error);
 }

@@ -1,0 +1,88 @@
+#include "keyring/changes/queue.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/wait.h"
+#include "keyring/changes/changes.h"
+
+enum {
+    DEFAULT_QUEUE = 32,
+};
+
+bool queue_wait(struct keyring *keyring, uint64_t until_ns, struct writer_work *out)
+{
+    const uint64_t now_ns = clock_elapsed_ns();
+    const struct timespec until = wait_end(until_ns > now_ns ? until_ns - now_ns : 0);
+    pthread_mutex_lock(&keyring->queue_lock);
+    int result = 0;
+    while (!keyring->queue_head && !keyring->made && !keyring->wishes && !keyring->poked &&
+           !keyring->stopping && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&keyring->queue_filled, &keyring->queue_lock, &until);
+    *out = (struct writer_work){.commands = keyring->queue_head,
+        .made = keyring->made,
+        .wishes = keyring->wishes,
+        .poked = keyring->poked};
+    keyring->queue_head = NULL;
+    keyring->queue_tail = &keyring->queue_head;
+    keyring->queued = 0;
+    keyring->made = NULL;
+    keyring->wishes = NULL;
+    keyring->poked = false;
+    bool more = !keyring->stopping || out->commands || out->made || out->wishes;
+    pthread_mutex_unlock(&keyring->queue_lock);
+    return more;
+}
+
+void keyring_poke(struct keyring *keyring)
+{
+    pthread_mutex_lock(&keyring->queue_lock);
+    keyring->poked = true;
+    pthread_cond_signal(&keyring->queue_filled);
+    pthread_mutex_unlock(&keyring->queue_lock);
+}
+
+void queue_deliver(void *context, struct ready_key *key)
+{
+    struct keyring *keyring = context;
+    pthread_mutex_lock(&keyring->queue_lock);
+    key->next = keyring->made;
+    keyring->made = key;
+    pthread_cond_signal(&keyring->queue_filled);
+    pthread_mutex_unlock(&keyring->queue_lock);
+}
+
+static unsigned queue_limit(const struct keyring *keyring)
+{
+    return keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
+}
+
+/* A deactivation finds a place where other changes do not. */
+static unsigned urgent_limit(const struct keyring *keyring)
+{
+    unsigned limit = queue_limit(keyring);
+    return limit + (limit + 3) / 4;
+}
+
+jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *command, jwkd_error *error)
+{
+    unsigned limit = change_is_deactivation(command->request) ? urgent_limit(keyring) : queue_limit(keyring);
+    jwkd_status status = JWKD_OK;
+    command->next = NULL;
+    if (strlen(command->principal) > LIMIT_PRINCIPAL) /* cut, two callers could become one */
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "the caller's name is longer than %d characters", LIMIT_PRINCIPAL);
+    pthread_mutex_lock(&keyring->queue_lock);
+    if (keyring->stopping)
+        status = fail(error, JWKD_UNAVAILABLE, "the service is stopping");
+    else if (keyring->queued >= limit)
+        status = fail(error, JWKD_BUSY, "%u changes are waiting already; try again in a moment", limit);
+    if (status == JWKD_OK) {
+        *keyring->queue_tail = command;
+        keyring->queue_tail = &command->next;
+        keyring->queued++;
+        pthread_cond_signal(&keyring->queue_filled);
+    }
+    pthread_mutex_unlock(&keyring->queue_lock);
+    return status;
+}

@@ -1,0 +1,437 @@
+#include "keyring/changes/round.h"
+
+#include "base/clock.h"
+#include "keyring/changes/commit.h"
+#include "keyring/changes/queue.h"
+#include "keyring/changes/reload.h"
+#include "keyring/records/rows.h"
+#include "keyring/records/share.h"
+
+enum {
+    SHOWN_ONCE = 64, /* answers kept in memory until they are collected */
+    CONFLICTS = 8,   /* a round is decided so often before it is given up */
+};
+
+/* ---- one change ---- */
+
+/* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
+static bool collect_shown(
+    struct keyring *keyring, const struct change_request *change, struct decided *decided)
+{
+    struct pending **link =
+        pending_find(&keyring->shown, change->principal, wire_view(change->request->request_id));
+    struct pending *done = *link;
+    if (!done) return false;
+    *link = done->next;
+    decided->collected = done;
+    return buffer_append_bytes(&decided->reply, buffer_bytes(&done->shown)) == JWKD_OK;
+}
+
+/* Whether the same request waits for its key already. */
+static jwkd_status check_waiting(
+    struct keyring *keyring, const struct change_request *change, jwkd_error *error)
+{
+    const struct pending *pending =
+        *pending_find(&keyring->pending, change->principal, wire_view(change->request->request_id));
+    if (!pending) return JWKD_OK;
+    if (memcmp(pending->digest, change->digest, sizeof pending->digest) != 0)
+        return fail(error, JWKD_CONFLICT, "the request id was used for another operation; take a new one");
+    return fail(error, JWKD_IN_PROGRESS, "a key is being made; repeat the request with the same request id");
+}
+
+static jwkd_status pack_reply(const struct reply *reply, struct buffer *out)
+{
+    return wire_pack(&reply->message.base, out);
+}
+
+/* The answer as it is kept: without a key that is shown once. */
+static jwkd_status keep_answer(struct batch *batch, const struct change_request *change, struct reply *reply)
+{
+    ProtobufCBinaryData shown = {0};
+    Jwkd__V1__Key *key = reply->shown_once ? reply->message.key->key : NULL;
+    if (key) {
+        shown = key->public_jwk;
+        key->public_jwk = (ProtobufCBinaryData){0};
+    }
+    CLEANUP(buffer_clear) struct buffer packed = {0};
+    jwkd_status status = pack_reply(reply, &packed);
+    if (key) key->public_jwk = shown;
+    if (status != JWKD_OK) return status;
+    bool deactivation = change_is_deactivation(change->request);
+    struct bytes id = wire_view(change->request->request_id);
+    TRY(share_note(batch, change->principal, id, deactivation));
+    return rows_put_answer(batch, id, change->principal, change->digest, buffer_bytes(&packed), deactivation);
+}
+
+static jwkd_status add_waiting(struct round *round, const struct change_request *change)
+{
+    const struct ring_environment *environment =
+        batch_find(&round->batch, change_generation(change->request).environment);
+    struct pending *pending;
+    TRY(pending_new(
+        change->request, change->principal, change->digest, environment ? environment->id : 0, &pending));
+    pending->next = round->waiting;
+    round->waiting = pending;
+    round->batch.waiting++;
+    return JWKD_OK;
+}
+
+/* Decides a change within the round. *out_reply receives the packed answer in every case but NO_MEMORY. */
+static jwkd_status decide(
+    struct round *round, const struct change_request *change, struct buffer *out_reply, bool *out_changed)
+{
+    struct batch *batch = &round->batch;
+    jwkd_error error = {0};
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, change->request);
+    jwkd_status status = change_decide(batch, change, &reply, &error);
+    if (status == JWKD_IN_PROGRESS && add_waiting(round, change) != JWKD_OK) batch->spoiled = true;
+    /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
+    if (status == JWKD_OK && keep_answer(batch, change, &reply) != JWKD_OK) batch->spoiled = true;
+    /* Decided with, or against, a change that is not committed yet: if the commit fails, so does this answer.
+     * So it does where it cannot be kept, as on a full disk, unless it is final: any other may be refused
+     * when the request is repeated, or undo what somebody did since. */
+    *out_changed =
+        batch->events || round->waiting || (batch->write_count != 0 && !change_is_final(change->request));
+    if (status != JWKD_OK) reply_fail(&reply, status, &error);
+    return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
+}
+
+/* ---- what was answered before ---- */
+
+/* Views would move with the buffer: until all are in it, `value` has the size alone. */
+static bool look_at_answer(void *context, const struct store_row *row)
+{
+    struct round *round = context;
+    if (buffer_append_bytes(&round->looked_up, row->value) != JWKD_OK) return false;
+    struct store_row *answer = &round->answers[round->answer_count++];
+    answer->revision = row->revision;
+    answer->value.size = row->value.size;
+    return true;
+}
+
+static void set_views(struct round *round)
+{
+    const uint8_t *value = round->looked_up.data;
+    for (size_t i = 0; value && i < round->answer_count; value += round->answers[i++].value.size)
+        round->answers[i].value.data = value;
+}
+
+void round_look_up(struct round *round, const struct keyring_command *commands)
+{
+    const struct keyring *keyring = round->batch.keyring;
+    struct bytes keys[ROUND_COMMANDS];
+    size_t count = 0;
+    round->answer_count = round->looked_up.size = 0;
+    for (; commands && count < ROUND_COMMANDS; commands = commands->next) {
+        char name[ROW_KEY_SIZE];
+        rows_request_name("answer", wire_view(commands->request->request_id), commands->principal, name);
+        const char *copy = batch_text(&round->batch, name);
+        if (!copy) break;
+        keys[count++] = bytes_of_text(copy);
+    }
+    (void)!store_get_many(keyring->options.store, keys, count, look_at_answer, round);
+    set_views(round);
+}
+
+/* What could not be read together is by itself: a row that is damaged is no other change's matter. */
+static jwkd_status look_for_answer(
+    const struct round *round, const struct change_request *change, struct buffer *out)
+{
+    size_t index = round->count - 1;
+    if (index < round->answer_count) return rows_read_answer(&round->answers[index], change->digest, out);
+    return rows_get_answer(
+        round->batch.keyring, wire_view(change->request->request_id), change->principal, change->digest, out);
+}
+
+static jwkd_status repeated(
+    struct round *round, const struct change_request *change, struct decided *decided, jwkd_error *error)
+{
+    struct keyring *keyring = round->batch.keyring;
+    CLEANUP(buffer_clear) struct buffer kept = {0};
+    jwkd_status status = look_for_answer(round, change, &kept);
+    if (status == JWKD_CONFLICT)
+        return fail(error, status, "the request id was used for another operation; take a new one");
+    /* The digest was compared: it is the same request. */
+    if (status == JWKD_OK && !collect_shown(keyring, change, decided)) {
+        buffer_clear(&decided->reply);
+        decided->reply = kept;
+        kept = (struct buffer){0};
+    }
+    if (status != JWKD_NOT_FOUND) return status;
+    TRY(check_waiting(keyring, change, error));
+    return JWKD_NOT_FOUND;
+}
+
+/* The same request twice within one batch: the second waits for the next, where it finds the first one's
+ * answer. */
+static bool in_this_round(const struct round *round, const struct keyring_command *command)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        const struct keyring_command *other = round->decided[i].command;
+        if (strcmp(other->principal, command->principal) == 0 &&
+            bytes_equal(wire_view(other->request->request_id), wire_view(command->request->request_id)))
+            return true;
+    }
+    return false;
+}
+
+bool round_takes(const struct round *round, const struct keyring_command *command)
+{
+    return round->count < ROUND_COMMANDS && !round->batch.spoiled && batch_has_room(&round->batch) &&
+           !in_this_round(round, command);
+}
+
+void round_decide(struct round *round, struct keyring_command *command)
+{
+    struct decided *decided = &round->decided[round->count++];
+    *decided = (struct decided){.command = command};
+    struct change_request change = {.request = command->request,
+        .principal = command->principal,
+        .digest = command->digest,
+        .prepared = command};
+    jwkd_error error = {0};
+    /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
+    if (round->batch.keyring->estranged)
+        decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
+    else if (round->batch.keyring->outdated)
+        decided->status = fail(&error, JWKD_UNAVAILABLE,
+            "somebody else changed the store, and it cannot be read anew at present; try again");
+    else
+        decided->status = operation_digest(command->request, command->digest);
+    if (decided->status == JWKD_OK)
+        decided->status = store_settle(round->batch.keyring->options.store, &error);
+    if (decided->status == JWKD_OK) decided->status = repeated(round, &change, decided, &error);
+    if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
+        command->request->deadline_ns < clock_elapsed_ns())
+        decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
+            "the deadline had passed before the change began; nothing was done");
+    if (decided->status == JWKD_NOT_FOUND && !change_is_deactivation(command->request)) {
+        jwkd_status share = share_check(round->batch.keyring, command->principal, &error);
+        if (share != JWKD_OK) decided->status = share;
+    }
+    if (decided->status == JWKD_NOT_FOUND) {
+        decided->status = decide(round, &change, &decided->reply, &decided->changed);
+        return;
+    }
+    if (decided->status == JWKD_OK) return;
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, command->request);
+    reply_fail(&reply, decided->status, &error);
+    if (pack_reply(&reply, &decided->reply) != JWKD_OK) decided->status = JWKD_NO_MEMORY;
+}
+
+/* ---- generations that wait ---- */
+
+/* Tries to carry out one waiting generation; true when its answer, good or bad, is in the batch. */
+static bool serve(struct round *round, struct pending *pending)
+{
+    struct batch *batch = &round->batch;
+    CLEANUP(arena_clear) struct arena arena;
+    ProtobufCMessage *message;
+    char name[ROW_KEY_SIZE];
+    if (wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&pending->request), &arena, &message) !=
+        JWKD_OK)
+        return false;
+    const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
+    struct change_request change = {
+        .request = request, .principal = pending->principal, .digest = pending->digest, .noted = true};
+    jwkd_error error = {0};
+    CLEANUP(reply_clear) struct reply reply;
+    reply_init(&reply, request);
+    const struct ring_environment *environment = batch_find(batch, change_generation(request).environment);
+    jwkd_status status =
+        environment && environment->id == pending->environment_id
+            ? change_decide(batch, &change, &reply, &error)
+            : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
+    if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY ||
+        status == JWKD_UNAVAILABLE)
+        return false;
+    rows_request_name("work", wire_view(request->request_id), pending->principal, name);
+    /* A failure is not kept: who asks again is told how it stands then. */
+    if (batch_erase(batch, name) != JWKD_OK ||
+        (status == JWKD_OK && keep_answer(batch, &change, &reply) != JWKD_OK))
+        batch->spoiled = true;
+    buffer_clear(&pending->shown);
+    if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK)
+        batch->spoiled = true;
+    return true;
+}
+
+void round_serve_waiting(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    for (struct pending **link = &keyring->pending; *link && !round->batch.spoiled;) {
+        struct pending *pending = *link;
+        if (!batch_has_room(&round->batch)) {
+            keyring_poke(keyring); /* the next round goes on */
+            break;
+        }
+        if (serve(round, pending)) {
+            *link = pending->next;
+            pending->next = round->served;
+            round->served = pending;
+        } else {
+            link = &pending->next;
+        }
+    }
+}
+
+/* What was served is done with, but for answers that somebody still has to see. */
+static void settle_served(struct keyring *keyring, struct pending *served)
+{
+    for (struct pending *next; served; served = next) {
+        next = served->next;
+        if (served->shown.size) {
+            served->next = keyring->shown;
+            keyring->shown = served;
+        } else {
+            pending_free(served);
+        }
+    }
+    struct pending **link = &keyring->shown;
+    for (unsigned kept = 0; *link && kept < SHOWN_ONCE; kept++)
+        link = &(*link)->next;
+    pending_free_all(*link);
+    *link = NULL;
+}
+
+static void append_pending(struct keyring *keyring, struct pending *list)
+{
+    struct pending **tail = &keyring->pending;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = list;
+}
+
+/* ---- a round ---- */
+
+static void answer_all(struct round *round, jwkd_status commit_status, const jwkd_error *error)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        struct decided *decided = &round->decided[i];
+        if (decided->changed && commit_status != JWKD_OK) {
+            CLEANUP(reply_clear) struct reply reply;
+            reply_init(&reply, decided->command->request);
+            reply_fail(&reply, commit_status, error);
+            buffer_clear(&decided->reply);
+            decided->status = commit_status;
+            if (pack_reply(&reply, &decided->reply) != JWKD_OK) decided->status = JWKD_NO_MEMORY;
+        }
+        struct buffer packed = decided->reply;
+        decided->command->done(decided->command, buffer_bytes(&packed), decided->status);
+        buffer_clear(&packed);
+        pending_free(decided->collected);
+    }
+}
+
+void round_accept_made(struct round *round, struct ready_key *made)
+{
+    for (struct ready_key *key = made, *next; key; key = next) {
+        next = key->next;
+        key->stored = rows_put_ready_key(&round->batch, key) == JWKD_OK;
+        key->next = round->accepted;
+        round->accepted = key;
+    }
+}
+
+static void put_accepted(struct round *round, bool committed)
+{
+    for (struct ready_key *key = round->accepted, *next; key; key = next) {
+        next = key->next;
+        key->stored &= committed;
+        reserve_put(round->batch.keyring->reserve, key);
+    }
+    round->accepted = NULL;
+}
+
+static jwkd_status commit(struct round *round, jwkd_error *error)
+{
+    if (round->batch.spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
+    return commit_batch(&round->batch, error);
+}
+
+static void begin_batch(struct round *round, struct keyring *keyring)
+{
+    bool single = round->batch.single;
+    round->status = batch_init(&round->batch, keyring, clock_wall_sec());
+    round->batch.single = single;
+}
+
+/* As if nothing had been decided. */
+static void undo(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    for (; round->count; round->count--) {
+        struct decided *decided = &round->decided[round->count - 1];
+        buffer_clear(&decided->reply);
+        if (!decided->collected) continue;
+        decided->collected->next = keyring->shown;
+        keyring->shown = decided->collected;
+    }
+    append_pending(keyring, round->served);
+    pending_free_all(round->waiting);
+    round->served = round->waiting = NULL;
+    batch_clear(&round->batch);
+}
+
+/* Keys that were made since the start of the round have their rows in each attempt. */
+static void accept_again(struct round *round)
+{
+    struct ready_key *made = round->accepted;
+    round->accepted = NULL;
+    round_accept_made(round, made);
+}
+
+bool round_again(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    round->error = (jwkd_error){0};
+    round->status = commit(round, &round->error);
+    bool conflict = round->status == JWKD_CONFLICT;
+    bool too_large = round->status == JWKD_RESOURCE_EXHAUSTED && !round->batch.single;
+    if (conflict && ++round->conflicts == CONFLICTS) {
+        round->status = fail(&round->error, JWKD_UNAVAILABLE,
+            "somebody else goes on changing the store: nothing was changed; try again");
+        return false;
+    }
+    if (!conflict && !too_large) return false;
+    undo(round);
+    round->batch.single |= too_large;
+    if (conflict) round->status = keyring_reload(keyring, &round->error);
+    if (conflict && round->status != JWKD_OK) keyring_trouble(keyring, round->status, round->error.message);
+    begin_batch(round, keyring);
+    accept_again(round);
+    return round->status == JWKD_OK;
+}
+
+jwkd_status round_finish(struct round *round)
+{
+    struct keyring *keyring = round->batch.keyring;
+    const jwkd_error *error = &round->error;
+    if (round->status != JWKD_OK && round->batch.write_count)
+        keyring_trouble(
+            keyring, round->status, error->message[0] ? error->message : jwkd_status_text(round->status));
+    bool committed = round->status == JWKD_OK;
+    put_accepted(round, committed);
+    append_pending(keyring, committed ? round->waiting : round->served);
+    if (committed)
+        settle_served(keyring, round->served);
+    else
+        pending_free_all(round->waiting);
+    batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
+    answer_all(round, round->status, error);
+    buffer_clear(&round->looked_up);
+    return round->status;
+}
+
+/* What somebody else changed is read first, where it could not be before. */
+jwkd_status round_begin(struct round *round, struct keyring *keyring)
+{
+    jwkd_error error = {0};
+    memset(round, 0, sizeof *round);
+    if (keyring->outdated && !keyring->estranged && keyring_reload(keyring, &error) != JWKD_OK)
+        keyring_trouble(keyring, error.status, error.message);
+    begin_batch(round, keyring);
+    return round->status;
+}

@@ -1,0 +1,20 @@
+/* How a promotion stands: who has confirmed its key, and until when it waits for the others. */
+#ifndef KEYRING_CHANGES_STANDING_H
+#define KEYRING_CHANGES_STANDING_H
+
+#include "domain/promotion.h"
+#include "keyring/state.h"
+
+/* Whether every subscriber holds the revision that published the key. True where nobody is counted. */
+bool operation_key_confirmed(
+    struct keyring *keyring, const struct ring_environment *environment, const struct ring_key *key);
+
+/* How the promotion that waits stands at this instant. */
+struct promotion operation_standing(struct keyring *keyring, const struct ring_environment *environment,
+    uint64_t published_ns, uint64_t now_ns);
+
+/* What can be said of an operation that waits at this instant. */
+jwkd_status operation_describe(struct keyring *keyring, const struct ring_environment *environment,
+    struct reply *reply, Jwkd__V1__Operation *in_out) MUST_CHECK;
+
+#endif

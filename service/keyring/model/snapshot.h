@@ -1,0 +1,31 @@
+/* All environments at one instant: what the hot path reads. */
+#ifndef KEYRING_MODEL_SNAPSHOT_H
+#define KEYRING_MODEL_SNAPSHOT_H
+
+#include "keyring/model/environment.h"
+
+/* All environments at one instant, by name. Immutable. */
+struct snapshot {
+    atomic_uint references;
+    uint64_t service_revision;
+    size_t count;
+    struct ring_environment **environments;
+};
+
+/* A snapshot with `replacement` in place of the environments of these names (a NULL pointer removes). Names
+ * of `count` replacements are distinct. Takes references of its own. */
+struct snapshot_change {
+    const char *name;
+    struct ring_environment *environment;
+};
+jwkd_status snapshot_next(const struct snapshot *old, const struct snapshot_change *changes, size_t count,
+    uint64_t service_revision, struct snapshot **out) MUST_CHECK;
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot);
+DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
+/* Borrowed from the snapshot; NULL when there is none of that name. */
+struct ring_environment *snapshot_find(const struct snapshot *snapshot, const char *name);
+/* The index of the first environment whose name sorts after `name`. */
+size_t snapshot_after(const struct snapshot *snapshot, const char *name);
+
+#endif

@@ -1,0 +1,84 @@
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/wait.h"
+#include "keyring/changes/wall.h"
+#include "keyring/changes/writer.h"
+#include "keyring/records/load.h"
+#include "keyring/records/service_row.h"
+#include "keyring/records/share.h"
+
+/* What was loaded is the keyring's. */
+static jwkd_status take(struct keyring *keyring, struct loaded *loaded, jwkd_error *error)
+{
+    CLEANUP(free_at) struct snapshot_change *changes = calloc(loaded->count + 1, sizeof *changes);
+    if (!changes) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < loaded->count; i++)
+        changes[i] = (struct snapshot_change){
+            .name = loaded->environments[i]->settings.name, .environment = loaded->environments[i]};
+    TRY(snapshot_next(NULL, changes, loaded->count, keyring->service_revision, &keyring->snapshot));
+    keyring->pending = TAKE(loaded->pending);
+    loaded_give_ready(loaded, keyring->reserve);
+    return JWKD_OK;
+}
+
+static jwkd_status load(struct keyring *keyring, jwkd_error *error)
+{
+    CLEANUP(arena_clear) struct arena arena = {0};
+    CLEANUP(loaded_clear) struct loaded loaded = {0};
+    const Jwkd__Row__Service *row;
+    TRY(service_row_load(keyring, &arena, &row, error));
+    TRY(load_rows(keyring, &loaded, error));
+    TRY(take(keyring, &loaded, error));
+    TRY(share_load(keyring));
+    if (wall_load(keyring) != JWKD_OK)
+        return fail(error, JWKD_UNAVAILABLE, "the accepted clocks cannot be read");
+    if (row) wall_accept(keyring, row, loaded.environments, loaded.count);
+    if (row) service_row_settle(keyring, row, loaded.environments, loaded.count);
+    return JWKD_OK;
+}
+
+jwkd_status keyring_open(const struct keyring_options *options, struct keyring **out, jwkd_error *error)
+{
+    struct keyring *keyring = calloc(1, sizeof *keyring);
+    if (!keyring) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    keyring->options = *options;
+    keyring->started_ns = clock_elapsed_ns();
+    keyring->queue_tail = &keyring->queue_head;
+    pthread_mutex_init(&keyring->snapshot_lock, NULL);
+    pthread_mutex_init(&keyring->queue_lock, NULL);
+    wait_init(&keyring->queue_filled);
+    wait_init(&keyring->ceilings_moved);
+    jwkd_status status = writer_open(keyring);
+    if (status == JWKD_OK) status = load(keyring, error);
+    if (status != JWKD_OK) {
+        keyring_close(keyring);
+        return status;
+    }
+    *out = keyring;
+    return JWKD_OK;
+}
+
+jwkd_status keyring_start(struct keyring *keyring, struct publisher *publisher, jwkd_error *error)
+{
+    keyring->publisher = publisher;
+    return writer_start(keyring, error);
+}
+
+void keyring_stop(struct keyring *keyring)
+{
+    writer_stop(keyring);
+}
+
+void keyring_close(struct keyring *keyring)
+{
+    if (!keyring) return;
+    keyring_stop(keyring);
+    writer_close(keyring);
+    snapshot_unref(keyring->snapshot);
+    pthread_cond_destroy(&keyring->queue_filled);
+    pthread_cond_destroy(&keyring->ceilings_moved);
+    pthread_mutex_destroy(&keyring->queue_lock);
+    pthread_mutex_destroy(&keyring->snapshot_lock);
+    free(keyring);
+}

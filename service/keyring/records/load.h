@@ -1,0 +1,20 @@
+/* From the rows of the store to what the keyring believes. */
+#ifndef KEYRING_LOAD_H
+#define KEYRING_LOAD_H
+
+#include "keyring/state.h"
+
+/* What the rows say but the service's. Nothing of it is the keyring's yet. */
+struct loaded {
+    struct ring_environment **environments; /* in order of name; references */
+    size_t count;
+    struct pending *pending;
+    struct ready_key *ready;
+};
+/* CORRUPT says which row. *out is to be cleared then, too. */
+jwkd_status load_rows(struct keyring *keyring, struct loaded *out, jwkd_error *error) MUST_CHECK;
+void loaded_clear(struct loaded *loaded);
+/* Its ready keys become those of the reserve. */
+void loaded_give_ready(struct loaded *loaded, struct reserve *reserve);
+
+#endif

@@ -1,0 +1,209 @@
+#include "keyring/records/share.h"
+
+#include <search.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "keyring/age.h"
+#include "keyring/records/rows.h"
+
+/* An answer that is kept. */
+struct kept {
+    uint64_t since_ns; /* the store's age */
+    int64_t at;        /* the time that its row is named by */
+    uint8_t id[LIMIT_REQUEST_ID];
+};
+
+/* Oldest first: a ring. */
+struct queue {
+    struct kept *items;
+    size_t first, count, capacity;
+};
+
+/* Of one caller. */
+struct share {
+    struct queue changes, deactivations;
+    char principal[];
+};
+
+static struct kept *oldest(const struct queue *queue)
+{
+    return &queue->items[queue->first];
+}
+
+static void drop_oldest(struct queue *queue)
+{
+    queue->first = (queue->first + 1) % queue->capacity;
+    queue->count--;
+}
+
+static jwkd_status append(struct queue *queue, const struct kept *item)
+{
+    if (queue->count == queue->capacity) {
+        size_t capacity = queue->capacity ? 2 * queue->capacity : 8;
+        struct kept *items = malloc(capacity * sizeof *items);
+        if (!items) return JWKD_NO_MEMORY;
+        for (size_t i = 0; i < queue->count; i++)
+            items[i] = queue->items[(queue->first + i) % queue->capacity];
+        free(queue->items);
+        *queue = (struct queue){.items = items, .count = queue->count, .capacity = capacity};
+    }
+    queue->items[(queue->first + queue->count++) % queue->capacity] = *item;
+    return JWKD_OK;
+}
+
+/* ---- shares, by caller */
+
+static int compare(const void *a, const void *b)
+{
+    const struct share *x = a, *y = b;
+    return strcmp(x->principal, y->principal);
+}
+
+static struct share *new_share(const char *principal)
+{
+    size_t size = strlen(principal) + 1;
+    struct share *share = calloc(1, sizeof *share + size);
+    if (share) memcpy(share->principal, principal, size);
+    return share;
+}
+
+static void free_share(void *share)
+{
+    struct share *owned = share;
+    free(owned->changes.items);
+    free(owned->deactivations.items);
+    free(owned);
+}
+
+/* NULL: it has nothing kept; or there is no memory to ask. */
+static struct share *find(const struct keyring *keyring, const char *principal)
+{
+    struct share *wanted = new_share(principal);
+    void *const *node = wanted ? tfind(wanted, &keyring->shares, compare) : NULL;
+    free(wanted);
+    return node ? *node : NULL;
+}
+
+static jwkd_status find_or_add(struct keyring *keyring, const char *principal, struct share **out)
+{
+    struct share *fresh = new_share(principal);
+    void **node = fresh ? tsearch(fresh, &keyring->shares, compare) : NULL;
+    if (!node || *node != fresh) free(fresh);
+    if (!node) return JWKD_NO_MEMORY;
+    *out = *node;
+    return JWKD_OK;
+}
+
+/* ---- what is asked */
+
+static size_t most_changes(const struct keyring *keyring)
+{
+    return keyring->options.most_changes ? keyring->options.most_changes : LIMIT_CHANGES;
+}
+
+static size_t most_answers(const struct keyring *keyring)
+{
+    return keyring->options.most_answers ? keyring->options.most_answers : LIMIT_ANSWERS;
+}
+
+/* How long its repetition has still to be known; 0: it may go. */
+static uint64_t needed_ns(const struct keyring *keyring, const struct kept *kept)
+{
+    uint64_t until_ns = kept->since_ns + LIMIT_REPEAT_SEC * NS_PER_SEC, now_ns = age_ns(keyring);
+    return until_ns > now_ns ? until_ns - now_ns : 0;
+}
+
+jwkd_status share_check(const struct keyring *keyring, const char *principal, jwkd_error *error)
+{
+    const struct share *share = find(keyring, principal);
+    size_t most = most_changes(keyring);
+    if (!share || share->changes.count < most) return JWKD_OK;
+    uint64_t left_ns = needed_ns(keyring, oldest(&share->changes));
+    if (left_ns == 0) return JWKD_OK;
+    return fail(error, JWKD_RESOURCE_EXHAUSTED,
+        "this caller has made %zu changes within %d s: its next one can be made in %llu s; deactivations can "
+        "at any "
+        "time",
+        most, LIMIT_REPEAT_SEC, (unsigned long long)((left_ns + NS_PER_SEC - 1) / NS_PER_SEC));
+}
+
+/* Two for one that comes, so that what a burst left becomes less again. */
+static jwkd_status make_room(
+    struct batch *batch, const char *principal, struct queue *queue, bool whatever_age)
+{
+    for (int i = 0; i < 2 && queue->count >= most_answers(batch->keyring); i++) {
+        const struct kept *old = oldest(queue);
+        if (!whatever_age && needed_ns(batch->keyring, old)) break;
+        TRY(rows_erase_answer(batch, old->at, bytes_of(old->id, sizeof old->id), principal));
+        drop_oldest(queue);
+    }
+    return JWKD_OK;
+}
+
+jwkd_status share_note(struct batch *batch, const char *principal, struct bytes request_id, bool deactivation)
+{
+    struct share *share;
+    TRY(find_or_add(batch->keyring, principal, &share));
+    struct queue *queue = deactivation ? &share->deactivations : &share->changes;
+    TRY(make_room(batch, principal, queue, deactivation));
+    struct kept kept = {.since_ns = age_ns(batch->keyring), .at = batch->now};
+    if (request_id.size != sizeof kept.id) return JWKD_INVALID_ARGUMENT;
+    memcpy(kept.id, request_id.data, sizeof kept.id);
+    return append(queue, &kept);
+}
+
+/* ---- the start, and the end */
+
+struct loading {
+    struct keyring *keyring;
+    uint64_t age_ns;
+    int64_t now;
+    jwkd_status status;
+};
+
+static bool load_answer(void *context, const struct store_row *row)
+{
+    struct loading *loading = context;
+    struct kept kept;
+    char principal[ROW_KEY_SIZE];
+    bool deactivation;
+    struct share *share;
+    if (!rows_read_answered(row, &kept.at, kept.id, principal, &deactivation)) return true;
+    uint64_t ago_ns = loading->now > kept.at ? (uint64_t)(loading->now - kept.at) * NS_PER_SEC : 0;
+    kept.since_ns = loading->age_ns > ago_ns ? loading->age_ns - ago_ns : 0;
+    loading->status = find_or_add(loading->keyring, principal, &share);
+    if (loading->status == JWKD_OK)
+        loading->status = append(deactivation ? &share->deactivations : &share->changes, &kept);
+    return loading->status == JWKD_OK;
+}
+
+jwkd_status share_load(struct keyring *keyring)
+{
+    struct loading loading = {.keyring = keyring, .age_ns = age_ns(keyring), .now = clock_wall_sec()};
+    TRY(store_list(
+        keyring->options.store, bytes_of_text(ROW_ANSWERED), (struct bytes){0}, load_answer, &loading));
+    return loading.status;
+}
+
+static void forget(struct queue *queue, struct bytes id)
+{
+    if (queue->count && bytes_equal(bytes_of(oldest(queue)->id, LIMIT_REQUEST_ID), id)) drop_oldest(queue);
+}
+
+void share_forget(struct keyring *keyring, const char *principal, struct bytes request_id)
+{
+    struct share *share = find(keyring, principal);
+    if (!share) return;
+    forget(&share->changes, request_id);
+    forget(&share->deactivations, request_id);
+    if (share->changes.count || share->deactivations.count) return;
+    tdelete(share, &keyring->shares, compare);
+    free_share(share);
+}
+
+void share_clear(struct keyring *keyring)
+{
+    tdestroy(keyring->shares, free_share);
+    keyring->shares = NULL;
+}
