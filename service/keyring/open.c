@@ -16,7 +16,8 @@ static jwkd_status take(struct keyring *keyring, struct loaded *loaded, jwkd_err
     for (size_t i = 0; i < loaded->count; i++)
         changes[i] = (struct snapshot_change){
             .name = loaded->environments[i]->settings.name, .environment = loaded->environments[i]};
-    TRY(snapshot_next(NULL, changes, loaded->count, keyring->service_revision, &keyring->snapshot));
+    TRY(snapshot_next(
+        NULL, changes, loaded->count, keyring->records.service_revision, &keyring->present.snapshot));
     keyring->pending = TAKE(loaded->pending);
     loaded_give_ready(loaded, keyring->reserve);
     return JWKD_OK;
@@ -44,11 +45,11 @@ jwkd_status keyring_open(const struct keyring_options *options, struct keyring *
     if (!keyring) return fail(error, JWKD_NO_MEMORY, "out of memory");
     keyring->options = *options;
     keyring->started_ns = clock_elapsed_ns();
-    keyring->queue_tail = &keyring->queue_head;
-    pthread_mutex_init(&keyring->snapshot_lock, NULL);
-    pthread_mutex_init(&keyring->queue_lock, NULL);
-    wait_init(&keyring->queue_filled);
-    wait_init(&keyring->ceilings_moved);
+    keyring->queue.tail = &keyring->queue.head;
+    pthread_mutex_init(&keyring->present.lock, NULL);
+    pthread_mutex_init(&keyring->queue.lock, NULL);
+    wait_init(&keyring->queue.filled);
+    wait_init(&keyring->queue.ceilings_moved);
     jwkd_status status = writer_open(keyring);
     if (status == JWKD_OK) status = load(keyring, error);
     if (status != JWKD_OK) {
@@ -75,10 +76,10 @@ void keyring_close(struct keyring *keyring)
     if (!keyring) return;
     keyring_stop(keyring);
     writer_close(keyring);
-    snapshot_unref(keyring->snapshot);
-    pthread_cond_destroy(&keyring->queue_filled);
-    pthread_cond_destroy(&keyring->ceilings_moved);
-    pthread_mutex_destroy(&keyring->queue_lock);
-    pthread_mutex_destroy(&keyring->snapshot_lock);
+    snapshot_unref(keyring->present.snapshot);
+    pthread_cond_destroy(&keyring->queue.filled);
+    pthread_cond_destroy(&keyring->queue.ceilings_moved);
+    pthread_mutex_destroy(&keyring->queue.lock);
+    pthread_mutex_destroy(&keyring->present.lock);
     free(keyring);
 }

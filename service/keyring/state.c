@@ -2,18 +2,18 @@
 
 struct snapshot *keyring_snapshot(struct keyring *keyring)
 {
-    pthread_mutex_lock(&keyring->snapshot_lock);
-    struct snapshot *snapshot = snapshot_ref(keyring->snapshot);
-    pthread_mutex_unlock(&keyring->snapshot_lock);
+    pthread_mutex_lock(&keyring->present.lock);
+    struct snapshot *snapshot = snapshot_ref(keyring->present.snapshot);
+    pthread_mutex_unlock(&keyring->present.lock);
     return snapshot;
 }
 
 void keyring_swap(struct keyring *keyring, struct snapshot *next)
 {
-    pthread_mutex_lock(&keyring->snapshot_lock);
-    struct snapshot *old = keyring->snapshot;
-    keyring->snapshot = next;
-    pthread_mutex_unlock(&keyring->snapshot_lock);
+    pthread_mutex_lock(&keyring->present.lock);
+    struct snapshot *old = keyring->present.snapshot;
+    keyring->present.snapshot = next;
+    pthread_mutex_unlock(&keyring->present.lock);
     snapshot_unref(old);
 }
 

@@ -8,7 +8,7 @@
 enum { SHOP = 7, SHOP_MADE_ANEW = 8 };
 
 /* As much of a keyring as following needs: a snapshot of one environment, and the registry. */
-static struct keyring keyring = {.snapshot_lock = PTHREAD_MUTEX_INITIALIZER};
+static struct keyring keyring = {.present.lock = PTHREAD_MUTEX_INITIALIZER};
 static uint8_t instance[REGISTRY_ID];
 
 static struct {
@@ -45,7 +45,7 @@ static int setup(void **state)
     assert_non_null(shop);
     strcpy(shop->settings.name, "shop");
     const struct snapshot_change change = {.name = "shop", .environment = shop};
-    assert_int_equal(snapshot_next(NULL, &change, 1, 1, &keyring.snapshot), JWKD_OK);
+    assert_int_equal(snapshot_next(NULL, &change, 1, 1, &keyring.present.snapshot), JWKD_OK);
     assert_int_equal(registry_new(&options, &keyring.options.registry), JWKD_OK);
     assert_int_equal(
         registry_hello(keyring.options.registry, &wish, clock_elapsed_ns(), instance, &lease_ms, NULL),
@@ -59,7 +59,7 @@ static int teardown(void **state)
 {
     (void)state;
     registry_free(keyring.options.registry);
-    snapshot_unref(keyring.snapshot);
+    snapshot_unref(keyring.present.snapshot);
     return 0;
 }
 

@@ -388,9 +388,9 @@ static void *carry_out(void *context)
 /* So many changes wait. */
 static bool wait_in_line(struct keyring *keyring, unsigned count)
 {
-    pthread_mutex_lock(&keyring->queue_lock);
-    bool all = keyring->queued == count;
-    pthread_mutex_unlock(&keyring->queue_lock);
+    pthread_mutex_lock(&keyring->queue.lock);
+    bool all = keyring->queue.count == count;
+    pthread_mutex_unlock(&keyring->queue.lock);
     return all;
 }
 

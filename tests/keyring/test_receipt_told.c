@@ -30,8 +30,8 @@ static int setup(void **state)
     shop->revision = 6;
     assert_int_equal(ring_environment_add(shop, key), JWKD_OK);
     const struct snapshot_change change = {.name = "shop", .environment = shop};
-    assert_int_equal(snapshot_next(NULL, &change, 1, 1, &scene->keyring.snapshot), JWKD_OK);
-    pthread_mutex_init(&scene->keyring.snapshot_lock, NULL);
+    assert_int_equal(snapshot_next(NULL, &change, 1, 1, &scene->keyring.present.snapshot), JWKD_OK);
+    pthread_mutex_init(&scene->keyring.present.lock, NULL);
     scene->now = clock_wall_sec();
     *state = scene;
     return 0;
@@ -41,8 +41,8 @@ static int teardown(void **state)
 {
     struct scene *scene = *state;
     registry_free(scene->keyring.options.registry);
-    snapshot_unref(scene->keyring.snapshot);
-    pthread_mutex_destroy(&scene->keyring.snapshot_lock);
+    snapshot_unref(scene->keyring.present.snapshot);
+    pthread_mutex_destroy(&scene->keyring.present.lock);
     free(scene);
     return 0;
 }
@@ -55,7 +55,7 @@ static void arrange(struct scene *scene, int64_t deactivated_sec, uint64_t start
         .new_store = new_store};
     registry_free(scene->keyring.options.registry);
     assert_int_equal(registry_new(&options, &scene->keyring.options.registry), JWKD_OK);
-    scene->keyring.snapshot->environments[0]->keys[0]->deactivated_at = scene->now - deactivated_sec;
+    scene->keyring.present.snapshot->environments[0]->keys[0]->deactivated_at = scene->now - deactivated_sec;
 }
 
 static jwkd_status tell(struct scene *scene, const char *kid)
@@ -77,7 +77,7 @@ static void publish(struct scene *scene, uint64_t environment_id, uint64_t revis
 {
     const struct publisher_event event = {
         .environment = "shop", .environment_id = environment_id, .revision = revision};
-    keyring_open_receipts(&scene->keyring, scene->keyring.snapshot, &event, clock_elapsed_ns());
+    keyring_open_receipts(&scene->keyring, scene->keyring.present.snapshot, &event, clock_elapsed_ns());
 }
 
 /* The whole second in which it was deactivated counts as its last. */

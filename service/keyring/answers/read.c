@@ -258,9 +258,9 @@ static jwkd_status report_clock(struct keyring *keyring, struct reply *reply, Jw
     char reason[WALL_REASON] = "";
     status->signing_refused_until = wall_refused_until(keyring, reply->snapshot, reason);
     status->signing_refused_because = arena_text(&reply->arena, bytes_of_text(reason));
-    status->clock_accepted_at = keyring->accepted.at;
-    status->clock_accepted_seen = keyring->accepted.seen;
-    status->clock_accepted_by = wire_text(keyring->accepted.by);
+    status->clock_accepted_at = keyring->wall.accepted.at;
+    status->clock_accepted_seen = keyring->wall.accepted.seen;
+    status->clock_accepted_by = wire_text(keyring->wall.accepted.by);
     return status->signing_refused_because ? JWKD_OK : JWKD_NO_MEMORY;
 }
 
@@ -288,10 +288,10 @@ jwkd_status keyring_status(
     status->requests = traffic.requests;
     status->requests_failed = traffic.failed;
     status->requests_busy = traffic.busy;
-    status->tokens_signed = keyring->tokens_signed;
-    status->tokens_verified = keyring->tokens_verified;
-    status->changes = keyring->changes;
-    status->commits = keyring->commits;
+    status->tokens_signed = keyring->counts.tokens_signed;
+    status->tokens_verified = keyring->counts.tokens_verified;
+    status->changes = keyring->counts.changes;
+    status->commits = keyring->counts.commits;
     if (report_reserves(keyring, reply, status) != JWKD_OK || report_clock(keyring, reply, status) != JWKD_OK)
         return OUT_OF_MEMORY(error);
     reply->message.result_case = JWKD__V1__REPLY__RESULT_SERVICE_STATUS;

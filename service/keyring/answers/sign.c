@@ -174,7 +174,7 @@ static void sign_nth(struct keyring_signing *signing, size_t n)
         return;
     }
     token->token = text;
-    atomic_fetch_add_explicit(&signing->keyring->tokens_signed, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&signing->keyring->counts.tokens_signed, 1, memory_order_relaxed);
 }
 
 bool keyring_sign_next(struct keyring_signing *signing)
@@ -326,6 +326,6 @@ jwkd_status keyring_sign_raw(
     answer->kid = wire_text(signing.signer_key.kid);
     reply->message.result_case = JWKD__V1__REPLY__RESULT_SIGNED;
     reply->message.signed_ = answer;
-    atomic_fetch_add_explicit(&keyring->tokens_signed, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&keyring->counts.tokens_signed, 1, memory_order_relaxed);
     return JWKD_OK;
 }

@@ -130,7 +130,7 @@ jwkd_status keyring_verify_end(struct keyring_verifying *verifying, jwkd_error *
     verifying->reply->message.result_case = JWKD__V1__REPLY__RESULT_VERIFIED;
     verifying->reply->message.verified = answer;
     atomic_fetch_add_explicit(
-        &verifying->keyring->tokens_verified, verifying->request->n_items, memory_order_relaxed);
+        &verifying->keyring->counts.tokens_verified, verifying->request->n_items, memory_order_relaxed);
     return JWKD_OK;
 }
 

@@ -41,10 +41,10 @@ static uint64_t left_ns(int64_t at, struct moment from, struct moment now)
 
 static size_t place(const struct keyring *keyring, const char *name)
 {
-    size_t low = 0, high = keyring->agenda_count;
+    size_t low = 0, high = keyring->agenda.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(keyring->agenda[middle].name, name) < 0)
+        if (strcmp(keyring->agenda.entries[middle].name, name) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -55,33 +55,33 @@ static size_t place(const struct keyring *keyring, const char *name)
 static struct agenda_entry *find_entry(const struct keyring *keyring, const char *name)
 {
     size_t index = place(keyring, name);
-    bool found = index < keyring->agenda_count && strcmp(keyring->agenda[index].name, name) == 0;
-    return found ? &keyring->agenda[index] : NULL;
+    bool found = index < keyring->agenda.count && strcmp(keyring->agenda.entries[index].name, name) == 0;
+    return found ? &keyring->agenda.entries[index] : NULL;
 }
 
 static void remove_entry(struct keyring *keyring, const char *name)
 {
     struct agenda_entry *entry = find_entry(keyring, name);
     if (!entry) return;
-    size_t behind = keyring->agenda_count - (size_t)(entry - keyring->agenda) - 1;
+    size_t behind = keyring->agenda.count - (size_t)(entry - keyring->agenda.entries) - 1;
     memmove(entry, entry + 1, behind * sizeof *entry);
-    keyring->agenda_count--;
+    keyring->agenda.count--;
 }
 
 static jwkd_status add_entry(
     struct keyring *keyring, const struct ring_environment *environment, struct agenda_entry **out)
 {
-    if (keyring->agenda_count == keyring->agenda_capacity) {
-        size_t capacity = keyring->agenda_capacity ? keyring->agenda_capacity * 2 : 16;
-        struct agenda_entry *grown = realloc(keyring->agenda, capacity * sizeof *grown);
+    if (keyring->agenda.count == keyring->agenda.capacity) {
+        size_t capacity = keyring->agenda.capacity ? keyring->agenda.capacity * 2 : 16;
+        struct agenda_entry *grown = realloc(keyring->agenda.entries, capacity * sizeof *grown);
         if (!grown) return JWKD_NO_MEMORY;
-        keyring->agenda = grown;
-        keyring->agenda_capacity = capacity;
+        keyring->agenda.entries = grown;
+        keyring->agenda.capacity = capacity;
     }
     size_t index = place(keyring, environment->settings.name);
-    struct agenda_entry *entry = &keyring->agenda[index];
-    memmove(entry + 1, entry, (keyring->agenda_count - index) * sizeof *entry);
-    keyring->agenda_count++;
+    struct agenda_entry *entry = &keyring->agenda.entries[index];
+    memmove(entry + 1, entry, (keyring->agenda.count - index) * sizeof *entry);
+    keyring->agenda.count++;
     *entry = (struct agenda_entry){.environment_id = environment->id};
     memcpy(entry->name, environment->settings.name, sizeof entry->name);
     *out = entry;
@@ -146,7 +146,7 @@ static uint64_t entry_in_ns(struct keyring *keyring, const struct ring_environme
 
 static void reckon(struct keyring *keyring, struct agenda_entry *entry, struct moment now)
 {
-    const struct ring_environment *environment = snapshot_find(keyring->snapshot, entry->name);
+    const struct ring_environment *environment = snapshot_find(keyring->present.snapshot, entry->name);
     uint64_t in_ns = environment ? entry_in_ns(keyring, environment, entry, now) : UINT64_MAX;
     entry->due_ns = in_ns == UINT64_MAX ? UINT64_MAX : now.elapsed_ns + in_ns;
 }
@@ -159,15 +159,16 @@ static bool awaits_confirmation(const struct agenda_entry *entry)
 
 void agenda_reckon(struct keyring *keyring, struct moment now, bool all)
 {
-    for (size_t i = 0; i < keyring->agenda_count; i++)
-        if (all || awaits_confirmation(&keyring->agenda[i])) reckon(keyring, &keyring->agenda[i], now);
+    for (size_t i = 0; i < keyring->agenda.count; i++)
+        if (all || awaits_confirmation(&keyring->agenda.entries[i]))
+            reckon(keyring, &keyring->agenda.entries[i], now);
 }
 
 uint64_t agenda_next_ns(const struct keyring *keyring)
 {
     uint64_t least = UINT64_MAX;
-    for (size_t i = 0; i < keyring->agenda_count; i++)
-        if (keyring->agenda[i].due_ns < least) least = keyring->agenda[i].due_ns;
+    for (size_t i = 0; i < keyring->agenda.count; i++)
+        if (keyring->agenda.entries[i].due_ns < least) least = keyring->agenda.entries[i].due_ns;
     return least;
 }
 
@@ -213,9 +214,9 @@ static jwkd_status note(
 static void count_waiting(struct keyring *keyring)
 {
     unsigned waiting = 0;
-    for (size_t i = 0; i < keyring->agenda_count; i++)
-        waiting += awaits_confirmation(&keyring->agenda[i]);
-    atomic_store(&keyring->promotions_waiting, waiting);
+    for (size_t i = 0; i < keyring->agenda.count; i++)
+        waiting += awaits_confirmation(&keyring->agenda.entries[i]);
+    atomic_store(&keyring->agenda.promotions_waiting, waiting);
 }
 
 void agenda_note(
@@ -242,8 +243,8 @@ void agenda_note(
 jwkd_status agenda_load(struct keyring *keyring)
 {
     struct moment now = moment_now();
-    for (size_t i = 0; i < keyring->snapshot->count; i++)
-        TRY(note(keyring, keyring->snapshot->environments[i], now));
+    for (size_t i = 0; i < keyring->present.snapshot->count; i++)
+        TRY(note(keyring, keyring->present.snapshot->environments[i], now));
     count_waiting(keyring);
     agenda_reckon(keyring, now, true);
     return JWKD_OK;
@@ -251,14 +252,14 @@ jwkd_status agenda_load(struct keyring *keyring)
 
 void agenda_clear(struct keyring *keyring)
 {
-    free(keyring->agenda);
-    keyring->agenda = NULL;
-    keyring->agenda_count = keyring->agenda_capacity = 0;
+    free(keyring->agenda.entries);
+    keyring->agenda.entries = NULL;
+    keyring->agenda.count = keyring->agenda.capacity = 0;
 }
 
 bool agenda_awaits_confirmation(struct keyring *keyring)
 {
-    return atomic_load(&keyring->promotions_waiting) != 0;
+    return atomic_load(&keyring->agenda.promotions_waiting) != 0;
 }
 
 /* ---- doing it ---- */
@@ -386,8 +387,8 @@ static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, st
 void agenda_run(struct batch *batch, struct moment now, bool *out_failed)
 {
     struct keyring *keyring = batch->keyring;
-    for (size_t i = 0; i < keyring->agenda_count && !batch->spoiled && batch_has_room(batch); i++) {
-        struct agenda_entry *entry = &keyring->agenda[i];
+    for (size_t i = 0; i < keyring->agenda.count && !batch->spoiled && batch_has_room(batch); i++) {
+        struct agenda_entry *entry = &keyring->agenda.entries[i];
         if (entry->due_ns > now.elapsed_ns) continue;
         jwkd_status status = run_entry(batch, entry, now);
         reckon(keyring, entry, now); /* as things are committed: what the batch changes is due until then */
@@ -399,15 +400,16 @@ void agenda_run(struct batch *batch, struct moment now, bool *out_failed)
 
 void agenda_key_made(struct keyring *keyring)
 {
-    for (size_t i = 0; i < keyring->agenda_count; i++) {
-        if (!keyring->agenda[i].lacks) continue;
-        keyring->agenda[i].lacks = NULL;
-        keyring->agenda[i].due_ns = 0;
+    for (size_t i = 0; i < keyring->agenda.count; i++) {
+        if (!keyring->agenda.entries[i].lacks) continue;
+        keyring->agenda.entries[i].lacks = NULL;
+        keyring->agenda.entries[i].due_ns = 0;
     }
 }
 
 void agenda_demand(struct keyring *keyring)
 {
-    for (size_t i = 0; i < keyring->agenda_count; i++)
-        if (keyring->agenda[i].lacks) reserve_demand(keyring->reserve, keyring->agenda[i].lacks, 1);
+    for (size_t i = 0; i < keyring->agenda.count; i++)
+        if (keyring->agenda.entries[i].lacks)
+            reserve_demand(keyring->reserve, keyring->agenda.entries[i].lacks, 1);
 }

@@ -26,14 +26,14 @@ static jwkd_status ask(struct keyring *keyring, const struct ring_environment *e
     memcpy(wish->owner, environment->owner, sizeof wish->owner);
     wish->key = ring_key_ref(key);
     wish->at = at;
-    pthread_mutex_lock(&keyring->queue_lock);
-    bool taken = keyring->running && !keyring->stopping;
+    pthread_mutex_lock(&keyring->queue.lock);
+    bool taken = keyring->queue.running && !keyring->queue.stopping;
     if (taken) {
-        wish->next = keyring->wishes;
-        keyring->wishes = wish;
-        pthread_cond_signal(&keyring->queue_filled);
+        wish->next = keyring->queue.wishes;
+        keyring->queue.wishes = wish;
+        pthread_cond_signal(&keyring->queue.filled);
     }
-    pthread_mutex_unlock(&keyring->queue_lock);
+    pthread_mutex_unlock(&keyring->queue.lock);
     if (!taken) wish_free(wish);
     return taken ? JWKD_OK : JWKD_UNAVAILABLE;
 }
@@ -44,12 +44,12 @@ static bool await(struct keyring *keyring, struct key_usage *usage, struct reach
 {
     struct timespec *until = &patience->until;
     int result = 0;
-    pthread_mutex_lock(&keyring->queue_lock);
+    pthread_mutex_lock(&keyring->queue.lock);
     if (until->tv_sec == 0) *until = wait_end(LONGEST_WAIT_SEC * NS_PER_SEC);
     while (!reach_within(reach, reach_read(&usage->ceiling)) && usage->refused == refused_before &&
-           !keyring->stopping && result != ETIMEDOUT)
-        result = pthread_cond_timedwait(&keyring->ceilings_moved, &keyring->queue_lock, until);
-    pthread_mutex_unlock(&keyring->queue_lock);
+           !keyring->queue.stopping && result != ETIMEDOUT)
+        result = pthread_cond_timedwait(&keyring->queue.ceilings_moved, &keyring->queue.lock, until);
+    pthread_mutex_unlock(&keyring->queue.lock);
     return reach_within(reach, reach_read(&usage->ceiling));
 }
 
@@ -111,14 +111,14 @@ jwkd_status ceiling_put(struct batch *batch, struct ceiling_wish *wishes, struct
 void ceiling_settle(
     struct keyring *keyring, struct ceiling_wish *wishes, const struct ceiling_wish *rest, bool committed)
 {
-    pthread_mutex_lock(&keyring->queue_lock);
+    pthread_mutex_lock(&keyring->queue.lock);
     for (const struct ceiling_wish *wish = wishes; wish != rest; wish = wish->next) {
         atomic_store(&wish->key->usage->asked, false);
         if (!committed || !reach_within(wish->at, reach_read(&wish->key->usage->ceiling)))
             atomic_fetch_add(&wish->key->usage->refused, 1);
     }
-    pthread_cond_broadcast(&keyring->ceilings_moved);
-    pthread_mutex_unlock(&keyring->queue_lock);
+    pthread_cond_broadcast(&keyring->queue.ceilings_moved);
+    pthread_mutex_unlock(&keyring->queue.lock);
     for (struct ceiling_wish *next; wishes != rest; wishes = next) {
         next = wishes->next;
         wish_free(wishes);

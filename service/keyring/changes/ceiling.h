@@ -19,7 +19,7 @@ struct ceiling_wish {
 
 /* How long the threads of one request may wait for the disk in all; zeroed, it begins with the first wait. */
 struct ceiling_patience {
-    struct timespec until; /* of CLOCK_MONOTONIC; guarded by the keyring's queue_lock */
+    struct timespec until; /* of CLOCK_MONOTONIC; guarded by the lock of the keyring's queue */
 };
 
 /* Before a token of this reach is made: waits, where the disk must be asked first, which is so after a pause

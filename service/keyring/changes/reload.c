@@ -69,12 +69,12 @@ static jwkd_status compare(
 /* From now on heartbeats say that it has changed; its log has the events. */
 static void list(struct keyring *keyring, const struct snapshot_change *change)
 {
-    const struct ring_environment *old = snapshot_find(keyring->snapshot, change->name),
+    const struct ring_environment *old = snapshot_find(keyring->present.snapshot, change->name),
                                   *environment = change->environment ? change->environment : old;
     const struct publisher_event event = {.environment = change->name,
         .environment_id = environment->id,
         .revision = environment->revision + (change->environment ? 0 : 1), /* as a deletion counts */
-        .service_revision = keyring->service_revision};
+        .service_revision = keyring->records.service_revision};
     if (keyring->publisher) publisher_list(keyring->publisher, &event);
 }
 
@@ -93,7 +93,7 @@ static void forget_keys(
 /* In the order of a commit: listed, seen, done. */
 static void apply(struct keyring *keyring, struct loaded *read, struct difference *difference)
 {
-    struct snapshot *old = snapshot_ref(keyring->snapshot);
+    struct snapshot *old = snapshot_ref(keyring->present.snapshot);
     for (size_t i = 0; i < difference->count; i++)
         list(keyring, &difference->changes[i]);
     keyring_swap(keyring, TAKE(difference->next));
@@ -134,10 +134,10 @@ static jwkd_status reload(struct keyring *keyring, jwkd_error *error)
     CLEANUP(loaded_clear) struct loaded read = {0};
     CLEANUP(difference_clear) struct difference difference = {0};
     TRY(read_all(keyring, &read, error));
-    if (compare(keyring->snapshot, &read, keyring->service_revision, &difference) != JWKD_OK)
+    if (compare(keyring->present.snapshot, &read, keyring->records.service_revision, &difference) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "no memory to read the store anew");
     apply(keyring, &read, &difference);
-    keyring->outdated = false;
+    keyring->records.outdated = false;
     return JWKD_OK;
 }
 

@@ -192,9 +192,9 @@ void round_decide(struct round *round, struct keyring_command *command)
         .prepared = command};
     jwkd_error error = {0};
     /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
-    if (round->batch.keyring->estranged)
+    if (round->batch.keyring->records.estranged)
         decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
-    else if (round->batch.keyring->outdated)
+    else if (round->batch.keyring->records.outdated)
         decided->status = fail(&error, JWKD_UNAVAILABLE,
             "somebody else changed the store, and it cannot be read anew at present; try again");
     else
@@ -430,7 +430,8 @@ jwkd_status round_begin(struct round *round, struct keyring *keyring)
 {
     jwkd_error error = {0};
     memset(round, 0, sizeof *round);
-    if (keyring->outdated && !keyring->estranged && keyring_reload(keyring, &error) != JWKD_OK)
+    if (keyring->records.outdated && !keyring->records.estranged &&
+        keyring_reload(keyring, &error) != JWKD_OK)
         keyring_trouble(keyring, error.status, error.message);
     begin_batch(round, keyring);
     return round->status;

@@ -34,15 +34,15 @@ static void explain(const struct keyring *keyring, int64_t now, char out[WALL_RE
         "the clock says %s, and the keys were changed, or signed, when it said %s: set it right; if it is "
         "right "
         "now, start once with jwkd --accept-clock",
-        format(now, present), format(keyring->wall_high, seen));
+        format(now, present), format(keyring->wall.high, seen));
 }
 
 jwkd_status wall_check(struct keyring *keyring, const struct ring_environment *environment, jwkd_error *error)
 {
-    int64_t now = clock_wall_sec(), until = keyring->wall_high - environment->settings.leeway_sec;
+    int64_t now = clock_wall_sec(), until = keyring->wall.high - environment->settings.leeway_sec;
     char moment[MOMENT], reason[WALL_REASON];
     if (now >= until) return JWKD_OK;
-    if (!atomic_exchange(&keyring->wall_refuses, true)) keyring_poke(keyring); /* so that it is told */
+    if (!atomic_exchange(&keyring->wall.refuses, true)) keyring_poke(keyring); /* so that it is told */
     explain(keyring, now, reason);
     return fail(error, JWKD_UNAVAILABLE, "nothing is signed before %s: %s", format(until, moment), reason);
 }
@@ -55,7 +55,7 @@ int64_t wall_refused_until(
     for (size_t i = 0; i < snapshot->count; i++)
         if (snapshot->environments[i]->settings.leeway_sec < leeway_sec)
             leeway_sec = snapshot->environments[i]->settings.leeway_sec;
-    int64_t until = keyring->wall_high - leeway_sec;
+    int64_t until = keyring->wall.high - leeway_sec;
     if (now >= until) return 0;
     explain(keyring, now, out_reason);
     return until;
@@ -64,18 +64,18 @@ int64_t wall_refused_until(
 void wall_watch(struct keyring *keyring)
 {
     char moment[MOMENT], reason[WALL_REASON], text[2 * WALL_REASON];
-    int64_t until = wall_refused_until(keyring, keyring->snapshot, reason);
+    int64_t until = wall_refused_until(keyring, keyring->present.snapshot, reason);
     if (until) {
-        atomic_store(&keyring->wall_refuses, true);
-        if (until == keyring->wall_told) return;
+        atomic_store(&keyring->wall.refuses, true);
+        if (until == keyring->wall.told) return;
         snprintf(text, sizeof text, "nothing is signed before %s: %s", format(until, moment), reason);
         keyring_trouble(keyring, JWKD_UNAVAILABLE, text);
     } else {
-        atomic_store(&keyring->wall_refuses, false);
-        if (keyring->wall_told)
+        atomic_store(&keyring->wall.refuses, false);
+        if (keyring->wall.told)
             keyring_trouble(keyring, JWKD_OK, "the clock is right again: signing goes on");
     }
-    keyring->wall_told = until;
+    keyring->wall.told = until;
 }
 
 /* ---- accepting */
@@ -88,9 +88,9 @@ static bool note_accepted(void *context, const struct store_row *row)
     if (wire_unpack(&jwkd__row__clock_accepted__descriptor, row->value, &arena, &message) != JWKD_OK)
         return true; /* of no consequence but for who reads it */
     const Jwkd__Row__ClockAccepted *accepted = (const Jwkd__Row__ClockAccepted *)message;
-    keyring->accepted.at = accepted->at;
-    keyring->accepted.seen = accepted->seen;
-    snprintf(keyring->accepted.by, sizeof keyring->accepted.by, "%s", accepted->by);
+    keyring->wall.accepted.at = accepted->at;
+    keyring->wall.accepted.seen = accepted->seen;
+    snprintf(keyring->wall.accepted.by, sizeof keyring->wall.accepted.by, "%s", accepted->by);
     return true;
 }
 
@@ -157,7 +157,7 @@ static void tell(const struct keyring *keyring, const struct wall_accepted *acce
 void wall_accept(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct ring_environment *const *environments, size_t count)
 {
-    struct wall_accepted accepted = {.at = clock_wall_sec(), .seen = keyring->wall_high};
+    struct wall_accepted accepted = {.at = clock_wall_sec(), .seen = keyring->wall.high};
     jwkd_error error = {0};
     if (!keyring->options.accept_clock) return;
     if (accepted.at >= accepted.seen) {
@@ -169,8 +169,8 @@ void wall_accept(struct keyring *keyring, const Jwkd__Row__Service *row,
     snprintf(accepted.by, sizeof accepted.by, "%s", by ? by : "an unknown user");
     jwkd_status status = store_accepted(keyring, row, &accepted, &error);
     if (status == JWKD_OK) {
-        keyring->wall_high = accepted.at;
-        keyring->accepted = accepted;
+        keyring->wall.high = accepted.at;
+        keyring->wall.accepted = accepted;
     }
     tell(keyring, &accepted, status);
     if (status == JWKD_OK) tell_of_keys(keyring, environments, count, accepted.at);

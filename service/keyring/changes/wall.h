@@ -1,4 +1,4 @@
-/* The wall clock, held against the latest instant that a change was made at (keyring->wall_high;
+/* The wall clock, held against the latest instant that a change was made at (keyring->wall.high;
  * proto/DELIVERY.md E5, E6).
  *
  * Where the clock is behind it by more than an environment's leeway nothing is signed there: iat and exp

@@ -38,7 +38,8 @@ static void demand_keys(struct keyring *keyring)
             continue;
         const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
         const struct generation wanted = change_generation(request);
-        const struct ring_environment *environment = snapshot_find(keyring->snapshot, wanted.environment);
+        const struct ring_environment *environment =
+            snapshot_find(keyring->present.snapshot, wanted.environment);
         enum alg alg;
         if (environment && change_key_type(environment, &wanted, &alg, &pending->type, NULL) != JWKD_OK)
             pending->type = NULL;
@@ -75,16 +76,17 @@ static bool expire(struct keyring *keyring, struct round *round)
 {
     int64_t now = clock_wall_sec();
     bool more = false;
-    if (now - keyring->answers_expired_at < EXPIRE_EVERY_SEC && now >= keyring->answers_expired_at)
+    if (now - keyring->records.answers_expired_at < EXPIRE_EVERY_SEC &&
+        now >= keyring->records.answers_expired_at)
         return false;
-    keyring->answers_expired_at = now;
+    keyring->records.answers_expired_at = now;
     if (store_condition(keyring->options.store) != STORE_READ_WRITE) return false;
     if (round_begin(round, keyring) != JWKD_OK) return false;
     do
         round->batch.spoiled = expiry_of_answers(&round->batch, &more) != JWKD_OK;
     while (round_again(round));
     if (round_finish(round) != JWKD_OK || !more) return false;
-    keyring->answers_expired_at = 0;
+    keyring->records.answers_expired_at = 0;
     return true;
 }
 
@@ -93,11 +95,11 @@ static bool expire(struct keyring *keyring, struct round *round)
 static void run_agenda(struct keyring *keyring, struct round *round, bool clock_set, bool poked)
 {
     struct moment now = moment_now(); /* one instant: what is due then is not later than it */
-    bool all = clock_set || now.elapsed_ns >= keyring->agenda_reckoned_ns + WAKE_EVERY_SEC * NS_PER_SEC;
-    if (all) keyring->agenda_reckoned_ns = now.elapsed_ns;
+    bool all = clock_set || now.elapsed_ns >= keyring->agenda.reckoned_ns + WAKE_EVERY_SEC * NS_PER_SEC;
+    if (all) keyring->agenda.reckoned_ns = now.elapsed_ns;
     if (all || poked) agenda_reckon(keyring, now, all);
-    if (keyring->agenda_failed_ns &&
-        now.elapsed_ns < keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC)
+    if (keyring->agenda.failed_ns &&
+        now.elapsed_ns < keyring->agenda.failed_ns + RETRY_EVERY_SEC * NS_PER_SEC)
         return;
     if (agenda_next_ns(keyring) > now.elapsed_ns) return;
     if (round_begin(round, keyring) != JWKD_OK) return;
@@ -106,7 +108,7 @@ static void run_agenda(struct keyring *keyring, struct round *round, bool clock_
         failed = false;
         agenda_run(&round->batch, now, &failed);
     } while (round_again(round));
-    keyring->agenda_failed_ns = round_finish(round) == JWKD_OK && !failed ? 0 : clock_elapsed_ns();
+    keyring->agenda.failed_ns = round_finish(round) == JWKD_OK && !failed ? 0 : clock_elapsed_ns();
 }
 
 static void raise_ceilings(struct keyring *keyring, struct round *round, struct ceiling_wish *wishes)
@@ -130,9 +132,9 @@ static bool watch_clocks(struct keyring *keyring)
 {
     struct moment now = moment_now();
     int64_t apart_ms = now.wall_sec * 1000 - (int64_t)(now.elapsed_ns / NS_PER_MS),
-            moved_ms = apart_ms - keyring->clocks_apart_ms;
+            moved_ms = apart_ms - keyring->wall.apart_ms;
     char text[160];
-    keyring->clocks_apart_ms = apart_ms;
+    keyring->wall.apart_ms = apart_ms;
     if (llabs(moved_ms) <= LARGEST_STEP_MS) return false;
     snprintf(text, sizeof text, "the wall clock was set %lld s %s; schedules wait until both clocks say so",
         llabs(moved_ms) / 1000, moved_ms > 0 ? "forward" : "back");
@@ -176,12 +178,12 @@ static void settle_store(struct keyring *keyring)
     jwkd_error error = {0};
     uint64_t now_ns = clock_elapsed_ns();
     if (!store_is_unsettled(keyring->options.store))
-        keyring->settle_ns = 0;
-    else if (!keyring->settle_ns)
-        keyring->settle_ns = now_ns + settle_after_ns(keyring);
-    if (!keyring->settle_ns || now_ns < keyring->settle_ns) return;
+        keyring->records.settle_ns = 0;
+    else if (!keyring->records.settle_ns)
+        keyring->records.settle_ns = now_ns + settle_after_ns(keyring);
+    if (!keyring->records.settle_ns || now_ns < keyring->records.settle_ns) return;
     jwkd_status status = store_settle(keyring->options.store, &error);
-    keyring->settle_ns = status == JWKD_OK ? 0 : now_ns + RETRY_EVERY_SEC * NS_PER_SEC;
+    keyring->records.settle_ns = status == JWKD_OK ? 0 : now_ns + RETRY_EVERY_SEC * NS_PER_SEC;
     if (status != JWKD_OK) keyring_trouble(keyring, status, error.message);
 }
 
@@ -191,9 +193,10 @@ static uint64_t next_look_ns(struct keyring *keyring)
     struct moment now = moment_now();
     uint64_t due_ns = agenda_next_ns(keyring), latest_ns = now.elapsed_ns + WAKE_EVERY_SEC * NS_PER_SEC;
     uint64_t again_ns =
-        keyring->agenda_failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* a full disk is not asked all the time */
-    if (keyring->agenda_failed_ns && due_ns < again_ns) due_ns = again_ns;
-    if (keyring->settle_ns && keyring->settle_ns < due_ns) due_ns = keyring->settle_ns;
+        keyring->agenda.failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* a full disk is not asked all the time */
+    if (keyring->agenda.failed_ns && due_ns < again_ns) due_ns = again_ns;
+    if (keyring->records.settle_ns && keyring->records.settle_ns < due_ns)
+        due_ns = keyring->records.settle_ns;
     return due_ns < latest_ns ? due_ns : latest_ns;
 }
 
@@ -247,12 +250,12 @@ jwkd_status writer_start(struct keyring *keyring, jwkd_error *error)
 {
     if (agenda_load(keyring) != JWKD_OK) return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct moment now = moment_now();
-    keyring->clocks_apart_ms = now.wall_sec * 1000 - (int64_t)(now.elapsed_ns / NS_PER_MS);
-    if (pthread_create(&keyring->writer, NULL, write_changes, keyring) != 0)
+    keyring->wall.apart_ms = now.wall_sec * 1000 - (int64_t)(now.elapsed_ns / NS_PER_MS);
+    if (pthread_create(&keyring->queue.writer, NULL, write_changes, keyring) != 0)
         return fail(error, JWKD_NO_MEMORY, "no thread for the writer");
-    pthread_mutex_lock(&keyring->queue_lock);
-    keyring->running = true;
-    pthread_mutex_unlock(&keyring->queue_lock);
+    pthread_mutex_lock(&keyring->queue.lock);
+    keyring->queue.running = true;
+    pthread_mutex_unlock(&keyring->queue.lock);
     if (reserve_start(keyring->reserve) == JWKD_OK) return JWKD_OK;
     writer_stop(keyring);
     return fail(error, JWKD_NO_MEMORY, "no threads to make keys");
@@ -260,15 +263,15 @@ jwkd_status writer_start(struct keyring *keyring, jwkd_error *error)
 
 void writer_stop(struct keyring *keyring)
 {
-    if (!keyring->running) return;
+    if (!keyring->queue.running) return;
     reserve_stop(keyring->reserve);
-    pthread_mutex_lock(&keyring->queue_lock);
-    keyring->stopping = true;
-    pthread_cond_signal(&keyring->queue_filled);
-    pthread_cond_broadcast(&keyring->ceilings_moved);
-    pthread_mutex_unlock(&keyring->queue_lock);
-    pthread_join(keyring->writer, NULL);
-    keyring->running = false;
+    pthread_mutex_lock(&keyring->queue.lock);
+    keyring->queue.stopping = true;
+    pthread_cond_signal(&keyring->queue.filled);
+    pthread_cond_broadcast(&keyring->queue.ceilings_moved);
+    pthread_mutex_unlock(&keyring->queue.lock);
+    pthread_join(keyring->queue.writer, NULL);
+    keyring->queue.running = false;
 }
 
 void writer_close(struct keyring *keyring)
@@ -276,7 +279,7 @@ void writer_close(struct keyring *keyring)
     pending_free_all(keyring->pending);
     pending_free_all(keyring->shown);
     keyring->pending = keyring->shown = NULL;
-    for (struct ready_key *key = keyring->made, *next; key; key = next) {
+    for (struct ready_key *key = keyring->queue.made, *next; key; key = next) {
         next = key->next;
         ready_key_free(key);
     }

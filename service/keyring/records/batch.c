@@ -11,8 +11,8 @@ jwkd_status batch_init(struct batch *batch, struct keyring *keyring, int64_t now
     *batch = (struct batch){.keyring = keyring,
         .now = now,
         .age = age_sec(keyring),
-        .next_environment_id = keyring->next_environment_id,
-        .service_revision = keyring->service_revision};
+        .next_environment_id = keyring->records.next_environment_id,
+        .service_revision = keyring->records.service_revision};
     batch->events_tail = &batch->events;
     arena_init(&batch->arena, BATCH_MEMORY);
     return JWKD_OK;
@@ -99,7 +99,7 @@ struct ring_environment *batch_find(const struct batch *batch, const char *name)
 {
     for (size_t i = 0; i < batch->touched_count; i++)
         if (strcmp(batch->touched[i].name, name) == 0) return batch->touched[i].environment;
-    return snapshot_find(batch->keyring->snapshot, name); /* only this thread swaps it */
+    return snapshot_find(batch->keyring->present.snapshot, name); /* only this thread swaps it */
 }
 
 jwkd_status batch_touch(struct batch *batch, const char *name, struct ring_environment *environment)
@@ -139,9 +139,9 @@ unsigned batch_waiting(const struct batch *batch)
 
 size_t batch_environments(const struct batch *batch)
 {
-    size_t count = batch->keyring->snapshot->count;
+    size_t count = batch->keyring->present.snapshot->count;
     for (size_t i = 0; i < batch->touched_count; i++) {
-        bool before = snapshot_find(batch->keyring->snapshot, batch->touched[i].name) != NULL;
+        bool before = snapshot_find(batch->keyring->present.snapshot, batch->touched[i].name) != NULL;
         bool after = batch->touched[i].environment != NULL;
         if (after && !before) count++;
         if (before && !after) count--;

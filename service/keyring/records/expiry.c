@@ -20,8 +20,8 @@ struct expiry {
 static bool operation_waits(const struct keyring *keyring, const char *hex)
 {
     char id[2 * OPERATION_ID + 1];
-    for (size_t i = 0; i < keyring->snapshot->count; i++) {
-        const struct ring_promotion *promotion = &keyring->snapshot->environments[i]->promotion;
+    for (size_t i = 0; i < keyring->present.snapshot->count; i++) {
+        const struct ring_promotion *promotion = &keyring->present.snapshot->environments[i]->promotion;
         if (!promotion->waiting) continue;
         bytes_to_hex(bytes_of(promotion->operation, sizeof promotion->operation), id);
         if (strncmp(id, hex, sizeof id - 1) == 0) return true;

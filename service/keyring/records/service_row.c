@@ -22,23 +22,23 @@ static jwkd_status commit(struct keyring *keyring, const Jwkd__Row__Service *row
     TRY(wire_pack(&row->base, &packed));
     writes[0] = (struct store_write){
         .key = bytes_of_text(SERVICE_ROW), .value = buffer_bytes(&packed), .expected = expected};
-    jwkd_status status =
-        store_commit(keyring->options.store, writes, count, false, &keyring->service_row_revision, error);
+    jwkd_status status = store_commit(
+        keyring->options.store, writes, count, false, &keyring->records.service_row_revision, error);
     if (status == JWKD_OK || expected == STORE_ABSENT) return status;
     return service_row_find_out(
-        keyring, status, writes[0].value, false, &keyring->service_row_revision, error);
+        keyring, status, writes[0].value, false, &keyring->records.service_row_revision, error);
 }
 
 static jwkd_status make(struct keyring *keyring, jwkd_error *error)
 {
     TRY(mint_epoch(keyring, error));
-    keyring->next_environment_id = 1;
+    keyring->records.next_environment_id = 1;
     Jwkd__Row__Service row = JWKD__ROW__SERVICE__INIT;
     struct store_write write;
     age_load(keyring, &row);
     age_put(keyring, &row);
     row.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
-    row.next_environment_id = keyring->next_environment_id;
+    row.next_environment_id = keyring->records.next_environment_id;
     if (keyring->options.registry) row.max_lease_ms = registry_max_lease_ms(keyring->options.registry);
     return commit(keyring, &row, STORE_ABSENT, &write, 1, error);
 }
@@ -62,10 +62,10 @@ static jwkd_status read_row(struct keyring *keyring, struct arena *arena, const 
 
 static void take_numbers(struct keyring *keyring, const Jwkd__Row__Service *row, uint64_t revision)
 {
-    keyring->next_environment_id = row->next_environment_id;
-    keyring->service_revision = row->revision;
-    keyring->service_row_revision = revision;
-    key_usage_raise(&keyring->wall_high, row->wall_high);
+    keyring->records.next_environment_id = row->next_environment_id;
+    keyring->records.service_revision = row->revision;
+    keyring->records.service_row_revision = revision;
+    key_usage_raise(&keyring->wall.high, row->wall_high);
 }
 
 jwkd_status service_row_load(
@@ -87,9 +87,9 @@ jwkd_status service_row_read(struct keyring *keyring, struct arena *arena, const
 {
     TRY(read_row(keyring, arena, out, out_revision, error));
     /* An epoch that is only to become the store's is nobody else's. */
-    if (keyring->unsettled || memcmp((*out)->epoch.data, keyring->epoch, sizeof keyring->epoch) == 0)
+    if (keyring->records.unsettled || memcmp((*out)->epoch.data, keyring->epoch, sizeof keyring->epoch) == 0)
         return JWKD_OK;
-    keyring->estranged = true;
+    keyring->records.estranged = true;
     return fail(error, JWKD_INTERNAL, "another process began another epoch in the store; " KEYRING_RESTART);
 }
 
@@ -104,9 +104,9 @@ void service_row_fill(const struct keyring *keyring, Jwkd__Row__Service *out)
     struct registry *registry = keyring->options.registry;
     *out = (Jwkd__Row__Service)JWKD__ROW__SERVICE__INIT;
     out->epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
-    out->next_environment_id = keyring->next_environment_id;
-    out->revision = keyring->service_revision;
-    out->wall_high = keyring->wall_high;
+    out->next_environment_id = keyring->records.next_environment_id;
+    out->revision = keyring->records.service_revision;
+    out->wall_high = keyring->wall.high;
     age_put(keyring, out);
     if (registry) out->max_lease_ms = registry_longest_lease_ms(registry, clock_elapsed_ns());
 }
@@ -120,7 +120,7 @@ jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, s
     uint64_t revision;
     jwkd_status status = store_get(keyring->options.store, bytes_of_text(SERVICE_ROW), &row, &revision);
     if (status == JWKD_OK) {
-        if (revision == keyring->service_row_revision) return failure;
+        if (revision == keyring->records.service_row_revision) return failure;
         if (!bytes_equal(buffer_bytes(&row), written)) return fail(error, JWKD_CONFLICT, OTHERS);
         /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it
          * does. */
@@ -131,14 +131,14 @@ jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, s
             return JWKD_OK;
         }
     }
-    keyring->estranged = true;
+    keyring->records.estranged = true;
     return fail(error, JWKD_INTERNAL, "it is not known whether the change was stored; " KEYRING_RESTART);
 }
 
 jwkd_status service_row_rewrite(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct store_write *writes, size_t count, jwkd_error *error)
 {
-    return commit(keyring, row, keyring->service_row_revision, writes, count, error);
+    return commit(keyring, row, keyring->records.service_row_revision, writes, count, error);
 }
 
 /* ---- another epoch */
@@ -313,7 +313,7 @@ void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct registry *registry = keyring->options.registry;
     jwkd_error error = {0};
     Jwkd__Row__Service settled = *row;
-    settled.wall_high = keyring->wall_high; /* perhaps accepted a moment ago */
+    settled.wall_high = keyring->wall.high; /* perhaps accepted a moment ago */
     uint32_t earlier_ms = row->max_lease_ms,
              wanted_ms = registry ? registry_max_lease_ms(registry) : earlier_ms;
     bool another = wants_epoch(keyring), longer = wanted_ms > earlier_ms;
@@ -323,16 +323,17 @@ void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
     if (another) reserve_clear(keyring->reserve);
     if (status == JWKD_OK && (another || longer))
         status = note(keyring, &settled, another, environments, count, &error);
-    keyring->unsettled = another && status != JWKD_OK;
+    keyring->records.unsettled = another && status != JWKD_OK;
     /* Leases of the run before last as long as they were granted; longer ones than the store knows of are
      * granted only once it does. Rows without one are of a version without leases. */
     bool unknown = longer && status != JWKD_OK;
     if (registry) registry_set_leases(registry, earlier_ms, unknown && earlier_ms ? earlier_ms : wanted_ms);
     /* Of a store that was put back, the run before may have made environments with the ids that are next now.
      */
-    if (registry && !another) registry_set_first_new_environment(registry, keyring->next_environment_id);
+    if (registry && !another)
+        registry_set_first_new_environment(registry, keyring->records.next_environment_id);
     if (another) tell_of_epoch(keyring, status);
-    if (keyring->estranged)
+    if (keyring->records.estranged)
         keyring_trouble(keyring, status, error.message);
     else if (unknown)
         keyring_trouble(keyring, status,
@@ -343,7 +344,8 @@ jwkd_status service_row_settle_again(struct keyring *keyring, jwkd_error *error)
 {
     Jwkd__Row__Service row;
     service_row_fill(keyring, &row);
-    TRY(note(keyring, &row, true, keyring->snapshot->environments, keyring->snapshot->count, error));
-    keyring->unsettled = false;
+    TRY(note(keyring, &row, true, keyring->present.snapshot->environments, keyring->present.snapshot->count,
+        error));
+    keyring->records.unsettled = false;
     return JWKD_OK;
 }

@@ -13,7 +13,7 @@ jwkd_status service_row_load(struct keyring *keyring, struct arena *arena, const
     jwkd_error *error) MUST_CHECK;
 
 /* Reads it again, after somebody else wrote it; *out lies in the arena. INTERNAL: they began another epoch,
- * and this run cannot go on (keyring->estranged). */
+ * and this run cannot go on (keyring->records.estranged). */
 jwkd_status service_row_read(struct keyring *keyring, struct arena *arena, const Jwkd__Row__Service **out,
     uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
 /* The keyring goes on from what it says. */
@@ -30,13 +30,13 @@ jwkd_status service_row_rewrite(struct keyring *keyring, const Jwkd__Row__Servic
  * service's row, which every commit writes, tells: `written` is what this one put there. OK: it was, and
  * *out_revision is the row's. CONFLICT: somebody else has written since, so that all is to be read anew to
  * know. Otherwise the failure; or INTERNAL, where it cannot be known: nothing is changed any more then
- * (keyring->estranged). */
+ * (keyring->records.estranged). */
 jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, struct bytes written,
     bool urgent, uint64_t *out_revision, jwkd_error *error) MUST_CHECK;
 
 /* What this start changes, once everything is read: longer leases than before; and another epoch, where the
  * store was put back from a backup, or the options ask for it. One commit, or none. Failing is no reason not
- * to serve: keyring->unsettled, or keyring->estranged. */
+ * to serve: keyring->records.unsettled, or keyring->records.estranged. */
 void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct ring_environment *const *environments, size_t count);
 /* The writer, before it commits anything else: the epoch is already the new one, and must not become durable

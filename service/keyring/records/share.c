@@ -80,7 +80,7 @@ static void free_share(void *share)
 static struct share *find(const struct keyring *keyring, const char *principal)
 {
     struct share *wanted = new_share(principal);
-    void *const *node = wanted ? tfind(wanted, &keyring->shares, compare) : NULL;
+    void *const *node = wanted ? tfind(wanted, &keyring->records.shares, compare) : NULL;
     free(wanted);
     return node ? *node : NULL;
 }
@@ -88,7 +88,7 @@ static struct share *find(const struct keyring *keyring, const char *principal)
 static jwkd_status find_or_add(struct keyring *keyring, const char *principal, struct share **out)
 {
     struct share *fresh = new_share(principal);
-    void **node = fresh ? tsearch(fresh, &keyring->shares, compare) : NULL;
+    void **node = fresh ? tsearch(fresh, &keyring->records.shares, compare) : NULL;
     if (!node || *node != fresh) free(fresh);
     if (!node) return JWKD_NO_MEMORY;
     *out = *node;
@@ -198,12 +198,12 @@ void share_forget(struct keyring *keyring, const char *principal, struct bytes r
     forget(&share->changes, request_id);
     forget(&share->deactivations, request_id);
     if (share->changes.count || share->deactivations.count) return;
-    tdelete(share, &keyring->shares, compare);
+    tdelete(share, &keyring->records.shares, compare);
     free_share(share);
 }
 
 void share_clear(struct keyring *keyring)
 {
-    tdestroy(keyring->shares, free_share);
-    keyring->shares = NULL;
+    tdestroy(keyring->records.shares, free_share);
+    keyring->records.shares = NULL;
 }
