@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "net/server_internal.h"
+#include "net/connection.h"
 
 enum {
     TURN_MESSAGES = 8, /* handled of one connection before others have their turn */

@@ -3,7 +3,7 @@
 #ifndef NET_INCOMING_H
 #define NET_INCOMING_H
 
-#include "net/connection.h"
+#include "net/state.h"
 
 enum taken { TAKEN_ALL, TAKEN_PART, TAKEN_WAITING, TAKEN_WRONG };
 

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "net/server_internal.h"
+#include "net/connection.h"
 
 enum { WRITE_TOGETHER = 8 }; /* answers in one system call */
 

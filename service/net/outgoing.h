@@ -2,7 +2,7 @@
 #ifndef NET_OUTGOING_H
 #define NET_OUTGOING_H
 
-#include "net/connection.h"
+#include "net/state.h"
 
 void outgoing_append(struct connection *connection, struct net_request *request);
 /* Writes what the peer takes. One thread does at a time, and does not hold the lock meanwhile. What is done

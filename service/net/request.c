@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "net/connection.h"
 #include "net/outgoing.h"
-#include "net/server_internal.h"
 
 /* It is no longer under way. Under the lock. */
 static void uncount(struct connection *connection, const struct net_request *request)
