@@ -48,6 +48,10 @@ extern const struct verb *const VERBS[]; /* NULL at the end */
 const struct verb *verb_find(const char *const *words, size_t count, size_t *out_name_words);
 /* Whether it is the first word of verbs of two. */
 bool verb_is_group(const char *word);
+/* Options that every verb takes; ends like a verb's own. */
+extern const struct verb_option VERB_OPTIONS_OF_ALL[];
+/* Whether the verb takes the option, as itself or as one that all take. */
+bool verb_takes(const struct verb *verb, enum option option);
 
 /* Fails with the exit code for a wrong command line. */
 jwkd_status usage_error(struct cli *cli, jwkd_error *error, const char *format, ...) MUST_CHECK

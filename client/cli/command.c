@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "cli/help.h"
 
 /* ---- verbs */
 

@@ -8,23 +8,6 @@
 /* Text is wrapped to what any terminal has. */
 enum { WIDTH = 80, VERB_COLUMN = 18, OPTION_COLUMN = 23 };
 
-static const struct verb_option GLOBAL[] = {
-    {OPTION_URL, "the service ($JWKD_URL, $XDG_RUNTIME_DIR/jwkd/rpc.sock, /run/jwkd/rpc.sock)"},
-    {OPTION_JSON, "print JSON, failures too"},
-    {OPTION_HELP, "this, or a verb's own"},
-    {OPTION_VERSION, "the version"},
-    {OPTION_COUNT, NULL},
-};
-
-bool verb_takes(const struct verb *verb, enum option option)
-{
-    for (const struct verb_option *own = verb->options; own->help; own++)
-        if (own->option == option) return true;
-    for (const struct verb_option *global = GLOBAL; global->help; global++)
-        if (global->option == option) return true;
-    return false;
-}
-
 /* Writes words, from `column` on, where further lines begin, too. Line ends in the text are spaces. */
 static void print_wrapped(FILE *stream, size_t column, const char *text)
 {
@@ -69,7 +52,7 @@ void help_overall(FILE *stream)
     for (const struct verb *const *verb = VERBS; *verb; verb++)
         print_entry(stream, VERB_COLUMN, (*verb)->name, (*verb)->summary);
     fputs("\noptions, anywhere:\n", stream);
-    print_options(stream, GLOBAL);
+    print_options(stream, VERB_OPTIONS_OF_ALL);
     fputs("\nExit status: 0 done; 1 failed, or a token refused; 2 wrong command line;\n"
           "3 service not reachable.\n",
         stream);
@@ -91,7 +74,7 @@ void help_verb(const struct verb *verb)
         print_options(stdout, verb->options);
     }
     puts("\noptions of every verb:");
-    print_options(stdout, GLOBAL);
+    print_options(stdout, VERB_OPTIONS_OF_ALL);
 }
 
 static json_t *options_json(const struct verb_option *options)
@@ -112,7 +95,7 @@ static json_t *table_json(void)
         json_array_append_new(
             verbs, json_pack("{s:s, s:s, s:s, s:o}", "name", (*verb)->name, "words", (*verb)->words,
                        "summary", (*verb)->summary, "options", options_json((*verb)->options)));
-    return json_pack("{s:o, s:o}", "verbs", verbs, "options", options_json(GLOBAL));
+    return json_pack("{s:o, s:o}", "verbs", verbs, "options", options_json(VERB_OPTIONS_OF_ALL));
 }
 
 /* Verbs of two words whose first is this, for `help env`. */

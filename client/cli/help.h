@@ -10,7 +10,5 @@ void help_overall(FILE *stream);
 void help_verb(const struct verb *verb);
 /* `jwkctl help [VERB]`, with --json the whole table. NOT_FOUND is a usage error. */
 jwkd_status help(struct cli *cli, const char *const *words, size_t count, jwkd_error *error) MUST_CHECK;
-/* Whether the verb takes the option, as itself or as one that all take. */
-bool verb_takes(const struct verb *verb, enum option option);
 
 #endif

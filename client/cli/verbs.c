@@ -61,3 +61,20 @@ bool verb_is_group(const char *word)
         if (strncmp((*verb)->name, word, length) == 0 && (*verb)->name[length] == ' ') return true;
     return false;
 }
+
+const struct verb_option VERB_OPTIONS_OF_ALL[] = {
+    {OPTION_URL, "the service ($JWKD_URL, $XDG_RUNTIME_DIR/jwkd/rpc.sock, /run/jwkd/rpc.sock)"},
+    {OPTION_JSON, "print JSON, failures too"},
+    {OPTION_HELP, "this, or a verb's own"},
+    {OPTION_VERSION, "the version"},
+    {OPTION_COUNT, NULL},
+};
+
+bool verb_takes(const struct verb *verb, enum option option)
+{
+    for (const struct verb_option *own = verb->options; own->help; own++)
+        if (own->option == option) return true;
+    for (const struct verb_option *global = VERB_OPTIONS_OF_ALL; global->help; global++)
+        if (global->option == option) return true;
+    return false;
+}

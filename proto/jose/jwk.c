@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "jose/base64url.h"
-#include "jose/jwk_internal.h"
+#include "jose/key_parts.h"
 
 static const char *curve_of(const struct jwk_material *material)
 {

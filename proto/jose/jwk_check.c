@@ -1,5 +1,5 @@
 /* Which keys are refused whoever publishes them. */
-#include "jose/jwk_internal.h"
+#include "jose/key_parts.h"
 #include "jose/jwk_points.h"
 
 static jwkd_status check_modulus(struct bytes n, jwkd_error *error)

@@ -5,7 +5,7 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
-#include "jose/jwk_internal.h"
+#include "jose/key_parts.h"
 
 /* What a builder refers to until the parameters are made. */
 struct parts {

@@ -5,7 +5,7 @@
 
 #include "jose/base64url.h"
 #include "jose/json.h"
-#include "jose/jwk_internal.h"
+#include "jose/key_parts.h"
 
 /* ---- the kid */
 

@@ -2,7 +2,7 @@
  * product of the first n primes, n at least 39: Nemec, Sys, Svenda, Klinec, Matyas, "The Return of
  * Coppersmith's Attack", ACM CCS 2017, sections 2.1 and 2.2. So 65537 has a discrete logarithm to such a
  * modulus modulo M, which one other modulus of 2^154 has by chance (section 2.3). */
-#include "jose/jwk_internal.h"
+#include "jose/key_parts.h"
 
 /* Of the first 39 primes; modulo 2 every modulus is 1. */
 static const uint8_t PRIMES[] = {3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73,

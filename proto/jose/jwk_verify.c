@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "jose/jws.h"
-#include "jose/jwk_internal.h"
+#include "jose/key_parts.h"
 
 /* One verification at a time. For RSA and ECDSA `operation` is set up once and used again with each digest
  * (EVP_PKEY_verify(3) allows that); the other algorithms hash by themselves and start from a copy of

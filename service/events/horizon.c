@@ -1,6 +1,6 @@
 /* Until when a change may not have come to everybody. */
 #include "base/clock.h"
-#include "events/registry_internal.h"
+#include "events/tables.h"
 
 uint32_t registry_max_lease_ms(const struct registry *registry)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "events/registry_internal.h"
+#include "events/tables.h"
 
 static int compare_ids(const void *a, const void *b)
 {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "events/registry_internal.h"
+#include "events/tables.h"
 
 /* ---- keeping */
 

@@ -2,7 +2,7 @@
 #include <openssl/bn.h>
 #include <openssl/rand.h>
 
-#include "jose/jwk_internal.h"
+#include "jose/key_parts.h"
 #include "jose/support.h"
 
 enum { BYTES_MOST = 1024 };

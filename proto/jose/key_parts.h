@@ -1,6 +1,6 @@
 /* What the files of jwk share. Nobody else includes this. */
-#ifndef JOSE_JWK_INTERNAL_H
-#define JOSE_JWK_INTERNAL_H
+#ifndef JOSE_KEY_PARTS_H
+#define JOSE_KEY_PARTS_H
 
 #include <pthread.h>
 #include <stdatomic.h>

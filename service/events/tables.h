@@ -1,7 +1,7 @@
 /* What the files of the registry share: the tables, and what is done with them while registry.lock
  * is held. */
-#ifndef EVENTS_REGISTRY_INTERNAL_H
-#define EVENTS_REGISTRY_INTERNAL_H
+#ifndef EVENTS_TABLES_H
+#define EVENTS_TABLES_H
 
 #include <pthread.h>
 #include <sys/queue.h>
