@@ -4,14 +4,14 @@
 
 static bool fails;
 
-jwkd_status __real_rows_put_event(
-    struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event);
+jwkd_status __real_rows_put_event(struct transaction *transaction, const struct ring_environment *environment,
+    const Jwkd__V1__Event *event);
+jwkd_status __wrap_rows_put_event(struct transaction *transaction, const struct ring_environment *environment,
+    const Jwkd__V1__Event *event);
 jwkd_status __wrap_rows_put_event(
-    struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event);
-jwkd_status __wrap_rows_put_event(
-    struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event)
+    struct transaction *transaction, const struct ring_environment *environment, const Jwkd__V1__Event *event)
 {
-    return fails ? JWKD_NO_MEMORY : __real_rows_put_event(batch, environment, event);
+    return fails ? JWKD_NO_MEMORY : __real_rows_put_event(transaction, environment, event);
 }
 
 static int setup(void **state)

@@ -91,9 +91,9 @@ static jwkd_status add_entry(
 /* ---- what is due, and when ---- */
 
 static const struct ring_environment *environment_of(
-    const struct batch *batch, const struct agenda_entry *entry)
+    const struct transaction *transaction, const struct agenda_entry *entry)
 {
-    const struct ring_environment *environment = batch_find(batch, entry->name);
+    const struct ring_environment *environment = transaction_find(transaction, entry->name);
     return environment && environment->id == entry->environment_id ? environment : NULL;
 }
 
@@ -293,15 +293,15 @@ static const char *promoted_because(const struct promotion *standing)
 #define BY_SCHEDULE "service:schedule"
 #define BY_OPERATION "service:operation/"
 
-static jwkd_status promote(
-    struct batch *batch, const struct ring_environment *environment, const struct promotion *standing)
+static jwkd_status promote(struct transaction *transaction, const struct ring_environment *environment,
+    const struct promotion *standing)
 {
     char principal[sizeof BY_OPERATION + 2 * LIMIT_REQUEST_ID] = BY_OPERATION;
     bytes_to_hex(
         bytes_of(environment->promotion.operation, LIMIT_REQUEST_ID), principal + strlen(BY_OPERATION));
     const struct edit_cause cause = {.verb = "promote", .principal = principal};
     CLEANUP(edit_clear) struct edit edit = {0};
-    TRY(edit_begin(&edit, batch, cause, environment->settings.name, NULL));
+    TRY(edit_begin(&edit, transaction, cause, environment->settings.name, NULL));
     struct plan_view view;
     TRY(edit_view(&edit, &view, NULL));
     struct plan plan;
@@ -312,11 +312,11 @@ static jwkd_status promote(
     return carry_out(&edit, &plan);
 }
 
-static jwkd_status deactivate(struct batch *batch, const char *name, const char *kid)
+static jwkd_status deactivate(struct transaction *transaction, const char *name, const char *kid)
 {
     const struct edit_cause cause = {.verb = "deactivate", .principal = BY_SCHEDULE};
     CLEANUP(edit_clear) struct edit edit = {0};
-    TRY(edit_begin(&edit, batch, cause, name, NULL));
+    TRY(edit_begin(&edit, transaction, cause, name, NULL));
     struct plan_view view;
     TRY(edit_view(&edit, &view, NULL));
     struct plan plan;
@@ -326,7 +326,7 @@ static jwkd_status deactivate(struct batch *batch, const char *name, const char 
 }
 
 /* As if somebody had asked for it; with an empty reserve, in a moment. */
-static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry)
+static jwkd_status rotate(struct transaction *transaction, struct agenda_entry *entry)
 {
     uint8_t id[LIMIT_REQUEST_ID], digest[32] = {0};
     TRY(random_fill(id, sizeof id));
@@ -341,57 +341,59 @@ static jwkd_status rotate(struct batch *batch, struct agenda_entry *entry)
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
     jwkd_error error = {0};
-    jwkd_status status = change_decide(batch, &change, &reply, &error);
+    jwkd_status status = change_decide(transaction, &change, &reply, &error);
     enum alg alg;
     entry->lacks = NULL;
     if (status == JWKD_IN_PROGRESS) {
         struct generation wanted = change_generation(&request);
-        const struct ring_environment *environment = environment_of(batch, entry);
+        const struct ring_environment *environment = environment_of(transaction, entry);
         if (environment && change_key_type(environment, &wanted, &alg, &entry->lacks, NULL) != JWKD_OK)
             entry->lacks = NULL;
         return JWKD_OK;
     }
-    if (status == JWKD_OK || batch->spoiled) return status;
+    if (status == JWKD_OK || transaction->spoiled) return status;
     /* It cannot be now, e.g. a rotation is under way: not before a minute from now. */
     entry->scheduled = moment_now();
     entry->rotate_at = entry->scheduled.wall_sec + 60;
-    struct keyring *keyring = batch->keyring;
+    struct keyring *keyring = transaction->keyring;
     keyring_trouble(
         keyring, status, error.message[0] ? error.message : "a rotation by schedule could not begin");
     return JWKD_OK;
 }
 
-static jwkd_status run_entry(struct batch *batch, struct agenda_entry *entry, struct moment now)
+static jwkd_status run_entry(struct transaction *transaction, struct agenda_entry *entry, struct moment now)
 {
-    struct keyring *keyring = batch->keyring;
-    const struct ring_environment *environment = environment_of(batch, entry);
+    struct keyring *keyring = transaction->keyring;
+    const struct ring_environment *environment = environment_of(transaction, entry);
     if (!environment) return JWKD_OK;
     if (environment->promotion.waiting && promoted_in_ns(keyring, environment, entry, now) == 0) {
         struct promotion standing =
             operation_standing(keyring, environment, entry->published_ns, now.elapsed_ns);
-        TRY(promote(batch, environment, &standing));
-        environment = environment_of(batch, entry);
+        TRY(promote(transaction, environment, &standing));
+        environment = environment_of(transaction, entry);
     }
     for (size_t i = 0; environment && i < environment->count; i++) {
         if (!environment->keys[i]->retiring_since ||
             retires_in_ns(keyring, environment, environment->keys[i], now) != 0)
             continue;
-        TRY(deactivate(batch, entry->name, jwk_kid(environment->keys[i]->jwk)));
-        environment = environment_of(batch, entry);
+        TRY(deactivate(transaction, entry->name, jwk_kid(environment->keys[i]->jwk)));
+        environment = environment_of(transaction, entry);
     }
     if (environment && rotates(environment, entry) && left_ns(entry->rotate_at, entry->scheduled, now) == 0)
-        TRY(rotate(batch, entry));
+        TRY(rotate(transaction, entry));
     return JWKD_OK;
 }
 
-void agenda_run(struct batch *batch, struct moment now, bool *out_failed)
+void agenda_run(struct transaction *transaction, struct moment now, bool *out_failed)
 {
-    struct keyring *keyring = batch->keyring;
-    for (size_t i = 0; i < keyring->agenda.count && !batch->spoiled && batch_has_room(batch); i++) {
+    struct keyring *keyring = transaction->keyring;
+    for (size_t i = 0;
+         i < keyring->agenda.count && !transaction->spoiled && transaction_has_room(transaction); i++) {
         struct agenda_entry *entry = &keyring->agenda.entries[i];
         if (entry->due_ns > now.elapsed_ns) continue;
-        jwkd_status status = run_entry(batch, entry, now);
-        reckon(keyring, entry, now); /* as things are committed: what the batch changes is due until then */
+        jwkd_status status = run_entry(transaction, entry, now);
+        reckon(keyring, entry,
+            now); /* as things are committed: what the transaction changes is due until then */
         if (status == JWKD_OK) continue;
         *out_failed = true;
         keyring_trouble(keyring, status, "what was due could not be done; it is tried again");

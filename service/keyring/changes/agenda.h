@@ -8,7 +8,7 @@
 
 #include "keyring/state.h"
 
-struct batch;
+struct transaction;
 
 /* An instant of both clocks. */
 struct moment {
@@ -24,9 +24,9 @@ void agenda_note(
 jwkd_status agenda_load(struct keyring *keyring) MUST_CHECK;
 void agenda_clear(struct keyring *keyring);
 
-/* Carries out in the batch what is due; *out_failed: something has
+/* Carries out in the transaction what is due; *out_failed: something has
  * to be tried again. */
-void agenda_run(struct batch *batch, struct moment now, bool *out_failed);
+void agenda_run(struct transaction *transaction, struct moment now, bool *out_failed);
 /* Reckons anew when things are due: all of them, for the clocks may have been set, or those that subscribers
  * bring forward. */
 void agenda_reckon(struct keyring *keyring, struct moment now, bool all);

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/wait.h"
-#include "keyring/records/batch.h"
+#include "keyring/records/transaction.h"
 #include "keyring/records/rows.h"
 
 enum { LONGEST_WAIT_SEC = 5 };
@@ -75,35 +75,36 @@ jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment
 }
 
 jwkd_status ceiling_raise(
-    struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling)
+    struct transaction *transaction, const char *owner, const struct ring_key *key, struct reach ceiling)
 {
     struct reach present = reach_read(&key->usage->ceiling);
-    for (const struct batch_ceiling *other = batch->ceilings; other; other = other->next)
+    for (const struct transaction_ceiling *other = transaction->ceilings; other; other = other->next)
         if (other->usage == key->usage) present = reach_larger(present, other->at);
     if (reach_within(ceiling, present)) return JWKD_OK;
     ceiling = reach_larger(ceiling, present);
-    struct batch_ceiling *entry = arena_alloc(&batch->arena, sizeof *entry);
+    struct transaction_ceiling *entry = arena_alloc(&transaction->arena, sizeof *entry);
     if (!entry) return JWKD_NO_MEMORY;
-    TRY(rows_put_ceiling(batch, owner, jwk_kid(key->jwk), ceiling));
-    *entry =
-        (struct batch_ceiling){.next = batch->ceilings, .usage = key_usage_ref(key->usage), .at = ceiling};
-    batch->ceilings = entry;
+    TRY(rows_put_ceiling(transaction, owner, jwk_kid(key->jwk), ceiling));
+    *entry = (struct transaction_ceiling){
+        .next = transaction->ceilings, .usage = key_usage_ref(key->usage), .at = ceiling};
+    transaction->ceilings = entry;
     return JWKD_OK;
 }
 
-jwkd_status ceiling_put(struct batch *batch, struct ceiling_wish *wishes, struct ceiling_wish **out_rest)
+jwkd_status ceiling_put(
+    struct transaction *transaction, struct ceiling_wish *wishes, struct ceiling_wish **out_rest)
 {
     *out_rest = NULL;
     for (struct ceiling_wish *wish = wishes; wish; wish = wish->next) {
-        if (!batch_has_room(batch)) {
+        if (!transaction_has_room(transaction)) {
             *out_rest = wish;
             break;
         }
-        const struct ring_environment *environment = batch_find(batch, wish->environment);
+        const struct ring_environment *environment = transaction_find(transaction, wish->environment);
         if (!environment || strcmp(environment->owner, wish->owner) != 0) continue; /* deleted meanwhile */
         if (ring_environment_find(environment, jwk_kid(wish->key->jwk)) < 0)
             continue; /* past, and made room */
-        TRY(ceiling_raise(batch, wish->owner, wish->key, wish->at));
+        TRY(ceiling_raise(transaction, wish->owner, wish->key, wish->at));
     }
     return JWKD_OK;
 }

@@ -7,7 +7,7 @@
 
 #include "keyring/state.h"
 
-struct batch;
+struct transaction;
 
 /* What a signature needs, whoever it is of. */
 struct ceiling_wish {
@@ -30,12 +30,12 @@ jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment
     jwkd_error *error) MUST_CHECK;
 
 /* Raises how far a key's signatures may reach; never lowers it. */
-jwkd_status ceiling_raise(
-    struct batch *batch, const char *owner, const struct ring_key *key, struct reach ceiling) MUST_CHECK;
-/* The writer: puts the wishes into the batch, up to *out_rest, for which it has no room; once it is committed
- * or not, ceiling_settle() wakes who waits and frees them. */
+jwkd_status ceiling_raise(struct transaction *transaction, const char *owner, const struct ring_key *key,
+    struct reach ceiling) MUST_CHECK;
+/* The writer: puts the wishes into the transaction, up to *out_rest, for which it has no room; once it is
+ * committed or not, ceiling_settle() wakes who waits and frees them. */
 jwkd_status ceiling_put(
-    struct batch *batch, struct ceiling_wish *wishes, struct ceiling_wish **out_rest) MUST_CHECK;
+    struct transaction *transaction, struct ceiling_wish *wishes, struct ceiling_wish **out_rest) MUST_CHECK;
 void ceiling_settle(
     struct keyring *keyring, struct ceiling_wish *wishes, const struct ceiling_wish *rest, bool committed);
 

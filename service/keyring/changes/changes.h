@@ -1,5 +1,5 @@
-/* The changes: each decided against the state that the batch has reached, and written into it. One row a
- * change (changes/table.c). */
+/* The changes: each decided against the state that the transaction has reached, and written into it. One row
+ * a change (changes/table.c). */
 #ifndef KEYRING_CHANGES_H
 #define KEYRING_CHANGES_H
 
@@ -14,12 +14,12 @@ struct change_request {
     bool noted;                       /* what must wait for a key stands on somebody's list already */
 };
 
-/* Decides. JWKD_OK: the batch holds the change and `reply` the answer that takes effect once it is committed
- * (nothing in the batch: nothing changed). IN_PROGRESS: a generation waits for its key, noted durably by the
- * batch. UNSUPPORTED: the request is no change. Other failures leave the batch as it was, but for ready keys
- * that did not open and are dropped; or spoiled. */
-jwkd_status change_decide(struct batch *batch, const struct change_request *change, struct reply *reply,
-    jwkd_error *error) MUST_CHECK;
+/* Decides. JWKD_OK: the transaction holds the change and `reply` the answer that takes effect once it is
+ * committed (nothing in the transaction: nothing changed). IN_PROGRESS: a generation waits for its key, noted
+ * durably by the transaction. UNSUPPORTED: the request is no change. Other failures leave the transaction as
+ * it was, but for ready keys that did not open and are dropped; or spoiled. */
+jwkd_status change_decide(struct transaction *transaction, const struct change_request *change,
+    struct reply *reply, jwkd_error *error) MUST_CHECK;
 
 /* What is so once is so for ever: its answer holds also where it cannot be kept. */
 bool change_is_final(const Jwkd__V1__Request *request);

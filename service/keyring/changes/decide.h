@@ -5,7 +5,7 @@
 #include "keyring/changes/changes.h"
 
 /* Decides one change of an environment that the edit has begun to change, and carries it out in the edit's
- * batch. See change_decide(). */
+ * transaction. See change_decide(). */
 typedef jwkd_status change_decision(
     struct edit *edit, const struct change_request *change, struct reply *reply, jwkd_error *error);
 

@@ -9,31 +9,33 @@
 
 /* The name of who changes it goes into the event and its row as it is: never cut, for two would become one.
  */
-static jwkd_status begin(struct edit *edit, struct batch *batch, struct edit_cause cause, jwkd_error *error)
+static jwkd_status begin(
+    struct edit *edit, struct transaction *transaction, struct edit_cause cause, jwkd_error *error)
 {
-    *edit = (struct edit){.batch = batch, .cause = cause};
+    *edit = (struct edit){.transaction = transaction, .cause = cause};
     if (strlen(cause.principal) > LIMIT_PRINCIPAL)
         return fail(
             error, JWKD_INVALID_ARGUMENT, "the caller's name is longer than %d bytes", LIMIT_PRINCIPAL);
     return JWKD_OK;
 }
 
-jwkd_status edit_begin(
-    struct edit *edit, struct batch *batch, struct edit_cause cause, const char *name, jwkd_error *error)
+jwkd_status edit_begin(struct edit *edit, struct transaction *transaction, struct edit_cause cause,
+    const char *name, jwkd_error *error)
 {
-    TRY(begin(edit, batch, cause, error));
-    const struct ring_environment *before = batch_find(batch, name);
+    TRY(begin(edit, transaction, cause, error));
+    const struct ring_environment *before = transaction_find(transaction, name);
     if (!before) return fail(error, JWKD_NOT_FOUND, "there is no environment \"%.63s\"", name);
     edit->signed_before = before->primary >= 0;
     return ring_environment_copy(before, &edit->after);
 }
 
-jwkd_status edit_begin_new(struct edit *edit, struct batch *batch, struct edit_cause cause, jwkd_error *error)
+jwkd_status edit_begin_new(
+    struct edit *edit, struct transaction *transaction, struct edit_cause cause, jwkd_error *error)
 {
-    TRY(begin(edit, batch, cause, error));
-    edit->after = ring_environment_new(batch->next_environment_id);
+    TRY(begin(edit, transaction, cause, error));
+    edit->after = ring_environment_new(transaction->next_environment_id);
     if (!edit->after) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    edit->after->created_at = batch->now;
+    edit->after->created_at = transaction->now;
     return JWKD_OK;
 }
 
@@ -49,7 +51,7 @@ void edit_well_ended(struct edit *edit)
 
 void edit_clear(struct edit *edit)
 {
-    if (edit->writing) edit->batch->spoiled = true;
+    if (edit->writing) edit->transaction->spoiled = true;
     ring_environment_unref(edit->after);
     free(edit->keys);
     *edit = (struct edit){0};
@@ -58,7 +60,7 @@ void edit_clear(struct edit *edit)
 void edit_schedule_rotation(struct edit *edit)
 {
     uint32_t every_sec = edit->after->settings.rotate_every_sec;
-    edit->after->rotate_at = every_sec ? edit->batch->now + every_sec : 0;
+    edit->after->rotate_at = every_sec ? edit->transaction->now + every_sec : 0;
 }
 
 void edit_note(struct edit *edit, Jwkd__V1__Change__Kind kind, int key)
@@ -79,8 +81,9 @@ jwkd_status edit_view(struct edit *edit, struct plan_view *out, jwkd_error *erro
             .revision = environment->keys[i]->revision,
             .held = environment->keys[i]->held,
             .retiring = environment->keys[i]->retiring_since != 0,
-            .confirmed = environment->keys[i]->state == KEY_ACTIVE && (int)i != environment->primary &&
-                         operation_key_confirmed(edit->batch->keyring, environment, environment->keys[i])};
+            .confirmed =
+                environment->keys[i]->state == KEY_ACTIVE && (int)i != environment->primary &&
+                operation_key_confirmed(edit->transaction->keyring, environment, environment->keys[i])};
     *out = (struct plan_view){.mode = environment->settings.mode, .keys = keys, .count = environment->count};
     return JWKD_OK;
 }
@@ -116,7 +119,8 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         key->retiring_since = 0;
         int64_t first_sec = environment->settings.max_token_lifetime_sec;
         first_sec += key_usage_step(environment->settings.max_token_lifetime_sec);
-        TRY(ceiling_raise(edit->batch, environment->owner, key, batch_reach(edit->batch, first_sec)));
+        TRY(ceiling_raise(
+            edit->transaction, environment->owner, key, transaction_reach(edit->transaction, first_sec)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_PROMOTED, index);
         break;
     case KEY_DEMOTE:
@@ -127,24 +131,24 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_CHANGED, index);
         break;
     case KEY_RETIRE:
-        key->retiring_since = edit->batch->now;
+        key->retiring_since = edit->transaction->now;
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_CHANGED, index);
         break;
     case KEY_DEACTIVATE:
         if (environment->primary == index) environment->primary = -1;
         key->state = KEY_DEACTIVATED;
         key->retiring_since = 0;
-        key->deactivated_at = edit->batch->now;
-        key->jwks_wait_sec = ring_environment_jwks_wait(environment, edit->batch->age);
-        edit->batch->urgent = true;
-        TRY(batch_forget(edit->batch, environment->owner, jwk_kid(key->jwk)));
+        key->deactivated_at = edit->transaction->now;
+        key->jwks_wait_sec = ring_environment_jwks_wait(environment, edit->transaction->age);
+        edit->transaction->urgent = true;
+        TRY(transaction_forget(edit->transaction, environment->owner, jwk_kid(key->jwk)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED, index);
         break;
     case KEY_DESTROY:
         key->state = KEY_DESTROYED;
-        key->destroyed_at = edit->batch->now;
+        key->destroyed_at = edit->transaction->now;
         buffer_clear(&key->sealed);
-        TRY(batch_forget(edit->batch, environment->owner, jwk_kid(key->jwk)));
+        TRY(transaction_forget(edit->transaction, environment->owner, jwk_kid(key->jwk)));
         edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_DESTROYED, index);
         break;
     case KEY_ACTION_COUNT:
@@ -166,7 +170,7 @@ static jwkd_status put_changed_keys(struct edit *edit)
 {
     for (size_t i = 0; i < edit->after->count; i++)
         if (edit->after->keys[i]->revision == edit->after->revision)
-            TRY(rows_put_key(edit->batch, edit->after, i));
+            TRY(rows_put_key(edit->transaction, edit->after, i));
     return JWKD_OK;
 }
 
@@ -194,7 +198,7 @@ static struct keyring_made describe(const struct edit *edit)
 
 static jwkd_status put_event(struct edit *edit, struct environment_message *environment)
 {
-    const struct keyring *keyring = edit->batch->keyring;
+    const struct keyring *keyring = edit->transaction->keyring;
     Jwkd__V1__Change changes[EDIT_MAX_CHANGES], *pointers[EDIT_MAX_CHANGES];
     Jwkd__V1__Key keys[EDIT_MAX_CHANGES];
     for (size_t i = 0; i < edit->count; i++) {
@@ -211,38 +215,38 @@ static jwkd_status put_event(struct edit *edit, struct environment_message *envi
     Jwkd__V1__Event event = JWKD__V1__EVENT__INIT;
     event.state = &environment->state;
     event.previous_revision = edit->after->revision - 1;
-    event.service_revision = edit->batch->service_revision;
+    event.service_revision = edit->transaction->service_revision;
     event.environment = edit->after->settings.name;
-    event.at = edit->batch->now;
+    event.at = edit->transaction->now;
     event.primary_kid = environment->environment.primary_kid;
     event.n_changes = edit->count;
     event.changes = pointers;
     event.principal = wire_text(edit->cause.principal);
     if (!edit->deleted)
-        TRY(rows_put_event(edit->batch, edit->after, &event)); /* of a past run, thus without boot id */
+        TRY(rows_put_event(edit->transaction, edit->after, &event)); /* of a past run, thus without boot id */
     event.boot_id = wire_bytes(bytes_of(keyring->options.boot_id, sizeof keyring->options.boot_id));
     const struct keyring_made made = describe(edit);
-    return batch_publish(edit->batch, &event, &made);
+    return transaction_publish(edit->transaction, &event, &made);
 }
 
 jwkd_status edit_finish(struct edit *edit, jwkd_error *error)
 {
-    struct batch *batch = edit->batch;
+    struct transaction *transaction = edit->transaction;
     struct ring_environment *after = edit->after;
     bool created = after->revision == 0;
     if (!edit->signed_before && after->primary >= 0) edit_schedule_rotation(edit); /* it stood still */
     after->revision++;
-    batch->service_revision++;
-    if (created) batch->next_environment_id++;
-    TRY(ring_environment_finish(after, batch->now, error));
+    transaction->service_revision++;
+    if (created) transaction->next_environment_id++;
+    TRY(ring_environment_finish(after, transaction->now, error));
     struct environment_message message;
-    message_environment(after, batch->keyring->epoch, &message);
+    message_environment(after, transaction->keyring->epoch, &message);
     if (edit->deleted) {
-        TRY(rows_erase_environment(batch, after));
+        TRY(rows_erase_environment(transaction, after));
     } else {
-        TRY(rows_put_environment(batch, after));
+        TRY(rows_put_environment(transaction, after));
         TRY(put_changed_keys(edit));
     }
     TRY(put_event(edit, &message));
-    return batch_touch(batch, after->settings.name, edit->deleted ? NULL : after);
+    return transaction_touch(transaction, after->settings.name, edit->deleted ? NULL : after);
 }

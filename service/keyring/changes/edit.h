@@ -1,9 +1,9 @@
-/* One change of one environment within a batch: begun, filled with what happens, and either finished as one
- * revision (rows, event, snapshot entry) or dropped without a trace. */
+/* One change of one environment within a transaction: begun, filled with what happens, and either finished as
+ * one revision (rows, event, snapshot entry) or dropped without a trace. */
 #ifndef KEYRING_EDIT_H
 #define KEYRING_EDIT_H
 
-#include "keyring/records/batch.h"
+#include "keyring/records/transaction.h"
 
 enum { EDIT_MAX_CHANGES = PLAN_MAX_STEPS + 2 };
 
@@ -18,7 +18,7 @@ struct edit_cause {
 };
 
 struct edit {
-    struct batch *batch; /* spoiled by an edit that began to write and did not end well */
+    struct transaction *transaction; /* spoiled by an edit that began to write and did not end well */
     struct edit_cause cause;
     struct ring_environment *after; /* owned; being changed */
     bool deleted, signed_before;    /* there was a primary key */
@@ -29,16 +29,16 @@ struct edit {
 };
 
 /* Begins to change an existing environment: NOT_FOUND. The cause is borrowed. */
-jwkd_status edit_begin(struct edit *edit, struct batch *batch, struct edit_cause cause, const char *name,
-    jwkd_error *error) MUST_CHECK;
+jwkd_status edit_begin(struct edit *edit, struct transaction *transaction, struct edit_cause cause,
+    const char *name, jwkd_error *error) MUST_CHECK;
 /* Begins a new one; its id is taken when the edit is finished. */
-jwkd_status edit_begin_new(
-    struct edit *edit, struct batch *batch, struct edit_cause cause, jwkd_error *error) MUST_CHECK;
-/* From here on the batch is being written to. */
+jwkd_status edit_begin_new(struct edit *edit, struct transaction *transaction, struct edit_cause cause,
+    jwkd_error *error) MUST_CHECK;
+/* From here on the transaction is being written to. */
 void edit_write(struct edit *edit);
 /* What was written may stay. */
 void edit_well_ended(struct edit *edit);
-/* Spoils the batch, if what was written is not all. */
+/* Spoils the transaction, if what was written is not all. */
 void edit_clear(struct edit *edit);
 
 /* Counted from now. */
@@ -49,7 +49,7 @@ jwkd_status edit_view(struct edit *edit, struct plan_view *out, jwkd_error *erro
 /* Carries out a plan. `new_key` (index in after->keys) stands for PLAN_NEW_KEY. */
 jwkd_status edit_carry_out(
     struct edit *edit, const struct plan *plan, int new_key, jwkd_error *error) MUST_CHECK;
-/* Makes it part of the batch, which is being written to. */
+/* Makes it part of the transaction, which is being written to. */
 jwkd_status edit_finish(struct edit *edit, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -8,7 +8,7 @@ static jwkd_status answer_environment(const struct edit *edit, struct reply *rep
     Jwkd__V1__EnvironmentReply *answer = reply_alloc(reply, sizeof *answer);
     struct environment_message *message = reply_alloc(reply, sizeof *message);
     if (!answer || !message) return JWKD_NO_MEMORY;
-    message_environment(edit->after, edit->batch->keyring->epoch, message);
+    message_environment(edit->after, edit->transaction->keyring->epoch, message);
     *answer = (Jwkd__V1__EnvironmentReply)JWKD__V1__ENVIRONMENT_REPLY__INIT;
     answer->environment = &message->environment;
     reply->message.result_case = JWKD__V1__REPLY__RESULT_ENVIRONMENT;
@@ -16,11 +16,11 @@ static jwkd_status answer_environment(const struct edit *edit, struct reply *rep
     return JWKD_OK;
 }
 
-static void keep_reserve(struct batch *batch, const struct environment *settings)
+static void keep_reserve(struct transaction *transaction, const struct environment *settings)
 {
     const struct key_type *type;
     if (alg_key_type(settings->default_alg, settings->default_bits, &type) == JWKD_OK)
-        reserve_use(batch->keyring->reserve, type);
+        reserve_use(transaction->keyring->reserve, type);
 }
 
 jwkd_status decide_create_environment(
@@ -43,22 +43,22 @@ jwkd_status decide_create_environment(
             "name",
             settings->name);
     edit_schedule_rotation(edit);
-    if (batch_find(edit->batch, settings->name))
+    if (transaction_find(edit->transaction, settings->name))
         return fail(error, JWKD_ALREADY_EXISTS, "there is an environment \"%s\" already", settings->name);
-    if (batch_environments(edit->batch) >= LIMIT_ENVIRONMENTS)
+    if (transaction_environments(edit->transaction) >= LIMIT_ENVIRONMENTS)
         return fail(error, JWKD_RESOURCE_EXHAUSTED, "there are %d environments, which is the limit",
             LIMIT_ENVIRONMENTS);
     edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED, -1);
     edit_write(edit);
     TRY(edit_finish(edit, error));
-    keep_reserve(edit->batch, settings);
+    keep_reserve(edit->transaction, settings);
     return answer_environment(edit, reply);
 }
 
 /* The age is lowered: a JWKS that somebody has by then may be kept as long as was said when it was got. */
 static void honour_jwks_age(struct edit *edit, uint32_t earlier_sec)
 {
-    int64_t until = edit->batch->age + earlier_sec + RING_COMMIT_SEC;
+    int64_t until = edit->transaction->age + earlier_sec + RING_COMMIT_SEC;
     if (edit->after->jwks_kept_until < until) edit->after->jwks_kept_until = until;
 }
 
@@ -86,7 +86,7 @@ jwkd_status decide_update_environment(
     edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED, -1);
     edit_write(edit);
     TRY(edit_finish(edit, error));
-    keep_reserve(edit->batch, settings);
+    keep_reserve(edit->transaction, settings);
     return answer_environment(edit, reply);
 }
 
@@ -107,11 +107,11 @@ jwkd_status decide_delete_environment(
     edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED, -1);
     edit_write(edit);
     for (size_t i = 0; i < environment->count; i++)
-        TRY(batch_forget(edit->batch, environment->owner, jwk_kid(environment->keys[i]->jwk)));
+        TRY(transaction_forget(edit->transaction, environment->owner, jwk_kid(environment->keys[i]->jwk)));
     TRY(operation_end(edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "the environment was deleted"));
     TRY(edit_finish(edit, error));
-    edit->batch->urgent = true;
-    message_state(environment, edit->batch->keyring->epoch, state);
+    edit->transaction->urgent = true;
+    message_state(environment, edit->transaction->keyring->epoch, state);
     *answer = (Jwkd__V1__DeleteEnvironmentReply)JWKD__V1__DELETE_ENVIRONMENT_REPLY__INIT;
     answer->state = state;
     reply->message.result_case = JWKD__V1__REPLY__RESULT_DELETED;

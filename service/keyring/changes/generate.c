@@ -47,17 +47,17 @@ static jwkd_status rebind(
         .kid = jwk_kid(ready->jwk),
         .alg = jwk_alg(ready->jwk),
         .sealed = buffer_bytes(&ready->sealed)};
-    TRY(signer_rebind(edit->batch->keyring->options.signer, &sealed, edit->after->owner, &key->sealed));
+    TRY(signer_rebind(edit->transaction->keyring->options.signer, &sealed, edit->after->owner, &key->sealed));
     *out = TAKE(key);
     return JWKD_OK;
 }
 
-/* With the batch the key is gone for good, its row too, or back in the reserve. */
-static jwkd_status use_up(struct batch *batch, struct ready_key *ready)
+/* With the transaction the key is gone for good, its row too, or back in the reserve. */
+static jwkd_status use_up(struct transaction *transaction, struct ready_key *ready)
 {
-    ready->next = batch->taken;
-    batch->taken = ready;
-    return ready->stored ? rows_erase_ready_key(batch, ready) : JWKD_OK;
+    ready->next = transaction->taken;
+    transaction->taken = ready;
+    return ready->stored ? rows_erase_ready_key(transaction, ready) : JWKD_OK;
 }
 
 /* A ready key, bound to the environment; *out_ready is NULL when there is none. One that does not open would
@@ -65,7 +65,7 @@ static jwkd_status use_up(struct batch *batch, struct ready_key *ready)
 static jwkd_status take_ready(struct edit *edit, const struct key_type *type, enum alg alg,
     struct ready_key **out_ready, struct ring_key **out_key, jwkd_error *error)
 {
-    struct keyring *keyring = edit->batch->keyring;
+    struct keyring *keyring = edit->transaction->keyring;
     for (struct ready_key *ready; (ready = reserve_take(keyring->reserve, type)) != NULL;) {
         jwkd_status status = rebind(edit, ready, alg, out_key);
         if (status == JWKD_OK) {
@@ -78,7 +78,7 @@ static jwkd_status take_ready(struct edit *edit, const struct key_type *type, en
         }
         keyring_trouble(keyring, status, "a key of the reserve does not open and is dropped");
         edit_write(edit);
-        TRY(use_up(edit->batch, ready));
+        TRY(use_up(edit->transaction, ready));
         edit_well_ended(edit);
     }
     *out_ready = NULL;
@@ -86,7 +86,8 @@ static jwkd_status take_ready(struct edit *edit, const struct key_type *type, en
 }
 
 /* What a generation waits with, so that it is done although the service is started anew meanwhile. */
-static jwkd_status put_work(struct batch *batch, const struct change_request *change, uint64_t environment_id)
+static jwkd_status put_work(
+    struct transaction *transaction, const struct change_request *change, uint64_t environment_id)
 {
     char name[ROW_KEY_SIZE];
     rows_request_name("work", wire_view(change->request->request_id), change->principal, name);
@@ -97,7 +98,7 @@ static jwkd_status put_work(struct batch *batch, const struct change_request *ch
     row.environment_id = environment_id;
     row.request = wire_bytes(buffer_bytes(&packed));
     row.digest = wire_bytes(bytes_of(change->digest, OPERATION_DIGEST_SIZE));
-    return batch_put_message(batch, name, &row.base, STORE_ANY);
+    return transaction_put_message(transaction, name, &row.base, STORE_ANY);
 }
 
 static jwkd_status note_work(struct edit *edit, const struct change_request *change,
@@ -106,11 +107,11 @@ static jwkd_status note_work(struct edit *edit, const struct change_request *cha
     if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->terms.invalidate_kid) >
         LIMIT_WORK)
         return fail(error, JWKD_INVALID_ARGUMENT, "the request is too long");
-    if (batch_waiting(edit->batch) >= LIMIT_WAITING)
+    if (transaction_waiting(edit->transaction) >= LIMIT_WAITING)
         return fail(
             error, JWKD_RESOURCE_EXHAUSTED, "%d generations wait for their keys already", LIMIT_WAITING);
     edit_write(edit);
-    TRY(put_work(edit->batch, change, edit->after->id));
+    TRY(put_work(edit->transaction, change, edit->after->id));
     edit_well_ended(edit);
     return JWKD_OK;
 }
@@ -143,7 +144,7 @@ jwkd_status decide_generate(
     struct plan plan;
     TRY(plan_publish(&view, request->terms.hold ? PROMOTE_NEVER : PROMOTE_LATER, request->terms.rotation,
         request->terms.invalidate_kid, &plan, error));
-    struct reserve *reserve = edit->batch->keyring->reserve;
+    struct reserve *reserve = edit->transaction->keyring->reserve;
     reserve_use(reserve, type);
     struct ready_key *ready;
     CLEANUP(ring_key_unref_at) struct ring_key *key = NULL;
@@ -157,6 +158,6 @@ jwkd_status decide_generate(
         reserve_put(reserve, ready);
         return status;
     }
-    jwkd_status used_up = use_up(edit->batch, ready);
+    jwkd_status used_up = use_up(edit->transaction, ready);
     return status == JWKD_OK ? used_up : status;
 }

@@ -9,7 +9,7 @@ jwkd_status change_answer_key(const struct edit *edit, int index, bool show, str
     Jwkd__V1__State *state = reply_alloc(reply, sizeof *state);
     if (!answer || !key || !state) return JWKD_NO_MEMORY;
     message_key(edit->after, (size_t)index, show, key);
-    message_state(edit->after, edit->batch->keyring->epoch, state);
+    message_state(edit->after, edit->transaction->keyring->epoch, state);
     *answer = (Jwkd__V1__KeyReply)JWKD__V1__KEY_REPLY__INIT;
     answer->key = key;
     answer->state = state;

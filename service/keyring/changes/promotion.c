@@ -7,10 +7,10 @@
 
 bool operation_nobody_waits(struct edit *edit)
 {
-    struct registry *registry = edit->batch->keyring->options.registry;
+    struct registry *registry = edit->transaction->keyring->options.registry;
     const struct ring_environment *environment = edit->after;
     if (environment->count == 0) return true; /* nothing was ever signed here: nobody misses anything */
-    if (ring_environment_jwks_wait(environment, edit->batch->age)) return false;
+    if (ring_environment_jwks_wait(environment, edit->transaction->age)) return false;
     if (!registry) return true;
     uint64_t now_ns = clock_elapsed_ns();
     return registry_knows_followers(registry, environment->id, now_ns) &&
@@ -23,8 +23,8 @@ static jwkd_status put(struct edit *edit, Jwkd__V1__Operation__Phase phase, cons
     message_promotion(edit->after, &operation);
     operation.phase = phase;
     operation.reason = wire_text(reason);
-    if (phase != JWKD__V1__OPERATION__PHASE__WAITING) operation.ended_at = edit->batch->now;
-    return rows_put_operation(edit->batch, &operation);
+    if (phase != JWKD__V1__OPERATION__PHASE__WAITING) operation.ended_at = edit->transaction->now;
+    return rows_put_operation(edit->transaction, &operation);
 }
 
 jwkd_status operation_begin(
@@ -36,9 +36,9 @@ jwkd_status operation_begin(
     *promotion = (struct ring_promotion){.waiting = true,
         .rotation = rotation,
         .revision = after->revision + 1,
-        .begun_at = edit->batch->now,
+        .begun_at = edit->transaction->now,
         .published_ns = clock_elapsed_ns(),
-        .jwks_wait_sec = ring_environment_jwks_wait(after, edit->batch->age)};
+        .jwks_wait_sec = ring_environment_jwks_wait(after, edit->transaction->age)};
     memcpy(promotion->operation, id.data, sizeof promotion->operation);
     memcpy(promotion->kid, kid, strlen(kid) + 1);
     if (done) return operation_end(edit, JWKD__V1__OPERATION__PHASE__DONE, reason);

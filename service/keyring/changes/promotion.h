@@ -6,7 +6,7 @@
 #include "keyring/changes/edit.h"
 
 /* Whether a key that is published now may become primary in the same revision: nobody verifies by the
- * environment (proto/DELIVERY.md P5). Until the batch is committed or given up nobody can begin to. */
+ * environment (proto/DELIVERY.md P5). Until the transaction is committed or given up nobody can begin to. */
 bool operation_nobody_waits(struct edit *edit);
 
 /* The key `index`, published by this edit, waits for promotion; or, with `done`, is primary already.

@@ -36,12 +36,12 @@ static jwkd_status answer_operation(
         operation->environment = wire_text(edit->after->settings.name);
         operation->revision = edit->after->revision;
         operation->phase = JWKD__V1__OPERATION__PHASE__DONE;
-        operation->begun_at = operation->ended_at = edit->batch->now;
+        operation->begun_at = operation->ended_at = edit->transaction->now;
         operation->reason = wire_text(reason);
         operation->id = wire_bytes(bytes_of(kept, id.size));
     } else {
         message_promotion(edit->after, operation);
-        TRY(operation_describe(edit->batch->keyring, edit->after, reply, operation));
+        TRY(operation_describe(edit->transaction->keyring, edit->after, reply, operation));
     }
     answer->operation = operation;
     return JWKD_OK;
@@ -50,9 +50,9 @@ static jwkd_status answer_operation(
 /* An imported key may have signed elsewhere, and nobody knows until when. */
 static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
 {
-    struct reach reach = batch_reach(edit->batch, ring_key_longest_lifetime(edit->after, key));
+    struct reach reach = transaction_reach(edit->transaction, ring_key_longest_lifetime(edit->after, key));
     reach_raise(&key->usage->last, reach);
-    return ceiling_raise(edit->batch, edit->after->owner, key, reach);
+    return ceiling_raise(edit->transaction, edit->after->owner, key, reach);
 }
 
 /* Publishes a key whose sealed form and JWK are at hand. */
@@ -62,7 +62,7 @@ jwkd_status change_publish(struct edit *edit, struct ring_key *key, const struct
     struct ring_environment *environment = edit->after;
     CLEANUP(ring_key_unref_at) struct ring_key *past = NULL;
     if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT)
-        past = ring_environment_take_past(environment, edit->batch->now);
+        past = ring_environment_take_past(environment, edit->transaction->now);
     if (environment->count >= LIMIT_KEYS_PER_ENVIRONMENT)
         return fail(error, JWKD_RESOURCE_EXHAUSTED,
             "the environment has %d keys that are active or whose tokens could still be valid, which is the "
@@ -77,20 +77,20 @@ jwkd_status change_publish(struct edit *edit, struct ring_key *key, const struct
     TRY(plan_publish(&view, promote, terms->rotation, terms->invalidate_kid, &plan, error));
     if (ring_environment_find(environment, jwk_kid(key->jwk)) >= 0)
         return fail(error, JWKD_ALREADY_EXISTS, "the environment has a key with this kid already");
-    TRY(rows_check_never_held(edit->batch, key->jwk, error));
+    TRY(rows_check_never_held(edit->transaction, key->jwk, error));
     uint8_t operation[OPERATION_ID]; /* not the request's id: two callers may choose the same */
     if (random_fill(operation, sizeof operation) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "no random bytes");
     const struct bytes id = bytes_of(operation, sizeof operation);
     edit_write(edit);
     key->state = KEY_ACTIVE;
-    key->created_at = edit->batch->now;
+    key->created_at = edit->transaction->now;
     key->held = terms->hold;
     TRY(ring_environment_add(environment, ring_key_ref(key)));
     int index = (int)environment->count - 1;
     TRY(edit_carry_out(edit, &plan, index, error));
-    TRY(rows_put_tombstone(edit->batch, environment, key->jwk));
-    if (past) TRY(rows_erase_key(edit->batch, environment, past));
+    TRY(rows_put_tombstone(edit->transaction, environment, key->jwk));
+    if (past) TRY(rows_erase_key(edit->transaction, environment, past));
     if (key->imported) TRY(cover_earlier_use(edit, key));
     if (!terms->hold) {
         TRY(operation_end(

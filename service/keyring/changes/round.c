@@ -45,7 +45,8 @@ static jwkd_status pack_reply(const struct reply *reply, struct buffer *out)
 }
 
 /* The answer as it is kept: without a key that is shown once. */
-static jwkd_status keep_answer(struct batch *batch, const struct change_request *change, struct reply *reply)
+static jwkd_status keep_answer(
+    struct transaction *transaction, const struct change_request *change, struct reply *reply)
 {
     ProtobufCBinaryData shown = {0};
     Jwkd__V1__Key *key = reply->shown_once ? reply->message.key->key : NULL;
@@ -59,20 +60,21 @@ static jwkd_status keep_answer(struct batch *batch, const struct change_request 
     if (status != JWKD_OK) return status;
     bool deactivation = change_is_deactivation(change->request);
     struct bytes id = wire_view(change->request->request_id);
-    TRY(share_note(batch, change->principal, id, deactivation));
-    return rows_put_answer(batch, id, change->principal, change->digest, buffer_bytes(&packed), deactivation);
+    TRY(share_note(transaction, change->principal, id, deactivation));
+    return rows_put_answer(
+        transaction, id, change->principal, change->digest, buffer_bytes(&packed), deactivation);
 }
 
 static jwkd_status add_waiting(struct round *round, const struct change_request *change)
 {
     const struct ring_environment *environment =
-        batch_find(&round->batch, change_generation(change->request).environment);
+        transaction_find(&round->transaction, change_generation(change->request).environment);
     struct pending *pending;
     TRY(pending_new(
         change->request, change->principal, change->digest, environment ? environment->id : 0, &pending));
     pending->next = round->waiting;
     round->waiting = pending;
-    round->batch.waiting++;
+    round->transaction.waiting++;
     return JWKD_OK;
 }
 
@@ -80,19 +82,19 @@ static jwkd_status add_waiting(struct round *round, const struct change_request 
 static jwkd_status decide(
     struct round *round, const struct change_request *change, struct buffer *out_reply, bool *out_changed)
 {
-    struct batch *batch = &round->batch;
+    struct transaction *transaction = &round->transaction;
     jwkd_error error = {0};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, change->request);
-    jwkd_status status = change_decide(batch, change, &reply, &error);
-    if (status == JWKD_IN_PROGRESS && add_waiting(round, change) != JWKD_OK) batch->spoiled = true;
+    jwkd_status status = change_decide(transaction, change, &reply, &error);
+    if (status == JWKD_IN_PROGRESS && add_waiting(round, change) != JWKD_OK) transaction->spoiled = true;
     /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
-    if (status == JWKD_OK && keep_answer(batch, change, &reply) != JWKD_OK) batch->spoiled = true;
+    if (status == JWKD_OK && keep_answer(transaction, change, &reply) != JWKD_OK) transaction->spoiled = true;
     /* Decided with, or against, a change that is not committed yet: if the commit fails, so does this answer.
      * So it does where it cannot be kept, as on a full disk, unless it is final: any other may be refused
      * when the request is repeated, or undo what somebody did since. */
-    *out_changed =
-        batch->events || round->waiting || (batch->write_count != 0 && !change_is_final(change->request));
+    *out_changed = transaction->events || round->waiting ||
+                   (transaction->write_count != 0 && !change_is_final(change->request));
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;
 }
@@ -119,14 +121,14 @@ static void set_views(struct round *round)
 
 void round_look_up(struct round *round, const struct keyring_command *commands)
 {
-    const struct keyring *keyring = round->batch.keyring;
+    const struct keyring *keyring = round->transaction.keyring;
     struct bytes keys[ROUND_COMMANDS];
     size_t count = 0;
     round->answer_count = round->looked_up.size = 0;
     for (; commands && count < ROUND_COMMANDS; commands = commands->next) {
         char name[ROW_KEY_SIZE];
         rows_request_name("answer", wire_view(commands->request->request_id), commands->principal, name);
-        const char *copy = batch_text(&round->batch, name);
+        const char *copy = transaction_text(&round->transaction, name);
         if (!copy) break;
         keys[count++] = bytes_of_text(copy);
     }
@@ -140,14 +142,14 @@ static jwkd_status look_for_answer(
 {
     size_t index = round->count - 1;
     if (index < round->answer_count) return rows_read_answer(&round->answers[index], change->digest, out);
-    return rows_get_answer(
-        round->batch.keyring, wire_view(change->request->request_id), change->principal, change->digest, out);
+    return rows_get_answer(round->transaction.keyring, wire_view(change->request->request_id),
+        change->principal, change->digest, out);
 }
 
 static jwkd_status repeated(
     struct round *round, const struct change_request *change, struct decided *decided, jwkd_error *error)
 {
-    struct keyring *keyring = round->batch.keyring;
+    struct keyring *keyring = round->transaction.keyring;
     CLEANUP(buffer_clear) struct buffer kept = {0};
     jwkd_status status = look_for_answer(round, change, &kept);
     if (status == JWKD_CONFLICT)
@@ -163,8 +165,8 @@ static jwkd_status repeated(
     return JWKD_NOT_FOUND;
 }
 
-/* The same request twice within one batch: the second waits for the next, where it finds the first one's
- * answer. */
+/* The same request twice within one transaction: the second waits for the next, where it finds the first
+ * one's answer. */
 static bool in_this_round(const struct round *round, const struct keyring_command *command)
 {
     for (size_t i = 0; i < round->count; i++) {
@@ -178,8 +180,8 @@ static bool in_this_round(const struct round *round, const struct keyring_comman
 
 bool round_takes(const struct round *round, const struct keyring_command *command)
 {
-    return round->count < ROUND_COMMANDS && !round->batch.spoiled && batch_has_room(&round->batch) &&
-           !in_this_round(round, command);
+    return round->count < ROUND_COMMANDS && !round->transaction.spoiled &&
+           transaction_has_room(&round->transaction) && !in_this_round(round, command);
 }
 
 void round_decide(struct round *round, struct keyring_command *command)
@@ -192,22 +194,22 @@ void round_decide(struct round *round, struct keyring_command *command)
         .prepared = command};
     jwkd_error error = {0};
     /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
-    if (round->batch.keyring->records.estranged)
+    if (round->transaction.keyring->records.estranged)
         decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
-    else if (round->batch.keyring->records.outdated)
+    else if (round->transaction.keyring->records.outdated)
         decided->status = fail(&error, JWKD_UNAVAILABLE,
             "somebody else changed the store, and it cannot be read anew at present; try again");
     else
         decided->status = operation_digest(command->request, command->digest);
     if (decided->status == JWKD_OK)
-        decided->status = store_settle(round->batch.keyring->options.store, &error);
+        decided->status = store_settle(round->transaction.keyring->options.store, &error);
     if (decided->status == JWKD_OK) decided->status = repeated(round, &change, decided, &error);
     if (decided->status == JWKD_NOT_FOUND && command->request->deadline_ns &&
         command->request->deadline_ns < clock_elapsed_ns())
         decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
             "the deadline had passed before the change began; nothing was done");
     if (decided->status == JWKD_NOT_FOUND && !change_is_deactivation(command->request)) {
-        jwkd_status share = share_check(round->batch.keyring, command->principal, &error);
+        jwkd_status share = share_check(round->transaction.keyring, command->principal, &error);
         if (share != JWKD_OK) decided->status = share;
     }
     if (decided->status == JWKD_NOT_FOUND) {
@@ -223,10 +225,10 @@ void round_decide(struct round *round, struct keyring_command *command)
 
 /* ---- generations that wait ---- */
 
-/* Tries to carry out one waiting generation; true when its answer, good or bad, is in the batch. */
+/* Tries to carry out one waiting generation; true when its answer, good or bad, is in the transaction. */
 static bool serve(struct round *round, struct pending *pending)
 {
-    struct batch *batch = &round->batch;
+    struct transaction *transaction = &round->transaction;
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
     char name[ROW_KEY_SIZE];
@@ -239,31 +241,32 @@ static bool serve(struct round *round, struct pending *pending)
     jwkd_error error = {0};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, request);
-    const struct ring_environment *environment = batch_find(batch, change_generation(request).environment);
+    const struct ring_environment *environment =
+        transaction_find(transaction, change_generation(request).environment);
     jwkd_status status =
         environment && environment->id == pending->environment_id
-            ? change_decide(batch, &change, &reply, &error)
+            ? change_decide(transaction, &change, &reply, &error)
             : fail(&error, JWKD_NOT_FOUND, "the environment was deleted while its key was being made");
     if (status == JWKD_IN_PROGRESS || status == JWKD_NO_MEMORY || status == JWKD_BUSY ||
         status == JWKD_UNAVAILABLE)
         return false;
     rows_request_name("work", wire_view(request->request_id), pending->principal, name);
     /* A failure is not kept: who asks again is told how it stands then. */
-    if (batch_erase(batch, name) != JWKD_OK ||
-        (status == JWKD_OK && keep_answer(batch, &change, &reply) != JWKD_OK))
-        batch->spoiled = true;
+    if (transaction_erase(transaction, name) != JWKD_OK ||
+        (status == JWKD_OK && keep_answer(transaction, &change, &reply) != JWKD_OK))
+        transaction->spoiled = true;
     buffer_clear(&pending->shown);
     if (status == JWKD_OK && reply.shown_once && pack_reply(&reply, &pending->shown) != JWKD_OK)
-        batch->spoiled = true;
+        transaction->spoiled = true;
     return true;
 }
 
 void round_serve_waiting(struct round *round)
 {
-    struct keyring *keyring = round->batch.keyring;
-    for (struct pending **link = &keyring->pending; *link && !round->batch.spoiled;) {
+    struct keyring *keyring = round->transaction.keyring;
+    for (struct pending **link = &keyring->pending; *link && !round->transaction.spoiled;) {
         struct pending *pending = *link;
-        if (!batch_has_room(&round->batch)) {
+        if (!transaction_has_room(&round->transaction)) {
             keyring_poke(keyring); /* the next round goes on */
             break;
         }
@@ -329,7 +332,7 @@ void round_accept_made(struct round *round, struct ready_key *made)
 {
     for (struct ready_key *key = made, *next; key; key = next) {
         next = key->next;
-        key->stored = rows_put_ready_key(&round->batch, key) == JWKD_OK;
+        key->stored = rows_put_ready_key(&round->transaction, key) == JWKD_OK;
         key->next = round->accepted;
         round->accepted = key;
     }
@@ -340,28 +343,28 @@ static void put_accepted(struct round *round, bool committed)
     for (struct ready_key *key = round->accepted, *next; key; key = next) {
         next = key->next;
         key->stored &= committed;
-        reserve_put(round->batch.keyring->reserve, key);
+        reserve_put(round->transaction.keyring->reserve, key);
     }
     round->accepted = NULL;
 }
 
 static jwkd_status commit(struct round *round, jwkd_error *error)
 {
-    if (round->batch.spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
-    return commit_batch(&round->batch, error);
+    if (round->transaction.spoiled) return fail(error, JWKD_NO_MEMORY, "out of memory: nothing was changed");
+    return commit_transaction(&round->transaction, error);
 }
 
-static void begin_batch(struct round *round, struct keyring *keyring)
+static void begin_transaction(struct round *round, struct keyring *keyring)
 {
-    bool single = round->batch.single;
-    round->status = batch_init(&round->batch, keyring, clock_wall_sec());
-    round->batch.single = single;
+    bool single = round->transaction.single;
+    round->status = transaction_init(&round->transaction, keyring, clock_wall_sec());
+    round->transaction.single = single;
 }
 
 /* As if nothing had been decided. */
 static void undo(struct round *round)
 {
-    struct keyring *keyring = round->batch.keyring;
+    struct keyring *keyring = round->transaction.keyring;
     for (; round->count; round->count--) {
         struct decided *decided = &round->decided[round->count - 1];
         buffer_clear(&decided->reply);
@@ -372,7 +375,7 @@ static void undo(struct round *round)
     append_pending(keyring, round->served);
     pending_free_all(round->waiting);
     round->served = round->waiting = NULL;
-    batch_clear(&round->batch);
+    transaction_clear(&round->transaction);
 }
 
 /* Keys that were made since the start of the round have their rows in each attempt. */
@@ -385,11 +388,11 @@ static void accept_again(struct round *round)
 
 bool round_again(struct round *round)
 {
-    struct keyring *keyring = round->batch.keyring;
+    struct keyring *keyring = round->transaction.keyring;
     round->error = (jwkd_error){0};
     round->status = commit(round, &round->error);
     bool conflict = round->status == JWKD_CONFLICT;
-    bool too_large = round->status == JWKD_RESOURCE_EXHAUSTED && !round->batch.single;
+    bool too_large = round->status == JWKD_RESOURCE_EXHAUSTED && !round->transaction.single;
     if (conflict && ++round->conflicts == CONFLICTS) {
         round->status = fail(&round->error, JWKD_UNAVAILABLE,
             "somebody else goes on changing the store: nothing was changed; try again");
@@ -397,19 +400,19 @@ bool round_again(struct round *round)
     }
     if (!conflict && !too_large) return false;
     undo(round);
-    round->batch.single |= too_large;
+    round->transaction.single |= too_large;
     if (conflict) round->status = keyring_reload(keyring, &round->error);
     if (conflict && round->status != JWKD_OK) keyring_trouble(keyring, round->status, round->error.message);
-    begin_batch(round, keyring);
+    begin_transaction(round, keyring);
     accept_again(round);
     return round->status == JWKD_OK;
 }
 
 jwkd_status round_finish(struct round *round)
 {
-    struct keyring *keyring = round->batch.keyring;
+    struct keyring *keyring = round->transaction.keyring;
     const jwkd_error *error = &round->error;
-    if (round->status != JWKD_OK && round->batch.write_count)
+    if (round->status != JWKD_OK && round->transaction.write_count)
         keyring_trouble(
             keyring, round->status, error->message[0] ? error->message : jwkd_status_text(round->status));
     bool committed = round->status == JWKD_OK;
@@ -419,7 +422,8 @@ jwkd_status round_finish(struct round *round)
         settle_served(keyring, round->served);
     else
         pending_free_all(round->waiting);
-    batch_clear(&round->batch); /* gives keys back to the reserve before anybody is told to try again */
+    transaction_clear(
+        &round->transaction); /* gives keys back to the reserve before anybody is told to try again */
     answer_all(round, round->status, error);
     buffer_clear(&round->looked_up);
     return round->status;
@@ -433,6 +437,6 @@ jwkd_status round_begin(struct round *round, struct keyring *keyring)
     if (keyring->records.outdated && !keyring->records.estranged &&
         keyring_reload(keyring, &error) != JWKD_OK)
         keyring_trouble(keyring, error.status, error.message);
-    begin_batch(round, keyring);
+    begin_transaction(round, keyring);
     return round->status;
 }

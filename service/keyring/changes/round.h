@@ -6,7 +6,7 @@
 
 enum { ROUND_COMMANDS = 64 /* changes committed together */ };
 
-/* One change of a batch, decided. */
+/* One change of a transaction, decided. */
 struct decided {
     struct keyring_command *command;
     struct buffer reply;       /* packed */
@@ -16,13 +16,13 @@ struct decided {
 };
 
 struct round {
-    struct batch batch;
+    struct transaction transaction;
     struct store_row answers[ROUND_COMMANDS]; /* as they were looked up; their values lie in `looked_up` */
     size_t answer_count;
     struct buffer looked_up;
     struct decided decided[ROUND_COMMANDS];
     size_t count;
-    struct ready_key *accepted; /* made keys whose rows are in the batch */
+    struct ready_key *accepted; /* made keys whose rows are in the transaction */
     struct pending *served;     /* waiting generations that are done once it is committed */
     struct pending *waiting;    /* new ones */
     jwkd_status status;         /* of the commit */
@@ -55,7 +55,7 @@ void round_accept_made(struct round *round, struct ready_key *made);
 /* Carries out what waited for a key, as far as there are keys now. */
 void round_serve_waiting(struct round *round);
 
-/* Publishes and answers. Fails as commit_batch() does, but for CONFLICT; who asked has been told so. */
+/* Publishes and answers. Fails as commit_transaction() does, but for CONFLICT; who asked has been told so. */
 jwkd_status round_finish(struct round *round);
 
 #endif

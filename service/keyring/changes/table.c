@@ -98,24 +98,24 @@ static const char *verb_of(const Jwkd__V1__Request *request)
     return field ? field->name : "";
 }
 
-static jwkd_status decide(struct edit *edit, struct batch *batch, const struct change_request *asked,
-    struct reply *reply, jwkd_error *error)
+static jwkd_status decide(struct edit *edit, struct transaction *transaction,
+    const struct change_request *asked, struct reply *reply, jwkd_error *error)
 {
     const struct edit_cause cause = {.verb = verb_of(asked->request), .principal = asked->principal};
     const struct change *change = find(asked->request);
     if (!change) return fail(error, JWKD_UNSUPPORTED, "this operation changes nothing");
     if (change->environment)
-        TRY(edit_begin(edit, batch, cause, change->environment(asked->request), error));
+        TRY(edit_begin(edit, transaction, cause, change->environment(asked->request), error));
     else
-        TRY(edit_begin_new(edit, batch, cause, error));
+        TRY(edit_begin_new(edit, transaction, cause, error));
     return change->decide(edit, asked, reply, error);
 }
 
-jwkd_status change_decide(
-    struct batch *batch, const struct change_request *change, struct reply *reply, jwkd_error *error)
+jwkd_status change_decide(struct transaction *transaction, const struct change_request *change,
+    struct reply *reply, jwkd_error *error)
 {
     CLEANUP(edit_clear) struct edit edit = {0};
-    jwkd_status status = decide(&edit, batch, change, reply, error);
+    jwkd_status status = decide(&edit, transaction, change, reply, error);
     if (status == JWKD_OK) edit_well_ended(&edit);
     return status;
 }

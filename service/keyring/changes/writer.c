@@ -83,7 +83,7 @@ static bool expire(struct keyring *keyring, struct round *round)
     if (store_condition(keyring->options.store) != STORE_READ_WRITE) return false;
     if (round_begin(round, keyring) != JWKD_OK) return false;
     do
-        round->batch.spoiled = expiry_of_answers(&round->batch, &more) != JWKD_OK;
+        round->transaction.spoiled = expiry_of_answers(&round->transaction, &more) != JWKD_OK;
     while (round_again(round));
     if (round_finish(round) != JWKD_OK || !more) return false;
     keyring->records.answers_expired_at = 0;
@@ -106,7 +106,7 @@ static void run_agenda(struct keyring *keyring, struct round *round, bool clock_
     bool failed;
     do {
         failed = false;
-        agenda_run(&round->batch, now, &failed);
+        agenda_run(&round->transaction, now, &failed);
     } while (round_again(round));
     keyring->agenda.failed_ns = round_finish(round) == JWKD_OK && !failed ? 0 : clock_elapsed_ns();
 }
@@ -118,7 +118,7 @@ static void raise_ceilings(struct keyring *keyring, struct round *round, struct 
         bool committed = false;
         if (round_begin(round, keyring) == JWKD_OK) {
             do
-                round->batch.spoiled = ceiling_put(&round->batch, wishes, &rest) != JWKD_OK;
+                round->transaction.spoiled = ceiling_put(&round->transaction, wishes, &rest) != JWKD_OK;
             while (round_again(round));
             committed = round_finish(round) == JWKD_OK;
         }
@@ -142,7 +142,7 @@ static bool watch_clocks(struct keyring *keyring)
     return true;
 }
 
-/* What waits, bounded; the rest and what must not be in the same batch stays queued. */
+/* What waits, bounded; the rest and what must not be in the same transaction stays queued. */
 static struct keyring_command *run_commands(
     struct keyring *keyring, struct round *round, struct keyring_command *commands)
 {

@@ -9,7 +9,7 @@
 enum { EXPIRE_AT_ONCE = 256 };
 
 struct expiry {
-    struct batch *batch;
+    struct transaction *transaction;
     int64_t before;
     size_t left;
     bool more;
@@ -49,7 +49,7 @@ static bool expire_answer(void *context, const struct store_row *row)
     memcpy(name, row->key.data, row->key.size);
     name[row->key.size] = '\0';
     if ((int64_t)strtoull(name + strlen("answered/"), NULL, 16) >= expiry->before) return false;
-    expiry->more = expiry->left == 0 || !batch_has_room(expiry->batch);
+    expiry->more = expiry->left == 0 || !transaction_has_room(expiry->transaction);
     if (expiry->more) return false;
     expiry->left--;
     const char *principal = strchr(name + head, '/');
@@ -58,18 +58,19 @@ static bool expire_answer(void *context, const struct store_row *row)
         snprintf(answer, sizeof answer, "operation/%.*s", (int)(principal - (name + head)), name + head);
     else
         snprintf(answer, sizeof answer, "answer/%s", name + head);
-    if (!operation || !operation_waits(expiry->batch->keyring, name + head))
-        expiry->status = batch_erase(expiry->batch, answer);
-    if (expiry->status == JWKD_OK) expiry->status = batch_erase(expiry->batch, name);
-    if (expiry->status == JWKD_OK) let_go(expiry->batch->keyring, row);
+    if (!operation || !operation_waits(expiry->transaction->keyring, name + head))
+        expiry->status = transaction_erase(expiry->transaction, answer);
+    if (expiry->status == JWKD_OK) expiry->status = transaction_erase(expiry->transaction, name);
+    if (expiry->status == JWKD_OK) let_go(expiry->transaction->keyring, row);
     return expiry->status == JWKD_OK;
 }
 
-jwkd_status expiry_of_answers(struct batch *batch, bool *out_more)
+jwkd_status expiry_of_answers(struct transaction *transaction, bool *out_more)
 {
-    struct expiry expiry = {
-        .batch = batch, .before = batch->now - LIMIT_ANSWER_AGE_SEC, .left = EXPIRE_AT_ONCE};
-    TRY(store_list(batch->keyring->options.store, bytes_of_text("answered/"), (struct bytes){0},
+    struct expiry expiry = {.transaction = transaction,
+        .before = transaction->now - LIMIT_ANSWER_AGE_SEC,
+        .left = EXPIRE_AT_ONCE};
+    TRY(store_list(transaction->keyring->options.store, bytes_of_text("answered/"), (struct bytes){0},
         expire_answer, &expiry));
     *out_more = expiry.more;
     return expiry.status;

@@ -2,10 +2,10 @@
 #ifndef KEYRING_RECORDS_EXPIRY_H
 #define KEYRING_RECORDS_EXPIRY_H
 
-#include "keyring/records/batch.h"
+#include "keyring/records/transaction.h"
 
 /* Erases answers older than LIMIT_ANSWER_AGE_SEC, a bounded number a call; *out_more says that there are
  * others. */
-jwkd_status expiry_of_answers(struct batch *batch, bool *out_more) MUST_CHECK;
+jwkd_status expiry_of_answers(struct transaction *transaction, bool *out_more) MUST_CHECK;
 
 #endif

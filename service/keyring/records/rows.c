@@ -22,13 +22,13 @@ static void answered_name(int64_t at, struct bytes request_id, const char *princ
     rows_request_name(kind, request_id, principal, name);
 }
 
-jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment)
+jwkd_status rows_put_environment(struct transaction *transaction, const struct ring_environment *environment)
 {
     char name[ROW_KEY_SIZE];
     struct environment_message message;
     snprintf(name, sizeof name, "env/%s", environment->settings.name);
-    message_environment(environment, batch->keyring->epoch, &message);
-    return batch_put_message(batch, name, &message.environment.base,
+    message_environment(environment, transaction->keyring->epoch, &message);
+    return transaction_put_message(transaction, name, &message.environment.base,
         environment->row_revision ? environment->row_revision : STORE_ABSENT);
 }
 
@@ -38,7 +38,8 @@ static void key_row_name(
     snprintf(name, ROW_KEY_SIZE, "key/%s/%s", environment->owner, jwk_kid(key->jwk));
 }
 
-jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *environment, size_t index)
+jwkd_status rows_put_key(
+    struct transaction *transaction, const struct ring_environment *environment, size_t index)
 {
     char name[ROW_KEY_SIZE];
     Jwkd__V1__Key key;
@@ -49,7 +50,8 @@ jwkd_status rows_put_key(struct batch *batch, const struct ring_environment *env
     row.born = environment->keys[index]->born;
     row.jwks_wait_sec = environment->keys[index]->jwks_wait_sec;
     key_row_name(environment, environment->keys[index], name);
-    return batch_put_message(batch, name, &row.base, STORE_ANY); /* the environment's row guards its keys */
+    return transaction_put_message(
+        transaction, name, &row.base, STORE_ANY); /* the environment's row guards its keys */
 }
 
 static void ceiling_row_name(const char *owner, const char *kid, char name[ROW_KEY_SIZE])
@@ -67,14 +69,15 @@ jwkd_status rows_make_ceiling(
     return wire_pack(&row.base, out);
 }
 
-jwkd_status rows_put_ceiling(struct batch *batch, const char *owner, const char *kid, struct reach ceiling)
+jwkd_status rows_put_ceiling(
+    struct transaction *transaction, const char *owner, const char *kid, struct reach ceiling)
 {
     char name[ROW_KEY_SIZE];
     Jwkd__Row__Ceiling row = JWKD__ROW__CEILING__INIT;
     row.at = ceiling.expiry;
     row.age = ceiling.age;
     ceiling_row_name(owner, kid, name);
-    return batch_put_message(batch, name, &row.base, STORE_ANY);
+    return transaction_put_message(transaction, name, &row.base, STORE_ANY);
 }
 
 jwkd_status rows_read_ceiling(const struct store_row *row, struct reach *out)
@@ -95,18 +98,18 @@ static void operation_row_name(struct bytes id, char name[ROW_KEY_SIZE])
     snprintf(name, ROW_KEY_SIZE, "operation/%s", hex);
 }
 
-jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *operation)
+jwkd_status rows_put_operation(struct transaction *transaction, const Jwkd__V1__Operation *operation)
 {
     char name[ROW_KEY_SIZE];
     operation_row_name(wire_view(operation->id), name);
-    TRY(batch_put_message(batch, name, &operation->base, STORE_ANY));
+    TRY(transaction_put_message(transaction, name, &operation->base, STORE_ANY));
     if (operation->ended_at && operation->ended_at != operation->begun_at) { /* counted from its end */
         answered_name(operation->begun_at, wire_view(operation->id), ROWS_OPERATION_PRINCIPAL, name);
-        TRY(batch_erase(batch, name));
+        TRY(transaction_erase(transaction, name));
     }
-    answered_name(
-        batch->now, wire_view(operation->id), ROWS_OPERATION_PRINCIPAL, name); /* expires with the answers */
-    return batch_put(batch, name, (struct bytes){0}, STORE_ANY);
+    answered_name(transaction->now, wire_view(operation->id), ROWS_OPERATION_PRINCIPAL,
+        name); /* expires with the answers */
+    return transaction_put(transaction, name, (struct bytes){0}, STORE_ANY);
 }
 
 jwkd_status rows_get_operation(struct keyring *keyring, struct bytes id, struct buffer *out)
@@ -124,37 +127,38 @@ static void log_row_name(
 }
 
 jwkd_status rows_put_event(
-    struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event)
+    struct transaction *transaction, const struct ring_environment *environment, const Jwkd__V1__Event *event)
 {
     char name[ROW_KEY_SIZE];
     log_row_name(environment, environment->revision, name);
-    TRY(batch_put_message(batch, name, &event->base, STORE_ABSENT));
+    TRY(transaction_put_message(transaction, name, &event->base, STORE_ABSENT));
     if (environment->revision <= LIMIT_EVENT_LOG) return JWKD_OK;
     log_row_name(environment, environment->revision - LIMIT_EVENT_LOG, name);
-    return batch_erase(batch, name);
+    return transaction_erase(transaction, name);
 }
 
 jwkd_status rows_erase_key(
-    struct batch *batch, const struct ring_environment *environment, const struct ring_key *key)
+    struct transaction *transaction, const struct ring_environment *environment, const struct ring_key *key)
 {
     char name[ROW_KEY_SIZE];
     key_row_name(environment, key, name);
-    TRY(batch_erase(batch, name));
+    TRY(transaction_erase(transaction, name));
     ceiling_row_name(environment->owner, jwk_kid(key->jwk), name);
-    return batch_erase(batch, name);
+    return transaction_erase(transaction, name);
 }
 
-jwkd_status rows_erase_environment(struct batch *batch, const struct ring_environment *environment)
+jwkd_status rows_erase_environment(
+    struct transaction *transaction, const struct ring_environment *environment)
 {
     char name[ROW_KEY_SIZE];
     snprintf(name, sizeof name, "env/%s", environment->settings.name);
-    TRY(batch_erase(batch, name));
+    TRY(transaction_erase(transaction, name));
     for (size_t i = 0; i < environment->count; i++)
-        TRY(rows_erase_key(batch, environment, environment->keys[i]));
+        TRY(rows_erase_key(transaction, environment, environment->keys[i]));
     uint64_t oldest = environment->revision > LIMIT_EVENT_LOG ? environment->revision - LIMIT_EVENT_LOG : 0;
     for (uint64_t revision = oldest; revision <= environment->revision; revision++) {
         log_row_name(environment, revision, name);
-        TRY(batch_erase(batch, name));
+        TRY(transaction_erase(transaction, name));
     }
     return JWKD_OK;
 }
@@ -165,22 +169,23 @@ static void tombstone_name(const struct jwk *jwk, char name[ROW_KEY_SIZE])
 }
 
 jwkd_status rows_put_tombstone(
-    struct batch *batch, const struct ring_environment *environment, const struct jwk *jwk)
+    struct transaction *transaction, const struct ring_environment *environment, const struct jwk *jwk)
 {
     char name[ROW_KEY_SIZE];
     tombstone_name(jwk, name);
-    return batch_put(batch, name, bytes_of_text(environment->owner), STORE_ABSENT);
+    return transaction_put(transaction, name, bytes_of_text(environment->owner), STORE_ABSENT);
 }
 
-jwkd_status rows_check_never_held(struct batch *batch, const struct jwk *jwk, jwkd_error *error)
+jwkd_status rows_check_never_held(struct transaction *transaction, const struct jwk *jwk, jwkd_error *error)
 {
     char name[ROW_KEY_SIZE];
     tombstone_name(jwk, name);
     CLEANUP(buffer_clear) struct buffer owner = {0};
     uint64_t revision;
-    jwkd_status status = store_get(batch->keyring->options.store, bytes_of_text(name), &owner, &revision);
-    for (size_t i = 0; status == JWKD_NOT_FOUND && i < batch->write_count; i++)
-        if (bytes_equal_text(batch->writes[i].key, name)) status = JWKD_OK;
+    jwkd_status status =
+        store_get(transaction->keyring->options.store, bytes_of_text(name), &owner, &revision);
+    for (size_t i = 0; status == JWKD_NOT_FOUND && i < transaction->write_count; i++)
+        if (bytes_equal_text(transaction->writes[i].key, name)) status = JWKD_OK;
     if (status == JWKD_NOT_FOUND) return JWKD_OK;
     if (status != JWKD_OK)
         return fail(error, status, "the store cannot be read: %s", jwkd_status_text(status));
@@ -193,7 +198,7 @@ static void ready_row_name(const struct ready_key *key, char name[ROW_KEY_SIZE])
     snprintf(name, ROW_KEY_SIZE, ROW_RESERVE "%s/%s", key->type->name, jwk_kid(key->jwk));
 }
 
-jwkd_status rows_put_ready_key(struct batch *batch, const struct ready_key *key)
+jwkd_status rows_put_ready_key(struct transaction *transaction, const struct ready_key *key)
 {
     char name[ROW_KEY_SIZE];
     ready_row_name(key, name);
@@ -201,37 +206,38 @@ jwkd_status rows_put_ready_key(struct batch *batch, const struct ready_key *key)
     row.key_type = wire_text(key->type->name);
     row.jwk = wire_bytes(jwk_json(key->jwk));
     row.sealed = wire_bytes(buffer_bytes(&key->sealed));
-    return batch_put_message(batch, name, &row.base, STORE_ANY);
+    return transaction_put_message(transaction, name, &row.base, STORE_ANY);
 }
 
-jwkd_status rows_erase_ready_key(struct batch *batch, const struct ready_key *key)
+jwkd_status rows_erase_ready_key(struct transaction *transaction, const struct ready_key *key)
 {
     char name[ROW_KEY_SIZE];
     ready_row_name(key, name);
-    return batch_erase(batch, name);
+    return transaction_erase(transaction, name);
 }
 
-jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal,
+jwkd_status rows_put_answer(struct transaction *transaction, struct bytes request_id, const char *principal,
     const uint8_t digest[32], struct bytes reply, bool deactivation)
 {
     char name[ROW_KEY_SIZE];
     Jwkd__Row__Answer row = JWKD__ROW__ANSWER__INIT;
     row.digest = wire_bytes(bytes_of(digest, 32));
-    row.at = batch->now;
+    row.at = transaction->now;
     row.reply = wire_bytes(reply);
     rows_request_name("answer", request_id, principal, name);
-    TRY(batch_put_message(batch, name, &row.base, STORE_ABSENT));
-    answered_name(batch->now, request_id, principal, name);
-    return batch_put(batch, name, bytes_of_text(deactivation ? "d" : ""), STORE_ANY);
+    TRY(transaction_put_message(transaction, name, &row.base, STORE_ABSENT));
+    answered_name(transaction->now, request_id, principal, name);
+    return transaction_put(transaction, name, bytes_of_text(deactivation ? "d" : ""), STORE_ANY);
 }
 
-jwkd_status rows_erase_answer(struct batch *batch, int64_t at, struct bytes request_id, const char *principal)
+jwkd_status rows_erase_answer(
+    struct transaction *transaction, int64_t at, struct bytes request_id, const char *principal)
 {
     char name[ROW_KEY_SIZE];
     rows_request_name("answer", request_id, principal, name);
-    TRY(batch_erase(batch, name));
+    TRY(transaction_erase(transaction, name));
     answered_name(at, request_id, principal, name);
-    return batch_erase(batch, name);
+    return transaction_erase(transaction, name);
 }
 
 bool rows_read_answered(const struct store_row *row, int64_t *out_at, uint8_t out_id[LIMIT_REQUEST_ID],

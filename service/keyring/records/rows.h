@@ -16,7 +16,7 @@
 #ifndef KEYRING_ROWS_H
 #define KEYRING_ROWS_H
 
-#include "keyring/records/batch.h"
+#include "keyring/records/transaction.h"
 
 /* Operations expire beside answers; no caller is called so. */
 #define ROWS_OPERATION_PRINCIPAL "operation"
@@ -25,41 +25,44 @@
 #define ROW_ANSWERED "answered/" /* likewise, of answers by age */
 enum { ROW_KEY_SIZE = LIMIT_STORE_KEY + 1 };
 
-jwkd_status rows_put_environment(struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
+jwkd_status rows_put_environment(
+    struct transaction *transaction, const struct ring_environment *environment) MUST_CHECK;
 jwkd_status rows_put_key(
-    struct batch *batch, const struct ring_environment *environment, size_t index) MUST_CHECK;
+    struct transaction *transaction, const struct ring_environment *environment, size_t index) MUST_CHECK;
 /* All but its tombstone. */
-jwkd_status rows_erase_key(
-    struct batch *batch, const struct ring_environment *environment, const struct ring_key *key) MUST_CHECK;
-/* Outside of a batch. Appends the row. */
+jwkd_status rows_erase_key(struct transaction *transaction, const struct ring_environment *environment,
+    const struct ring_key *key) MUST_CHECK;
+/* Outside of a transaction. Appends the row. */
 jwkd_status rows_make_ceiling(const char *owner, const char *kid, struct reach ceiling,
     char name[ROW_KEY_SIZE], struct buffer *out) MUST_CHECK;
 jwkd_status rows_put_ceiling(
-    struct batch *batch, const char *owner, const char *kid, struct reach ceiling) MUST_CHECK;
+    struct transaction *transaction, const char *owner, const char *kid, struct reach ceiling) MUST_CHECK;
 /* Kept while it waits, and from its end on for as long as answers are. */
-jwkd_status rows_put_operation(struct batch *batch, const Jwkd__V1__Operation *operation) MUST_CHECK;
+jwkd_status rows_put_operation(
+    struct transaction *transaction, const Jwkd__V1__Operation *operation) MUST_CHECK;
 /* The packed operation is appended; NOT_FOUND. */
 jwkd_status rows_get_operation(struct keyring *keyring, struct bytes id, struct buffer *out) MUST_CHECK;
 jwkd_status rows_erase_environment(
-    struct batch *batch, const struct ring_environment *environment) MUST_CHECK;
+    struct transaction *transaction, const struct ring_environment *environment) MUST_CHECK;
 /* Appends to the log and drops what is older than it reaches. */
-jwkd_status rows_put_event(
-    struct batch *batch, const struct ring_environment *environment, const Jwkd__V1__Event *event) MUST_CHECK;
-jwkd_status rows_put_tombstone(
-    struct batch *batch, const struct ring_environment *environment, const struct jwk *jwk) MUST_CHECK;
-/* Whether any environment ever held the key, this batch included. */
-jwkd_status rows_check_never_held(struct batch *batch, const struct jwk *jwk, jwkd_error *error) MUST_CHECK;
-jwkd_status rows_put_ready_key(struct batch *batch, const struct ready_key *key) MUST_CHECK;
-jwkd_status rows_erase_ready_key(struct batch *batch, const struct ready_key *key) MUST_CHECK;
+jwkd_status rows_put_event(struct transaction *transaction, const struct ring_environment *environment,
+    const Jwkd__V1__Event *event) MUST_CHECK;
+jwkd_status rows_put_tombstone(struct transaction *transaction, const struct ring_environment *environment,
+    const struct jwk *jwk) MUST_CHECK;
+/* Whether any environment ever held the key, this transaction included. */
+jwkd_status rows_check_never_held(
+    struct transaction *transaction, const struct jwk *jwk, jwkd_error *error) MUST_CHECK;
+jwkd_status rows_put_ready_key(struct transaction *transaction, const struct ready_key *key) MUST_CHECK;
+jwkd_status rows_erase_ready_key(struct transaction *transaction, const struct ready_key *key) MUST_CHECK;
 
 /* `name` receives "KIND/REQUEST-ID/PRINCIPAL". */
 void rows_request_name(
     const char *kind, struct bytes request_id, const char *principal, char name[ROW_KEY_SIZE]);
-jwkd_status rows_put_answer(struct batch *batch, struct bytes request_id, const char *principal,
+jwkd_status rows_put_answer(struct transaction *transaction, struct bytes request_id, const char *principal,
     const uint8_t digest[32], struct bytes reply, bool deactivation) MUST_CHECK;
 /* `at` is when it was put. */
 jwkd_status rows_erase_answer(
-    struct batch *batch, int64_t at, struct bytes request_id, const char *principal) MUST_CHECK;
+    struct transaction *transaction, int64_t at, struct bytes request_id, const char *principal) MUST_CHECK;
 /* What an answered/ row says. False: it is that of an operation, or none. */
 bool rows_read_answered(const struct store_row *row, int64_t *out_at, uint8_t out_id[LIMIT_REQUEST_ID],
     char out_principal[ROW_KEY_SIZE], bool *out_deactivation);

@@ -130,24 +130,25 @@ jwkd_status share_check(const struct keyring *keyring, const char *principal, jw
 
 /* Two for one that comes, so that what a burst left becomes less again. */
 static jwkd_status make_room(
-    struct batch *batch, const char *principal, struct queue *queue, bool whatever_age)
+    struct transaction *transaction, const char *principal, struct queue *queue, bool whatever_age)
 {
-    for (int i = 0; i < 2 && queue->count >= most_answers(batch->keyring); i++) {
+    for (int i = 0; i < 2 && queue->count >= most_answers(transaction->keyring); i++) {
         const struct kept *old = oldest(queue);
-        if (!whatever_age && needed_ns(batch->keyring, old)) break;
-        TRY(rows_erase_answer(batch, old->at, bytes_of(old->id, sizeof old->id), principal));
+        if (!whatever_age && needed_ns(transaction->keyring, old)) break;
+        TRY(rows_erase_answer(transaction, old->at, bytes_of(old->id, sizeof old->id), principal));
         drop_oldest(queue);
     }
     return JWKD_OK;
 }
 
-jwkd_status share_note(struct batch *batch, const char *principal, struct bytes request_id, bool deactivation)
+jwkd_status share_note(
+    struct transaction *transaction, const char *principal, struct bytes request_id, bool deactivation)
 {
     struct share *share;
-    TRY(find_or_add(batch->keyring, principal, &share));
+    TRY(find_or_add(transaction->keyring, principal, &share));
     struct queue *queue = deactivation ? &share->deactivations : &share->changes;
-    TRY(make_room(batch, principal, queue, deactivation));
-    struct kept kept = {.since_ns = age_ns(batch->keyring), .at = batch->now};
+    TRY(make_room(transaction, principal, queue, deactivation));
+    struct kept kept = {.since_ns = age_ns(transaction->keyring), .at = transaction->now};
     if (request_id.size != sizeof kept.id) return JWKD_INVALID_ARGUMENT;
     memcpy(kept.id, request_id.data, sizeof kept.id);
     return append(queue, &kept);
