@@ -43,18 +43,18 @@ bool receipt_is_final(const jwkd_receipt *receipt)
 
 /* ---- lines */
 
-static bool is_settled(const jwkd_receipt_line *line)
+static bool is_done(const jwkd_receipt_line *line)
 {
     return line->confirmed || line->gone;
 }
 
-static bool was_settled(const jwkd_receipt *before, size_t index, const jwkd_receipt_line *line)
+static bool was_done(const jwkd_receipt *before, size_t index, const jwkd_receipt_line *line)
 {
     if (!before) return false;
     /* Nearly always it stands where it stood. */
     for (size_t i = 0; i < before->count; i++) {
         const jwkd_receipt_line *other = &before->lines[(index + i) % before->count];
-        if (strcmp(other->subscriber.instance, line->subscriber.instance) == 0) return is_settled(other);
+        if (strcmp(other->subscriber.instance, line->subscriber.instance) == 0) return is_done(other);
     }
     return false;
 }
@@ -65,7 +65,7 @@ static void print_name(FILE *stream, const jwkd_subscriber *subscriber)
     fprintf(stream, " (%.*s)", SHORT_INSTANCE, subscriber->instance);
 }
 
-static void print_settled(FILE *stream, const jwkd_receipt_line *line)
+static void print_done(FILE *stream, const jwkd_receipt_line *line)
 {
     char after[MOMENT_SIZE];
     elapsed_format(line->after_us, after);
@@ -80,14 +80,14 @@ static void print_settled(FILE *stream, const jwkd_receipt_line *line)
 void receipt_print_news(FILE *stream, const jwkd_receipt *receipt, const jwkd_receipt *before)
 {
     for (size_t i = 0; i < receipt->count; i++)
-        if (is_settled(&receipt->lines[i]) && !was_settled(before, i, &receipt->lines[i]))
-            print_settled(stream, &receipt->lines[i]);
+        if (is_done(&receipt->lines[i]) && !was_done(before, i, &receipt->lines[i]))
+            print_done(stream, &receipt->lines[i]);
 }
 
 bool receipt_has_news(const jwkd_receipt *receipt, const jwkd_receipt *before)
 {
     for (size_t i = 0; i < receipt->count; i++)
-        if (is_settled(&receipt->lines[i]) && !was_settled(before, i, &receipt->lines[i])) return true;
+        if (is_done(&receipt->lines[i]) && !was_done(before, i, &receipt->lines[i])) return true;
     return false;
 }
 
@@ -96,7 +96,7 @@ static void print_missing(FILE *stream, const jwkd_receipt *receipt)
     for (size_t i = 0; i < receipt->count; i++) {
         const jwkd_receipt_line *line = &receipt->lines[i];
         char seen[MOMENT_SIZE];
-        if (is_settled(line)) continue;
+        if (is_done(line)) continue;
         elapsed_format(line->subscriber.last_seen_ms * 1000, seen);
         fputs("  ", stream);
         print_name(stream, &line->subscriber);
@@ -139,7 +139,7 @@ static void print_unbounded(FILE *stream, const jwkd_receipt *receipt)
 {
     for (size_t i = 0; i < receipt->count; i++) {
         const jwkd_receipt_line *line = &receipt->lines[i];
-        if (is_settled(line) || !line->subscriber.serves_stale) continue;
+        if (is_done(line) || !line->subscriber.serves_stale) continue;
         fputs("unbounded: ", stream);
         print_name(stream, &line->subscriber);
         fputs(" serves stale keys\n", stream);

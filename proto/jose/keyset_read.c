@@ -118,7 +118,7 @@ static jwkd_status leave_out(struct reading *reading, struct entry *entry, enum 
 }
 
 /* Identical keys count once; of those that fit the same tokens there are few, since each is tried. */
-static jwkd_status settle(struct reading *reading)
+static jwkd_status leave_out_doubles(struct reading *reading)
 {
     CLEANUP(free_at) struct entry **sorted = malloc((reading->count + 1) * sizeof(struct entry *));
     if (!sorted) return JWKD_NO_MEMORY;
@@ -144,7 +144,8 @@ static jwkd_status make(struct reading *reading, struct keyset **out, jwkd_error
 {
     CLEANUP(free_at) struct jwk **keys = malloc((reading->count + 1) * sizeof(struct jwk *));
     size_t count = 0;
-    if (!keys || (reading->rules->foreign && settle(reading) != JWKD_OK)) return out_of_memory(error);
+    if (!keys || (reading->rules->foreign && leave_out_doubles(reading) != JWKD_OK))
+        return out_of_memory(error);
     for (size_t i = 0; i < reading->count; i++)
         if (reading->entries[i].key) keys[count++] = reading->entries[i].key;
     return reading->rules->foreign ? keyset_sharing(keys, count, out, error)

@@ -90,7 +90,7 @@ int main(int count, char **arguments)
     jwkd_error error = {0};
     if (!descriptors_hold_standard()) return EXIT_FAILED;
     process_protect();
-    memory_settle();
+    memory_begin();
     headroom_raise();
     if (config_read(count, arguments, &config, &error) != JWKD_OK) {
         fprintf(stderr, "jwkd%s: %s\n", config.relay ? " relay" : "", error.message);

@@ -16,7 +16,7 @@ enum {
 
 static char *heap_start; /* a page */
 
-void memory_settle(void)
+void memory_begin(void)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     char *end = sbrk(0);

@@ -6,7 +6,7 @@
 #define DAEMON_MEMORY_H
 
 /* Once, before the first thread. */
-void memory_settle(void);
+void memory_begin(void);
 /* Gives back what has become free since the last time, if that is much. From one thread, now and then. */
 void memory_give_back(void);
 

@@ -174,7 +174,7 @@ static void read_line(const struct registry *registry, const struct receipt *rec
 }
 
 /* Whether it cannot accept the key any more, whatever happens. */
-static bool settled(const struct registry_line *line)
+static bool is_done(const struct registry_line *line)
 {
     return line->confirmed || line->left || (line->gone && !line->subscriber.serves_stale);
 }
@@ -208,7 +208,7 @@ static jwkd_status copy_receipt(const struct registry *registry, const struct re
         .count = receipt->count};
     for (size_t i = 0; i < receipt->count; i++) {
         read_line(registry, receipt, &receipt->lines[i], &lines[i]);
-        out->complete &= settled(&lines[i]);
+        out->complete &= is_done(&lines[i]);
         out->unbounded |= boundless(&lines[i]);
     }
     return JWKD_OK;

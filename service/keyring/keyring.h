@@ -42,7 +42,7 @@ struct keyring_options {
     const char *operator;  /* who starts it so, e.g. "uid:0"; for the record that remains; NULL: not known */
     unsigned change_queue; /* changes that may wait; 0: 32; and a quarter as many deactivations */
     unsigned most_changes,
-        most_answers; /* of one caller (records/share.h); 0: LIMIT_CHANGES, LIMIT_ANSWERS */
+        most_answers; /* of one caller (records/allowance.h); 0: LIMIT_CHANGES, LIMIT_ANSWERS */
     /* Called with a sentence when something needs an operator's eye; any thread. May be NULL. */
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
     /* Called after every change, once it is durable and was told to subscribers; the writer's thread. May be

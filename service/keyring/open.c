@@ -6,7 +6,7 @@
 #include "keyring/changes/writer.h"
 #include "keyring/records/load.h"
 #include "keyring/records/service_row.h"
-#include "keyring/records/share.h"
+#include "keyring/records/allowance.h"
 
 /* What was loaded is the keyring's. */
 static jwkd_status take(struct keyring *keyring, struct loaded *loaded, jwkd_error *error)
@@ -31,11 +31,11 @@ static jwkd_status load(struct keyring *keyring, jwkd_error *error)
     TRY(service_row_load(keyring, &arena, &row, error));
     TRY(load_rows(keyring, &loaded, error));
     TRY(take(keyring, &loaded, error));
-    TRY(share_load(keyring));
+    TRY(allowance_load(keyring));
     if (wall_load(keyring) != JWKD_OK)
         return fail(error, JWKD_UNAVAILABLE, "the accepted clocks cannot be read");
     if (row) wall_accept(keyring, row, loaded.environments, loaded.count);
-    if (row) service_row_settle(keyring, row, loaded.environments, loaded.count);
+    if (row) service_row_renew(keyring, row, loaded.environments, loaded.count);
     return JWKD_OK;
 }
 

@@ -63,9 +63,9 @@ struct keyring_wall {
 struct keyring_records {
     uint64_t next_environment_id, service_revision, service_row_revision;
     int64_t answers_expired_at;
-    void *shares;       /* of callers in what is kept of changes (records/share.h): a tree */
+    void *allowances;   /* of callers in what is kept of changes (records/allowance.h): a tree */
     uint64_t settle_ns; /* when to settle the store; 0: nothing to settle */
-    bool unsettled;     /* what the start had to write could not be written (records/service_row.h) */
+    bool not_renewed;   /* what the start had to write could not be written (records/service_row.h) */
     bool outdated;      /* somebody else changed the store: it is read anew before anything is decided
                            (changes/reload.h) */
     bool estranged; /* the store may hold a change that is not known here: nothing may be built on either */

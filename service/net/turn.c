@@ -11,7 +11,7 @@
 #include "net/incoming.h"
 #include "net/outgoing.h"
 
-static void note_part(struct connection *connection, bool partial)
+static void see_part(struct connection *connection, bool partial)
 {
     if (!connection->greeted) return; /* for that there is one time */
     if (partial) {
@@ -64,7 +64,7 @@ static void take_turn(struct connection *connection, uint32_t events, struct buf
         return;
     }
     if (reading) {
-        note_part(connection, taken == TAKEN_PART);
+        see_part(connection, taken == TAKEN_PART);
         connection->waiting = taken == TAKEN_WAITING;
     }
     bool more = connection->waiting && connection_may_read(connection);
@@ -125,7 +125,7 @@ static bool is_too_late(const struct connection *connection, uint64_t now_ns)
 }
 
 /* The system says that it has room only when much was taken of what it has: a slow peer takes longer. */
-static void note_taken(struct connection *connection, uint64_t now_ns)
+static void see_taken(struct connection *connection, uint64_t now_ns)
 {
     int on_its_way = 0;
     if (!connection->first || ioctl(connection->fd, SIOCOUTQ, &on_its_way) != 0) return;
@@ -136,7 +136,7 @@ static void note_taken(struct connection *connection, uint64_t now_ns)
 void turn_look_after(struct connection *connection, uint64_t now_ns)
 {
     pthread_mutex_lock(&connection->lock);
-    if (!connection->closing) note_taken(connection, now_ns);
+    if (!connection->closing) see_taken(connection, now_ns);
     if (!connection->closing && is_too_late(connection, now_ns)) {
         connection_shut(connection);
     } else if (connection->starved) {

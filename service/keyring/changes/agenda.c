@@ -175,7 +175,7 @@ uint64_t agenda_next_ns(const struct keyring *keyring)
 /* ---- what is expected ---- */
 
 /* Everybody sees now which keys retire. */
-static bool note_retiring(const struct ring_environment *environment)
+static bool see_retiring(const struct ring_environment *environment)
 {
     bool any = false;
     for (size_t i = 0; i < environment->count; i++) {
@@ -186,11 +186,11 @@ static bool note_retiring(const struct ring_environment *environment)
     return any;
 }
 
-static jwkd_status note(
+static jwkd_status take_up(
     struct keyring *keyring, const struct ring_environment *environment, struct moment now)
 {
     const struct ring_promotion *promotion = &environment->promotion;
-    bool expected = note_retiring(environment) || promotion->waiting || environment->rotate_at;
+    bool expected = see_retiring(environment) || promotion->waiting || environment->rotate_at;
     struct agenda_entry *entry = find_entry(keyring, environment->settings.name);
     if (entry && (!expected || entry->environment_id != environment->id)) {
         remove_entry(
@@ -219,7 +219,7 @@ static void count_waiting(struct keyring *keyring)
     atomic_store(&keyring->agenda.promotions_waiting, waiting);
 }
 
-void agenda_note(
+void agenda_take_up(
     struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns)
 {
     struct moment now = {.elapsed_ns = now_ns, .wall_sec = clock_wall_sec()};
@@ -227,7 +227,7 @@ void agenda_note(
     for (size_t i = 0; i < count; i++) {
         if (!touched[i].environment)
             remove_entry(keyring, touched[i].name);
-        else if (note(keyring, touched[i].environment, now) != JWKD_OK)
+        else if (take_up(keyring, touched[i].environment, now) != JWKD_OK)
             keyring_trouble(keyring, JWKD_NO_MEMORY,
                 "out of memory: a promotion, retirement or rotation waits until the service is started "
                 "again");
@@ -244,7 +244,7 @@ jwkd_status agenda_load(struct keyring *keyring)
 {
     struct moment now = moment_now();
     for (size_t i = 0; i < keyring->present.snapshot->count; i++)
-        TRY(note(keyring, keyring->present.snapshot->environments[i], now));
+        TRY(take_up(keyring, keyring->present.snapshot->environments[i], now));
     count_waiting(keyring);
     agenda_reckon(keyring, now, true);
     return JWKD_OK;
@@ -337,7 +337,7 @@ static jwkd_status rotate(struct transaction *transaction, struct agenda_entry *
     request.operation_case = JWKD__V1__REQUEST__OPERATION_ROTATE;
     request.rotate = &rotation;
     const struct change_request change = {
-        .request = &request, .principal = BY_SCHEDULE, .digest = digest, .noted = true};
+        .request = &request, .principal = BY_SCHEDULE, .digest = digest, .listed = true};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
     jwkd_error error = {0};

@@ -18,7 +18,7 @@ struct moment {
 struct moment moment_now(void);
 
 /* Environments have changed and are visible so. */
-void agenda_note(
+void agenda_take_up(
     struct keyring *keyring, const struct snapshot_change *touched, size_t count, uint64_t now_ns);
 /* All environments, at the start. */
 jwkd_status agenda_load(struct keyring *keyring) MUST_CHECK;

@@ -109,7 +109,7 @@ jwkd_status ceiling_put(
     return JWKD_OK;
 }
 
-void ceiling_settle(
+void ceiling_wake(
     struct keyring *keyring, struct ceiling_wish *wishes, const struct ceiling_wish *rest, bool committed)
 {
     pthread_mutex_lock(&keyring->queue.lock);

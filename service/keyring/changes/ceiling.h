@@ -33,10 +33,10 @@ jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment
 jwkd_status ceiling_raise(struct transaction *transaction, const char *owner, const struct ring_key *key,
     struct reach ceiling) MUST_CHECK;
 /* The writer: puts the wishes into the transaction, up to *out_rest, for which it has no room; once it is
- * committed or not, ceiling_settle() wakes who waits and frees them. */
+ * committed or not, ceiling_wake() wakes who waits and frees them. */
 jwkd_status ceiling_put(
     struct transaction *transaction, struct ceiling_wish *wishes, struct ceiling_wish **out_rest) MUST_CHECK;
-void ceiling_settle(
+void ceiling_wake(
     struct keyring *keyring, struct ceiling_wish *wishes, const struct ceiling_wish *rest, bool committed);
 
 #endif

@@ -11,13 +11,13 @@ struct change_request {
     const char *principal;
     const uint8_t *digest;
     struct keyring_command *prepared; /* an import's sealed key; NULL for others */
-    bool noted;                       /* what must wait for a key stands on somebody's list already */
+    bool listed;                      /* what must wait for a key stands on somebody's list already */
 };
 
 /* Decides. JWKD_OK: the transaction holds the change and `reply` the answer that takes effect once it is
- * committed (nothing in the transaction: nothing changed). IN_PROGRESS: a generation waits for its key, noted
- * durably by the transaction. UNSUPPORTED: the request is no change. Other failures leave the transaction as
- * it was, but for ready keys that did not open and are dropped; or spoiled. */
+ * committed (nothing in the transaction: nothing changed). IN_PROGRESS: a generation waits for its key,
+ * written durably by the transaction. UNSUPPORTED: the request is no change. Other failures leave the
+ * transaction as it was, but for ready keys that did not open and are dropped; or spoiled. */
 jwkd_status change_decide(struct transaction *transaction, const struct change_request *change,
     struct reply *reply, jwkd_error *error) MUST_CHECK;
 

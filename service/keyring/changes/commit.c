@@ -31,7 +31,7 @@ static void apply(struct transaction *transaction, struct snapshot *next)
         publisher_list(keyring->publisher, &entry->event);
     keyring_swap(keyring, next);
     uint64_t swapped_ns = clock_elapsed_ns();
-    agenda_note(keyring, transaction->touched, transaction->touched_count, swapped_ns);
+    agenda_take_up(keyring, transaction->touched, transaction->touched_count, swapped_ns);
     for (struct transaction_event *entry = transaction->events; entry; entry = entry->next) {
         keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread swaps it away */
         jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
@@ -52,7 +52,8 @@ static void apply(struct transaction *transaction, struct snapshot *next)
 }
 
 /* The transaction has its last row then. */
-static jwkd_status store_transaction(struct transaction *transaction, uint64_t *out_revision, jwkd_error *error)
+static jwkd_status store_transaction(
+    struct transaction *transaction, uint64_t *out_revision, jwkd_error *error)
 {
     struct keyring *keyring = transaction->keyring;
     const struct bytes service_row = transaction->writes[transaction->write_count - 1].value;
@@ -70,7 +71,7 @@ static jwkd_status commit(struct transaction *transaction, jwkd_error *error)
     if (keyring->records.outdated)
         return fail(error, JWKD_UNAVAILABLE, "the store cannot be read anew at present");
     TRY(store_settle(keyring->options.store, error));
-    if (keyring->records.unsettled) TRY(service_row_settle_again(keyring, error));
+    if (keyring->records.not_renewed) TRY(service_row_renew_again(keyring, error));
     TRY(put_service_row(transaction));
     CLEANUP(snapshot_unref_at) struct snapshot *next = NULL;
     TRY(snapshot_next(keyring->present.snapshot, transaction->touched, transaction->touched_count,

@@ -63,7 +63,7 @@ void edit_schedule_rotation(struct edit *edit)
     edit->after->rotate_at = every_sec ? edit->transaction->now + every_sec : 0;
 }
 
-void edit_note(struct edit *edit, Jwkd__V1__Change__Kind kind, int key)
+void edit_add(struct edit *edit, Jwkd__V1__Change__Kind kind, int key)
 {
     if (edit->count < EDIT_MAX_CHANGES)
         edit->changes[edit->count++] = (struct edit_change){.kind = kind, .key = key};
@@ -111,7 +111,7 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
     switch (action) {
     case KEY_PUBLISH:
         key->born = environment->revision + 1;
-        edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_PUBLISHED, index);
+        edit_add(edit, JWKD__V1__CHANGE__KIND__KEY_PUBLISHED, index);
         break;
     case KEY_PROMOTE:
         environment->primary = index;
@@ -121,18 +121,18 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         first_sec += key_usage_step(environment->settings.max_token_lifetime_sec);
         TRY(ceiling_raise(
             edit->transaction, environment->owner, key, transaction_reach(edit->transaction, first_sec)));
-        edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_PROMOTED, index);
+        edit_add(edit, JWKD__V1__CHANGE__KIND__KEY_PROMOTED, index);
         break;
     case KEY_DEMOTE:
         if (environment->primary == index) environment->primary = -1;
         break;
     case KEY_HOLD:
         key->held = true;
-        edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_CHANGED, index);
+        edit_add(edit, JWKD__V1__CHANGE__KIND__KEY_CHANGED, index);
         break;
     case KEY_RETIRE:
         key->retiring_since = edit->transaction->now;
-        edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_CHANGED, index);
+        edit_add(edit, JWKD__V1__CHANGE__KIND__KEY_CHANGED, index);
         break;
     case KEY_DEACTIVATE:
         if (environment->primary == index) environment->primary = -1;
@@ -142,14 +142,14 @@ static jwkd_status carry_out_step(struct edit *edit, enum key_action action, int
         key->jwks_wait_sec = ring_environment_jwks_wait(environment, edit->transaction->age);
         edit->transaction->urgent = true;
         TRY(transaction_forget(edit->transaction, environment->owner, jwk_kid(key->jwk)));
-        edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED, index);
+        edit_add(edit, JWKD__V1__CHANGE__KIND__KEY_DEACTIVATED, index);
         break;
     case KEY_DESTROY:
         key->state = KEY_DESTROYED;
         key->destroyed_at = edit->transaction->now;
         buffer_clear(&key->sealed);
         TRY(transaction_forget(edit->transaction, environment->owner, jwk_kid(key->jwk)));
-        edit_note(edit, JWKD__V1__CHANGE__KIND__KEY_DESTROYED, index);
+        edit_add(edit, JWKD__V1__CHANGE__KIND__KEY_DESTROYED, index);
         break;
     case KEY_ACTION_COUNT:
         return JWKD_INTERNAL;

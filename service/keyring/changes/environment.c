@@ -48,7 +48,7 @@ jwkd_status decide_create_environment(
     if (transaction_environments(edit->transaction) >= LIMIT_ENVIRONMENTS)
         return fail(error, JWKD_RESOURCE_EXHAUSTED, "there are %d environments, which is the limit",
             LIMIT_ENVIRONMENTS);
-    edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED, -1);
+    edit_add(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED, -1);
     edit_write(edit);
     TRY(edit_finish(edit, error));
     keep_reserve(edit->transaction, settings);
@@ -83,7 +83,7 @@ jwkd_status decide_update_environment(
     TRY(edit_view(edit, &view, error));
     TRY(plan_mode(&view, settings->mode, error));
     if (settings->jwks_max_age_sec < jwks_max_age_sec) honour_jwks_age(edit, jwks_max_age_sec);
-    edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED, -1);
+    edit_add(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_UPDATED, -1);
     edit_write(edit);
     TRY(edit_finish(edit, error));
     keep_reserve(edit->transaction, settings);
@@ -104,7 +104,7 @@ jwkd_status decide_delete_environment(
     Jwkd__V1__State *state = reply_alloc(reply, sizeof *state);
     if (!answer || !state) return fail(error, JWKD_NO_MEMORY, "out of memory");
     edit->deleted = true;
-    edit_note(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED, -1);
+    edit_add(edit, JWKD__V1__CHANGE__KIND__ENVIRONMENT_DELETED, -1);
     edit_write(edit);
     for (size_t i = 0; i < environment->count; i++)
         TRY(transaction_forget(edit->transaction, environment->owner, jwk_kid(environment->keys[i]->jwk)));

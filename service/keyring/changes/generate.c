@@ -101,7 +101,7 @@ static jwkd_status put_work(
     return transaction_put_message(transaction, name, &row.base, STORE_ANY);
 }
 
-static jwkd_status note_work(struct edit *edit, const struct change_request *change,
+static jwkd_status put_on_list(struct edit *edit, const struct change_request *change,
     const struct generation *request, jwkd_error *error)
 {
     if (strlen(request->environment) + strlen(request->algorithm) + strlen(request->terms.invalidate_kid) >
@@ -149,7 +149,7 @@ jwkd_status decide_generate(
     struct ready_key *ready;
     CLEANUP(ring_key_unref_at) struct ring_key *key = NULL;
     TRY(take_ready(edit, type, alg, &ready, &key, error));
-    if (!ready && !change->noted) TRY(note_work(edit, change, request, error));
+    if (!ready && !change->listed) TRY(put_on_list(edit, change, request, error));
     if (!ready)
         return fail(error, JWKD_IN_PROGRESS,
             "a key is being made; repeat the request with the same request id to collect the answer");

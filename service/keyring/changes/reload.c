@@ -6,7 +6,7 @@
 #include "keyring/changes/agenda.h"
 #include "keyring/records/load.h"
 #include "keyring/records/service_row.h"
-#include "keyring/records/share.h"
+#include "keyring/records/allowance.h"
 
 enum { READINGS = 8 }; /* of all rows, while somebody goes on writing */
 
@@ -97,7 +97,7 @@ static void apply(struct keyring *keyring, struct loaded *read, struct differenc
     for (size_t i = 0; i < difference->count; i++)
         list(keyring, &difference->changes[i]);
     keyring_swap(keyring, TAKE(difference->next));
-    agenda_note(keyring, difference->changes, difference->count, clock_elapsed_ns());
+    agenda_take_up(keyring, difference->changes, difference->count, clock_elapsed_ns());
     for (size_t i = 0; i < difference->count; i++)
         forget_keys(keyring->options.signer, snapshot_find(old, difference->changes[i].name),
             difference->changes[i].environment);
@@ -118,8 +118,8 @@ static jwkd_status read_all(struct keyring *keyring, struct loaded *out, jwkd_er
     TRY(service_row_read(keyring, &arena, &row, &before, error));
     jwkd_status status = load_rows(keyring, out, error);
     if (status == JWKD_OK) {
-        share_clear(keyring);
-        status = share_load(keyring);
+        allowance_clear(keyring);
+        status = allowance_load(keyring);
     }
     const Jwkd__Row__Service *row_again;
     TRY(service_row_read(keyring, &again, &row_again, &after, error));

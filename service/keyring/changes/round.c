@@ -5,7 +5,7 @@
 #include "keyring/changes/queue.h"
 #include "keyring/changes/reload.h"
 #include "keyring/records/rows.h"
-#include "keyring/records/share.h"
+#include "keyring/records/allowance.h"
 
 enum {
     SHOWN_ONCE = 64, /* answers kept in memory until they are collected */
@@ -60,7 +60,7 @@ static jwkd_status keep_answer(
     if (status != JWKD_OK) return status;
     bool deactivation = change_is_deactivation(change->request);
     struct bytes id = wire_view(change->request->request_id);
-    TRY(share_note(transaction, change->principal, id, deactivation));
+    TRY(allowance_add(transaction, change->principal, id, deactivation));
     return rows_put_answer(
         transaction, id, change->principal, change->digest, buffer_bytes(&packed), deactivation);
 }
@@ -209,8 +209,8 @@ void round_decide(struct round *round, struct keyring_command *command)
         decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
             "the deadline had passed before the change began; nothing was done");
     if (decided->status == JWKD_NOT_FOUND && !change_is_deactivation(command->request)) {
-        jwkd_status share = share_check(round->transaction.keyring, command->principal, &error);
-        if (share != JWKD_OK) decided->status = share;
+        jwkd_status allowed = allowance_check(round->transaction.keyring, command->principal, &error);
+        if (allowed != JWKD_OK) decided->status = allowed;
     }
     if (decided->status == JWKD_NOT_FOUND) {
         decided->status = decide(round, &change, &decided->reply, &decided->changed);
@@ -237,7 +237,7 @@ static bool serve(struct round *round, struct pending *pending)
         return false;
     const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
     struct change_request change = {
-        .request = request, .principal = pending->principal, .digest = pending->digest, .noted = true};
+        .request = request, .principal = pending->principal, .digest = pending->digest, .listed = true};
     jwkd_error error = {0};
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, request);
@@ -281,7 +281,7 @@ void round_serve_waiting(struct round *round)
 }
 
 /* What was served is done with, but for answers that somebody still has to see. */
-static void settle_served(struct keyring *keyring, struct pending *served)
+static void keep_shown(struct keyring *keyring, struct pending *served)
 {
     for (struct pending *next; served; served = next) {
         next = served->next;
@@ -419,7 +419,7 @@ jwkd_status round_finish(struct round *round)
     put_accepted(round, committed);
     append_pending(keyring, committed ? round->waiting : round->served);
     if (committed)
-        settle_served(keyring, round->served);
+        keep_shown(keyring, round->served);
     else
         pending_free_all(round->waiting);
     transaction_clear(

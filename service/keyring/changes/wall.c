@@ -80,7 +80,7 @@ void wall_watch(struct keyring *keyring)
 
 /* ---- accepting */
 
-static bool note_accepted(void *context, const struct store_row *row)
+static bool take_accepted(void *context, const struct store_row *row)
 {
     struct keyring *keyring = context;
     CLEANUP(arena_clear) struct arena arena;
@@ -96,7 +96,7 @@ static bool note_accepted(void *context, const struct store_row *row)
 
 jwkd_status wall_load(struct keyring *keyring)
 {
-    return store_list(keyring->options.store, bytes_of_text(ACCEPTED_ROWS), (struct bytes){0}, note_accepted,
+    return store_list(keyring->options.store, bytes_of_text(ACCEPTED_ROWS), (struct bytes){0}, take_accepted,
         keyring); /* in the order of their age: the last one stays */
 }
 

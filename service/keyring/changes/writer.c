@@ -12,7 +12,7 @@
 #include "keyring/changes/wall.h"
 #include "keyring/records/expiry.h"
 #include "keyring/records/rows.h"
-#include "keyring/records/share.h"
+#include "keyring/records/allowance.h"
 
 enum {
     EXPIRE_EVERY_SEC = 60,
@@ -122,7 +122,7 @@ static void raise_ceilings(struct keyring *keyring, struct round *round, struct 
             while (round_again(round));
             committed = round_finish(round) == JWKD_OK;
         }
-        ceiling_settle(keyring, wishes, rest, committed);
+        ceiling_wake(keyring, wishes, rest, committed);
         wishes = rest;
     }
 }
@@ -285,5 +285,5 @@ void writer_close(struct keyring *keyring)
     }
     reserve_free(keyring->reserve);
     agenda_clear(keyring);
-    share_clear(keyring);
+    allowance_clear(keyring);
 }

@@ -53,7 +53,7 @@ jwkd_status ring_environment_copy(
     const struct ring_environment *environment, struct ring_environment **out) MUST_CHECK;
 /* Takes over the reference. */
 jwkd_status ring_environment_add(struct ring_environment *environment, struct ring_key *key) MUST_CHECK;
-/* Makes keyset and document, and notes the largest lifetime; before the environment becomes part of a
+/* Makes keyset and document, and keeps the largest lifetime; before the environment becomes part of a
  * snapshot. `now` decides which deactivated kids are still worth naming. */
 jwkd_status ring_environment_finish(
     struct ring_environment *environment, int64_t now, jwkd_error *error) MUST_CHECK;

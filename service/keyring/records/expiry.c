@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "keyring/records/rows.h"
-#include "keyring/records/share.h"
+#include "keyring/records/allowance.h"
 
 enum { EXPIRE_AT_ONCE = 256 };
 
@@ -36,7 +36,7 @@ static void let_go(struct keyring *keyring, const struct store_row *row)
     int64_t at;
     bool deactivation;
     if (rows_read_answered(row, &at, id, principal, &deactivation))
-        share_forget(keyring, principal, bytes_of(id, sizeof id));
+        allowance_forget(keyring, principal, bytes_of(id, sizeof id));
 }
 
 /* answered/TIME/REQUEST-ID/PRINCIPAL */

@@ -87,7 +87,8 @@ jwkd_status service_row_read(struct keyring *keyring, struct arena *arena, const
 {
     TRY(read_row(keyring, arena, out, out_revision, error));
     /* An epoch that is only to become the store's is nobody else's. */
-    if (keyring->records.unsettled || memcmp((*out)->epoch.data, keyring->epoch, sizeof keyring->epoch) == 0)
+    if (keyring->records.not_renewed ||
+        memcmp((*out)->epoch.data, keyring->epoch, sizeof keyring->epoch) == 0)
         return JWKD_OK;
     keyring->records.estranged = true;
     return fail(error, JWKD_INTERNAL, "another process began another epoch in the store; " KEYRING_RESTART);
@@ -209,7 +210,7 @@ static void ready_rows_clear(struct ready_rows *rows)
     free(rows->names);
 }
 
-static bool note_ready_row(void *context, const struct store_row *row)
+static bool take_ready_row(void *context, const struct store_row *row)
 {
     struct ready_rows *rows = context;
     char(*grown)[ROW_KEY_SIZE] = realloc(rows->names, (rows->count + 1) * sizeof *grown);
@@ -225,7 +226,7 @@ static bool note_ready_row(void *context, const struct store_row *row)
 static jwkd_status list_ready_rows(const struct keyring *keyring, struct ready_rows *out)
 {
     TRY(store_list(
-        keyring->options.store, bytes_of_text(ROW_RESERVE), (struct bytes){0}, note_ready_row, out));
+        keyring->options.store, bytes_of_text(ROW_RESERVE), (struct bytes){0}, take_ready_row, out));
     return out->status;
 }
 
@@ -275,9 +276,9 @@ static bool wants_epoch(const struct keyring *keyring)
     return keyring->options.new_epoch || store_went_back(keyring->options.store);
 }
 
-static void tell_of_epoch(const struct keyring *keyring, jwkd_status noted)
+static void tell_of_epoch(const struct keyring *keyring, jwkd_status failure)
 {
-    keyring_trouble(keyring, noted,
+    keyring_trouble(keyring, failure,
         keyring->options.new_epoch
             ? "a new epoch begins, as was asked for: verifiers take all keys anew"
             : "the store was put back from a backup, or copied: a new epoch begins, and verifiers take all "
@@ -289,7 +290,7 @@ static void tell_of_epoch(const struct keyring *keyring, jwkd_status noted)
 
 /* In one commit: the row, and with another epoch how far each key may have signed, and that no ready key is
  * used. */
-static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, bool another,
+static jwkd_status write_renewed(struct keyring *keyring, const Jwkd__Row__Service *row, bool another,
     struct ring_environment *const *environments, size_t count, jwkd_error *error)
 {
     CLEANUP(lost_uses_clear) struct lost_uses uses = {0};
@@ -307,23 +308,23 @@ static jwkd_status note(struct keyring *keyring, const Jwkd__Row__Service *row, 
     return status;
 }
 
-void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
+void service_row_renew(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct ring_environment *const *environments, size_t count)
 {
     struct registry *registry = keyring->options.registry;
     jwkd_error error = {0};
-    Jwkd__Row__Service settled = *row;
-    settled.wall_high = keyring->wall.high; /* perhaps accepted a moment ago */
+    Jwkd__Row__Service renewed = *row;
+    renewed.wall_high = keyring->wall.high; /* perhaps accepted a moment ago */
     uint32_t earlier_ms = row->max_lease_ms,
              wanted_ms = registry ? registry_max_lease_ms(registry) : earlier_ms;
     bool another = wants_epoch(keyring), longer = wanted_ms > earlier_ms;
     jwkd_status status = another ? mint_epoch(keyring, &error) : JWKD_OK;
-    settled.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
-    if (longer) settled.max_lease_ms = wanted_ms;
+    renewed.epoch = wire_bytes(bytes_of(keyring->epoch, sizeof keyring->epoch));
+    if (longer) renewed.max_lease_ms = wanted_ms;
     if (another) reserve_clear(keyring->reserve);
     if (status == JWKD_OK && (another || longer))
-        status = note(keyring, &settled, another, environments, count, &error);
-    keyring->records.unsettled = another && status != JWKD_OK;
+        status = write_renewed(keyring, &renewed, another, environments, count, &error);
+    keyring->records.not_renewed = another && status != JWKD_OK;
     /* Leases of the run before last as long as they were granted; longer ones than the store knows of are
      * granted only once it does. Rows without one are of a version without leases. */
     bool unknown = longer && status != JWKD_OK;
@@ -337,15 +338,15 @@ void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
         keyring_trouble(keyring, status, error.message);
     else if (unknown)
         keyring_trouble(keyring, status,
-            "a longer lease than before could not be noted: it is granted after the next start");
+            "a longer lease than before could not be written: it is granted after the next start");
 }
 
-jwkd_status service_row_settle_again(struct keyring *keyring, jwkd_error *error)
+jwkd_status service_row_renew_again(struct keyring *keyring, jwkd_error *error)
 {
     Jwkd__Row__Service row;
     service_row_fill(keyring, &row);
-    TRY(note(keyring, &row, true, keyring->present.snapshot->environments, keyring->present.snapshot->count,
-        error));
-    keyring->records.unsettled = false;
+    TRY(write_renewed(keyring, &row, true, keyring->present.snapshot->environments,
+        keyring->present.snapshot->count, error));
+    keyring->records.not_renewed = false;
     return JWKD_OK;
 }

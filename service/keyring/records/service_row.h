@@ -36,11 +36,11 @@ jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, s
 
 /* What this start changes, once everything is read: longer leases than before; and another epoch, where the
  * store was put back from a backup, or the options ask for it. One commit, or none. Failing is no reason not
- * to serve: keyring->records.unsettled, or keyring->records.estranged. */
-void service_row_settle(struct keyring *keyring, const Jwkd__Row__Service *row,
+ * to serve: keyring->records.not_renewed, or keyring->records.estranged. */
+void service_row_renew(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct ring_environment *const *environments, size_t count);
 /* The writer, before it commits anything else: the epoch is already the new one, and must not become durable
  * without how far keys may have signed. Fails as a commit does. */
-jwkd_status service_row_settle_again(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
+jwkd_status service_row_renew_again(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -329,7 +329,7 @@ static jwkd_status reopen(struct lmdb *lmdb, jwkd_error *error)
 }
 
 /* What the outcome means for the caller, and for the commits to come. */
-static jwkd_status settle(struct lmdb *lmdb, int rc, jwkd_error *error)
+static jwkd_status conclude(struct lmdb *lmdb, int rc, jwkd_error *error)
 {
     const char *path = lmdb->directory.path;
     if (rc == 0) {
@@ -374,7 +374,7 @@ static jwkd_status lmdb_apply(void *engine, struct bytes guard, const struct eng
         rc = write_gated(lmdb, guard, changes, count, true);
     }
     if (urgent && rc == 0) keep_ballast(lmdb);
-    jwkd_status status = settle(lmdb, rc, error);
+    jwkd_status status = conclude(lmdb, rc, error);
     if (rc != 0 && panics(lmdb)) open_anew(lmdb); /* so that what became of the commit can be read */
     return status;
 }

@@ -1,4 +1,4 @@
-#include "keyring/records/share.h"
+#include "keyring/records/allowance.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct queue {
 };
 
 /* Of one caller. */
-struct share {
+struct allowance {
     struct queue changes, deactivations;
     char principal[];
 };
@@ -52,43 +52,43 @@ static jwkd_status append(struct queue *queue, const struct kept *item)
     return JWKD_OK;
 }
 
-/* ---- shares, by caller */
+/* ---- allowances, by caller */
 
 static int compare(const void *a, const void *b)
 {
-    const struct share *x = a, *y = b;
+    const struct allowance *x = a, *y = b;
     return strcmp(x->principal, y->principal);
 }
 
-static struct share *new_share(const char *principal)
+static struct allowance *new_allowance(const char *principal)
 {
     size_t size = strlen(principal) + 1;
-    struct share *share = calloc(1, sizeof *share + size);
-    if (share) memcpy(share->principal, principal, size);
-    return share;
+    struct allowance *allowance = calloc(1, sizeof *allowance + size);
+    if (allowance) memcpy(allowance->principal, principal, size);
+    return allowance;
 }
 
-static void free_share(void *share)
+static void free_allowance(void *allowance)
 {
-    struct share *owned = share;
+    struct allowance *owned = allowance;
     free(owned->changes.items);
     free(owned->deactivations.items);
     free(owned);
 }
 
 /* NULL: it has nothing kept; or there is no memory to ask. */
-static struct share *find(const struct keyring *keyring, const char *principal)
+static struct allowance *find(const struct keyring *keyring, const char *principal)
 {
-    struct share *wanted = new_share(principal);
-    void *const *node = wanted ? tfind(wanted, &keyring->records.shares, compare) : NULL;
+    struct allowance *wanted = new_allowance(principal);
+    void *const *node = wanted ? tfind(wanted, &keyring->records.allowances, compare) : NULL;
     free(wanted);
     return node ? *node : NULL;
 }
 
-static jwkd_status find_or_add(struct keyring *keyring, const char *principal, struct share **out)
+static jwkd_status find_or_add(struct keyring *keyring, const char *principal, struct allowance **out)
 {
-    struct share *fresh = new_share(principal);
-    void **node = fresh ? tsearch(fresh, &keyring->records.shares, compare) : NULL;
+    struct allowance *fresh = new_allowance(principal);
+    void **node = fresh ? tsearch(fresh, &keyring->records.allowances, compare) : NULL;
     if (!node || *node != fresh) free(fresh);
     if (!node) return JWKD_NO_MEMORY;
     *out = *node;
@@ -114,12 +114,12 @@ static uint64_t needed_ns(const struct keyring *keyring, const struct kept *kept
     return until_ns > now_ns ? until_ns - now_ns : 0;
 }
 
-jwkd_status share_check(const struct keyring *keyring, const char *principal, jwkd_error *error)
+jwkd_status allowance_check(const struct keyring *keyring, const char *principal, jwkd_error *error)
 {
-    const struct share *share = find(keyring, principal);
+    const struct allowance *allowance = find(keyring, principal);
     size_t most = most_changes(keyring);
-    if (!share || share->changes.count < most) return JWKD_OK;
-    uint64_t left_ns = needed_ns(keyring, oldest(&share->changes));
+    if (!allowance || allowance->changes.count < most) return JWKD_OK;
+    uint64_t left_ns = needed_ns(keyring, oldest(&allowance->changes));
     if (left_ns == 0) return JWKD_OK;
     return fail(error, JWKD_RESOURCE_EXHAUSTED,
         "this caller has made %zu changes within %d s: its next one can be made in %llu s; deactivations can "
@@ -141,12 +141,12 @@ static jwkd_status make_room(
     return JWKD_OK;
 }
 
-jwkd_status share_note(
+jwkd_status allowance_add(
     struct transaction *transaction, const char *principal, struct bytes request_id, bool deactivation)
 {
-    struct share *share;
-    TRY(find_or_add(transaction->keyring, principal, &share));
-    struct queue *queue = deactivation ? &share->deactivations : &share->changes;
+    struct allowance *allowance;
+    TRY(find_or_add(transaction->keyring, principal, &allowance));
+    struct queue *queue = deactivation ? &allowance->deactivations : &allowance->changes;
     TRY(make_room(transaction, principal, queue, deactivation));
     struct kept kept = {.since_ns = age_ns(transaction->keyring), .at = transaction->now};
     if (request_id.size != sizeof kept.id) return JWKD_INVALID_ARGUMENT;
@@ -169,17 +169,17 @@ static bool load_answer(void *context, const struct store_row *row)
     struct kept kept;
     char principal[ROW_KEY_SIZE];
     bool deactivation;
-    struct share *share;
+    struct allowance *allowance;
     if (!rows_read_answered(row, &kept.at, kept.id, principal, &deactivation)) return true;
     uint64_t ago_ns = loading->now > kept.at ? (uint64_t)(loading->now - kept.at) * NS_PER_SEC : 0;
     kept.since_ns = loading->age_ns > ago_ns ? loading->age_ns - ago_ns : 0;
-    loading->status = find_or_add(loading->keyring, principal, &share);
+    loading->status = find_or_add(loading->keyring, principal, &allowance);
     if (loading->status == JWKD_OK)
-        loading->status = append(deactivation ? &share->deactivations : &share->changes, &kept);
+        loading->status = append(deactivation ? &allowance->deactivations : &allowance->changes, &kept);
     return loading->status == JWKD_OK;
 }
 
-jwkd_status share_load(struct keyring *keyring)
+jwkd_status allowance_load(struct keyring *keyring)
 {
     struct loading loading = {.keyring = keyring, .age_ns = age_ns(keyring), .now = clock_wall_sec()};
     TRY(store_list(
@@ -192,19 +192,19 @@ static void forget(struct queue *queue, struct bytes id)
     if (queue->count && bytes_equal(bytes_of(oldest(queue)->id, LIMIT_REQUEST_ID), id)) drop_oldest(queue);
 }
 
-void share_forget(struct keyring *keyring, const char *principal, struct bytes request_id)
+void allowance_forget(struct keyring *keyring, const char *principal, struct bytes request_id)
 {
-    struct share *share = find(keyring, principal);
-    if (!share) return;
-    forget(&share->changes, request_id);
-    forget(&share->deactivations, request_id);
-    if (share->changes.count || share->deactivations.count) return;
-    tdelete(share, &keyring->records.shares, compare);
-    free_share(share);
+    struct allowance *allowance = find(keyring, principal);
+    if (!allowance) return;
+    forget(&allowance->changes, request_id);
+    forget(&allowance->deactivations, request_id);
+    if (allowance->changes.count || allowance->deactivations.count) return;
+    tdelete(allowance, &keyring->records.allowances, compare);
+    free_allowance(allowance);
 }
 
-void share_clear(struct keyring *keyring)
+void allowance_clear(struct keyring *keyring)
 {
-    tdestroy(keyring->records.shares, free_share);
-    keyring->records.shares = NULL;
+    tdestroy(keyring->records.allowances, free_allowance);
+    keyring->records.allowances = NULL;
 }

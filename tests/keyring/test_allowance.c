@@ -62,7 +62,7 @@ static void assert_exhausted(struct ring *ring, const char *when)
     assert_non_null(strstr(reply->message, when));
 }
 
-static void share__of_one_caller_is_bounded(void **state)
+static void allowance__of_one_caller_is_bounded(void **state)
 {
     struct ring *ring = *state;
     ring_create(ring, "shop");
@@ -83,7 +83,7 @@ static void share__of_one_caller_is_bounded(void **state)
     assert_int_equal(try_change(ring), JWKD_OK);
 }
 
-static void share__is_not_asked_by_a_deactivation(void **state)
+static void allowance__is_not_asked_by_a_deactivation(void **state)
 {
     struct ring *ring = *state;
     char kid[LIMIT_KID + 1], retiring[LIMIT_KID + 1];
@@ -110,7 +110,7 @@ static void share__is_not_asked_by_a_deactivation(void **state)
     AWAIT(ring_key_state(ring, "shop", retiring) == JWKD__V1__KEY_STATE__DEACTIVATED);
 }
 
-static void share__of_older_answers_is_smaller(void **state)
+static void allowance__of_older_answers_is_smaller(void **state)
 {
     struct ring *ring = *state;
     ring->principal = "uid:1";
@@ -131,7 +131,7 @@ static void share__of_older_answers_is_smaller(void **state)
 }
 
 /* As long as a request may be repeated its answer is there, whatever else the caller does. */
-static void share__leaves_what_may_be_repeated(void **state)
+static void allowance__leaves_what_may_be_repeated(void **state)
 {
     struct ring *ring = *state;
     ring_create(ring, "shop");
@@ -218,10 +218,10 @@ static void queue__has_places_for_deactivations(void **state)
 int main(void)
 {
     const struct CMUnitTest cases[] = {
-        CASE(share__of_one_caller_is_bounded),
-        CASE(share__is_not_asked_by_a_deactivation),
-        CASE(share__of_older_answers_is_smaller),
-        CASE(share__leaves_what_may_be_repeated),
+        CASE(allowance__of_one_caller_is_bounded),
+        CASE(allowance__is_not_asked_by_a_deactivation),
+        CASE(allowance__of_older_answers_is_smaller),
+        CASE(allowance__leaves_what_may_be_repeated),
         CASE(queue__has_places_for_deactivations),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
