@@ -6,6 +6,7 @@
 #ifndef KEYRING_KEYRING_H
 #define KEYRING_KEYRING_H
 
+#include "domain/caller.h"
 #include "events/publisher.h"
 #include "events/registry.h"
 #include "keyring/operation.h"
@@ -65,22 +66,22 @@ void keyring_close(struct keyring *keyring);
 
 /* ---- reading: any thread, no waiting for writers. Each fills `reply`, or fails. ---- */
 
-typedef jwkd_status keyring_use_case(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error);
+typedef jwkd_status keyring_use_case(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error);
 
 keyring_use_case keyring_list_environments, keyring_list_keys, keyring_get_key, keyring_get_jwks,
     keyring_get_changes, keyring_status, keyring_get_operation;
 keyring_use_case keyring_list_subscribers, keyring_get_receipt;
 keyring_use_case keyring_sign, keyring_sign_raw, keyring_verify;
-/* These want to know who asks: reply->principal. The first is keyring_get_jwks, and makes a subscriber one of
- * the environment's. */
+/* The first is keyring_get_jwks, and makes a subscriber one of the environment's. */
 keyring_use_case keyring_follow_jwks, keyring_renew;
 
 /* keyring_sign in three steps, so that several threads can sign one batch. It lives in its reply. The first
  * step signs a token where that may have to wait for the disk. */
 struct keyring_signing;
-jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    struct keyring_signing **out, jwkd_error *error) MUST_CHECK;
+jwkd_status keyring_sign_begin(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, struct keyring_signing **out,
+    jwkd_error *error) MUST_CHECK;
 /* Signs one that no other thread has begun; false: none is left. On any number of threads at once. */
 bool keyring_sign_next(struct keyring_signing *signing);
 /* After the last of them has returned; once, whenever it was begun. May sign all anew, if the key went
@@ -89,8 +90,9 @@ jwkd_status keyring_sign_end(struct keyring_signing *signing, jwkd_error *error)
 
 /* keyring_verify likewise, for one thread at a time: so that it can be left for others between two tokens. */
 struct keyring_verifying;
-jwkd_status keyring_verify_begin(struct keyring *keyring, const Jwkd__V1__Request *request,
-    struct reply *reply, struct keyring_verifying **out, jwkd_error *error) MUST_CHECK;
+jwkd_status keyring_verify_begin(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, struct keyring_verifying **out,
+    jwkd_error *error) MUST_CHECK;
 bool keyring_verify_next(struct keyring_verifying *verifying);
 jwkd_status keyring_verify_end(struct keyring_verifying *verifying, jwkd_error *error) MUST_CHECK;
 
@@ -102,7 +104,7 @@ void keyring_subscribers_changed(struct keyring *keyring);
 /* A change under way. Zeroed but for the first four members; must stay in place until `done` was called. */
 struct keyring_command {
     const Jwkd__V1__Request *request;
-    const char *principal; /* who asks, e.g. "uid:1000" */
+    struct caller caller;
     /* Called once, from the writer's thread; `reply` is a packed jwkd.v1.Reply, borrowed. */
     void (*done)(struct keyring_command *command, struct bytes reply, jwkd_status status);
     void *context;

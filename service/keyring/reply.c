@@ -7,7 +7,6 @@ void reply_init(struct reply *reply, const Jwkd__V1__Request *request)
     if (request) reply->message.request_id = request->request_id;
     reply->request = request;
     reply->snapshot = NULL;
-    reply->principal = NULL;
     reply->shown_once = false;
     arena_init(&reply->arena, LIMIT_REPLY);
 }

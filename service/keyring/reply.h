@@ -10,8 +10,6 @@ struct reply {
     Jwkd__V1__Reply message;
     struct arena arena;
     struct snapshot *snapshot;
-    const char
-        *principal; /* whose request it answers, e.g. "uid:1000"; NULL where the answer is the same for all */
     const Jwkd__V1__Request *request; /* which it answers; NULL: it could not be read */
     bool shown_once;                  /* the key in it is not to be kept for repetitions of the request */
 };

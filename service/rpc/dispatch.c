@@ -4,7 +4,7 @@
 
 // clang-format off
 static const struct dispatch_entry ENTRIES[] = {
-    [JWKD__V1__REQUEST__OPERATION_HELLO]              = {"hello", DISPATCH_CALLER, NULL},
+    [JWKD__V1__REQUEST__OPERATION_HELLO]              = {"hello", DISPATCH_INLINE, NULL},
     [JWKD__V1__REQUEST__OPERATION_STATUS]             = {"status", DISPATCH_INLINE, keyring_status},
     [JWKD__V1__REQUEST__OPERATION_CREATE_ENVIRONMENT] = {"create_environment", DISPATCH_CHANGE, NULL},
     [JWKD__V1__REQUEST__OPERATION_UPDATE_ENVIRONMENT] = {"update_environment", DISPATCH_CHANGE, NULL},
@@ -20,13 +20,13 @@ static const struct dispatch_entry ENTRIES[] = {
     [JWKD__V1__REQUEST__OPERATION_SIGN]               = {"sign", DISPATCH_SIGN, keyring_sign},
     [JWKD__V1__REQUEST__OPERATION_SIGN_RAW]           = {"sign_raw", DISPATCH_POOL, keyring_sign_raw},
     [JWKD__V1__REQUEST__OPERATION_VERIFY]             = {"verify", DISPATCH_VERIFY, keyring_verify},
-    [JWKD__V1__REQUEST__OPERATION_GET_JWKS]           = {"get_jwks", DISPATCH_CALLER, keyring_follow_jwks},
+    [JWKD__V1__REQUEST__OPERATION_GET_JWKS]           = {"get_jwks", DISPATCH_INLINE, keyring_follow_jwks},
     [JWKD__V1__REQUEST__OPERATION_GET_CHANGES]        = {"get_changes", DISPATCH_POOL, keyring_get_changes},
     [JWKD__V1__REQUEST__OPERATION_RETIRE]             = {"retire", DISPATCH_CHANGE, NULL},
     [JWKD__V1__REQUEST__OPERATION_ROTATE]             = {"rotate", DISPATCH_CHANGE, NULL},
     [JWKD__V1__REQUEST__OPERATION_ABORT_ROTATION]     = {"abort_rotation", DISPATCH_CHANGE, NULL},
     [JWKD__V1__REQUEST__OPERATION_GET_OPERATION]      = {"get_operation", DISPATCH_POOL, keyring_get_operation},
-    [JWKD__V1__REQUEST__OPERATION_RENEW]              = {"renew", DISPATCH_CALLER, keyring_renew},
+    [JWKD__V1__REQUEST__OPERATION_RENEW]              = {"renew", DISPATCH_INLINE, keyring_renew},
     [JWKD__V1__REQUEST__OPERATION_LIST_SUBSCRIBERS]   = {"list_subscribers", DISPATCH_POOL, keyring_list_subscribers},
     [JWKD__V1__REQUEST__OPERATION_GET_RECEIPT]        = {"get_receipt", DISPATCH_POOL, keyring_get_receipt},
 };

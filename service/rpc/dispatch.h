@@ -7,7 +7,6 @@
 /* Where an operation is carried out. */
 enum dispatch_class {
     DISPATCH_INLINE, /* cheap: at once, on the receiving thread */
-    DISPATCH_CALLER, /* likewise, and the answer depends on who asks */
     DISPATCH_POOL,   /* cryptography or disk: by a worker */
     DISPATCH_SIGN,   /* likewise; a batch by several, where they have nothing else to do */
     DISPATCH_VERIFY, /* likewise; a batch token by token, so that others get their turn */

@@ -18,10 +18,11 @@ static jwkd_status list_urls(
     return JWKD_OK;
 }
 
-static jwkd_status enlist(const struct rpc_options *options, const Jwkd__V1__HelloRequest *request,
-    struct reply *reply, Jwkd__V1__HelloReply *hello, jwkd_error *error)
+static jwkd_status enlist(const struct rpc_options *options, const struct caller *caller,
+    const Jwkd__V1__HelloRequest *request, struct reply *reply, Jwkd__V1__HelloReply *hello,
+    jwkd_error *error)
 {
-    const struct registry_wish wish = {.principal = reply->principal,
+    const struct registry_wish wish = {.principal = caller->principal,
         .name = request->client,
         .lease_ms = request->lease_ms,
         .serves_stale = request->serves_stale,
@@ -36,8 +37,8 @@ static jwkd_status enlist(const struct rpc_options *options, const Jwkd__V1__Hel
     return JWKD_OK;
 }
 
-jwkd_status hello_answer(const struct rpc_options *options, const Jwkd__V1__HelloRequest *request,
-    struct reply *reply, jwkd_error *error)
+jwkd_status hello_answer(const struct rpc_options *options, const struct caller *caller,
+    const Jwkd__V1__HelloRequest *request, struct reply *reply, jwkd_error *error)
 {
     Jwkd__V1__HelloReply *hello = reply_alloc(reply, sizeof *hello);
     if (!hello) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -50,7 +51,7 @@ jwkd_status hello_answer(const struct rpc_options *options, const Jwkd__V1__Hell
     hello->max_lease_ms = registry_max_lease_ms(options->registry);
     hello->service_revision = keyring_service_revision(options->keyring);
     TRY(list_urls(options, reply, hello, error));
-    if (request->subscribe) TRY(enlist(options, request, reply, hello, error));
+    if (request->subscribe) TRY(enlist(options, caller, request, reply, hello, error));
     hello->clock_ns = clock_elapsed_ns();
     reply->message.result_case = JWKD__V1__REPLY__RESULT_HELLO;
     reply->message.hello = hello;

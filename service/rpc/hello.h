@@ -4,7 +4,7 @@
 
 #include "rpc/server.h"
 
-jwkd_status hello_answer(const struct rpc_options *options, const Jwkd__V1__HelloRequest *request,
-    struct reply *reply, jwkd_error *error) MUST_CHECK;
+jwkd_status hello_answer(const struct rpc_options *options, const struct caller *caller,
+    const Jwkd__V1__HelloRequest *request, struct reply *reply, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -93,13 +93,19 @@ static void send_outcome(struct call *call, jwkd_status status, const jwkd_error
 
 /* ---- answering ---- */
 
+static struct caller caller_of(const struct call *call)
+{
+    return (struct caller){.principal = net_principal(&call->from), .origin = net_origin(&call->from)};
+}
+
 static jwkd_status carry_out(struct call *call, jwkd_error *error)
 {
     const struct rpc_options *options = &call->server->options;
     const struct dispatch_entry *entry = call->entry;
-    call->reply.principal = entry->class == DISPATCH_CALLER ? net_principal(&call->from) : NULL;
-    if (entry->use_case) return entry->use_case(options->keyring, call->request, &call->reply, error);
-    return hello_answer(options, call->request->hello, &call->reply, error);
+    const struct caller caller = caller_of(call);
+    if (entry->use_case)
+        return entry->use_case(options->keyring, &caller, call->request, &call->reply, error);
+    return hello_answer(options, &caller, call->request->hello, &call->reply, error);
 }
 
 static void answer(struct call *call)
@@ -138,8 +144,9 @@ static void share(struct call *call, const struct pool_shared *how)
 static void sign_together(struct call *call)
 {
     jwkd_error error = {0};
+    const struct caller caller = caller_of(call);
     jwkd_status status = keyring_sign_begin(
-        call->server->options.keyring, call->request, &call->reply, &call->signing, &error);
+        call->server->options.keyring, &caller, call->request, &call->reply, &call->signing, &error);
     if (status != JWKD_OK) {
         send_failure(call, status, &error);
         return;
@@ -168,8 +175,9 @@ static void verify_end(struct pool_shared *shared)
 static void verify_in_turns(struct call *call)
 {
     jwkd_error error = {0};
+    const struct caller caller = caller_of(call);
     jwkd_status status = keyring_verify_begin(
-        call->server->options.keyring, call->request, &call->reply, &call->verifying, &error);
+        call->server->options.keyring, &caller, call->request, &call->reply, &call->verifying, &error);
     if (status != JWKD_OK) {
         send_failure(call, status, &error);
         return;
@@ -191,7 +199,7 @@ static void change(struct call *call)
 {
     jwkd_error error = {0};
     call->command.request = call->request;
-    call->command.principal = net_principal(&call->from);
+    call->command.caller = caller_of(call);
     call->command.done = change_done;
     call->command.context = call;
     jwkd_status status = JWKD_OK;
@@ -271,7 +279,6 @@ static void handle(void *context, struct net_request *from, struct bytes message
     }
     switch (call->entry->class) {
     case DISPATCH_INLINE:
-    case DISPATCH_CALLER:
         answer(call);
         return;
     case DISPATCH_CHANGE:

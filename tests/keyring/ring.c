@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+const struct caller ANYBODY = {.principal = "uid:1000", .origin = "uid:1000"};
+
 void pause_shortly(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
@@ -198,7 +200,7 @@ static void await_answer(struct answer *answer)
 static void make_change(struct ring *ring, const Jwkd__V1__Request *request, struct answer *answer)
 {
     struct keyring_command command = {
-        .request = request, .principal = ring->principal, .done = on_done, .context = answer};
+        .request = request, .caller = {.principal = ring->principal}, .done = on_done, .context = answer};
     jwkd_error error = {0};
     jwkd_status status = JWKD_OK;
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_IMPORT)
@@ -326,7 +328,7 @@ void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    jwkd_status status = keyring_sign(ring->keyring, &request, &reply, &error);
+    jwkd_status status = keyring_sign(ring->keyring, &ANYBODY, &request, &reply, &error);
     for (size_t i = 0; i < count; i++)
         out[i] = status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[i]->status : status;
 }
@@ -370,7 +372,7 @@ uint64_t ring_commits(struct ring *ring)
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    assert_int_equal(keyring_status(ring->keyring, &request, &reply, &error), JWKD_OK);
+    assert_int_equal(keyring_status(ring->keyring, &ANYBODY, &request, &reply, &error), JWKD_OK);
     return reply.message.service_status->commits;
 }
 
@@ -385,7 +387,7 @@ static Jwkd__V1__KeyState look_at_key(struct ring *ring, const char *name, const
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    jwkd_status status = keyring_get_key(ring->keyring, &request, &reply, &error);
+    jwkd_status status = keyring_get_key(ring->keyring, &ANYBODY, &request, &reply, &error);
     if (status != JWKD_OK) return JWKD__V1__KEY_STATE__KEY_STATE_NONE;
     *out_primary = reply.message.key->key->primary;
     return reply.message.key->key->state;

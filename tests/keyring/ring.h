@@ -34,6 +34,9 @@ struct ring {
     char made[4096];   /* the changes that were told, a line each; see ring_made() */
 };
 
+/* Who asks, where it does not matter. */
+extern const struct caller ANYBODY;
+
 /* The keyring is not started before ring_start(): rows can be put before. It keeps no keys ready. */
 void ring_open(struct ring *ring);
 void ring_start(struct ring *ring);

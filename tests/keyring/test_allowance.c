@@ -173,7 +173,7 @@ static void on_done(struct keyring_command *command, struct bytes reply, jwkd_st
 static jwkd_status queue(struct ring *ring, struct held *held, const Jwkd__V1__Request *request)
 {
     held->command = (struct keyring_command){
-        .request = request, .principal = ring->principal, .done = on_done, .context = held};
+        .request = request, .caller = {.principal = ring->principal}, .done = on_done, .context = held};
     return keyring_change(ring->keyring, &held->command, NULL);
 }
 

@@ -176,7 +176,7 @@ static bool is_unchanged(struct ring *ring, struct held *held)
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    assert_int_equal(keyring_get_jwks(ring->keyring, &request, &reply, &error), JWKD_OK);
+    assert_int_equal(keyring_get_jwks(ring->keyring, &ANYBODY, &request, &reply, &error), JWKD_OK);
     const Jwkd__V1__JwksReply *jwks = reply.message.jwks;
     assert_int_equal(jwks->unchanged, jwks->jwks.len == 0);
     memcpy(held->epoch, jwks->state->epoch.data, sizeof held->epoch);

@@ -19,11 +19,12 @@ static struct {
 
 /* In place of the one that answers with a snapshot. */
 keyring_use_case __wrap_keyring_get_jwks;
-jwkd_status __wrap_keyring_get_jwks(
-    struct keyring *of, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status __wrap_keyring_get_jwks(struct keyring *of, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     static Jwkd__V1__JwksReply jwks;
     static Jwkd__V1__State state;
+    (void)caller;
     (void)request;
     (void)error;
     seen.calls++;
@@ -74,8 +75,8 @@ static jwkd_status ask(const char *environment, size_t id_size)
     request.get_jwks = &jwks;
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
-    reply.principal = "uid:1";
-    return keyring_follow_jwks(&keyring, &request, &reply, NULL);
+    const struct caller caller = {.principal = "uid:1"};
+    return keyring_follow_jwks(&keyring, &caller, &request, &reply, NULL);
 }
 
 static void follow__counts_before_the_snapshot_is_read(void **state)

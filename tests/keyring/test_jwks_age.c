@@ -119,7 +119,7 @@ static uint32_t told_by_receipt(struct ring *ring, char *kid)
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    assert_int_equal(keyring_get_receipt(ring->keyring, &request, &reply, &error), JWKD_OK);
+    assert_int_equal(keyring_get_receipt(ring->keyring, &ANYBODY, &request, &reply, &error), JWKD_OK);
     return reply.message.receipt->receipt->jwks_max_age_sec;
 }
 

@@ -156,7 +156,7 @@ static void read_log(struct ring *ring, uint64_t since, char out[1024])
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    assert_int_equal(keyring_get_changes(ring->keyring, &request, &reply, &error), JWKD_OK);
+    assert_int_equal(keyring_get_changes(ring->keyring, &ANYBODY, &request, &reply, &error), JWKD_OK);
     out[0] = '\0';
     for (size_t i = 0; i < reply.message.changes->n_events; i++) {
         strcat(out, reply.message.changes->events[i]->principal);

@@ -33,7 +33,7 @@ static Jwkd__V1__Operation__Phase phase(struct ring *ring, uint8_t id[16])
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    jwkd_status status = keyring_get_operation(ring->keyring, &request, &reply, &error);
+    jwkd_status status = keyring_get_operation(ring->keyring, &ANYBODY, &request, &reply, &error);
     return status == JWKD_OK ? reply.message.operation->operation->phase
                              : JWKD__V1__OPERATION__PHASE__PHASE_NONE;
 }

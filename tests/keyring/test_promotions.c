@@ -28,7 +28,7 @@ static uint64_t environment_id(struct ring *ring, const char *name)
     struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    assert_int_equal(keyring_list_environments(ring->keyring, &request, &reply, &error), JWKD_OK);
+    assert_int_equal(keyring_list_environments(ring->keyring, &ANYBODY, &request, &reply, &error), JWKD_OK);
     uint64_t found = 0;
     for (size_t i = 0; i < reply.message.environments->n_environments; i++) {
         const Jwkd__V1__Environment *row = reply.message.environments->environments[i];
@@ -111,7 +111,7 @@ static Jwkd__V1__Operation__Phase phase(struct ring *ring, const uint8_t id[16],
     struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    assert_int_equal(keyring_get_operation(ring->keyring, &request, &reply, &error), JWKD_OK);
+    assert_int_equal(keyring_get_operation(ring->keyring, &ANYBODY, &request, &reply, &error), JWKD_OK);
     const Jwkd__V1__Operation *operation = reply.message.operation->operation;
     Jwkd__V1__Operation__Phase found = operation->phase;
     if (reason) snprintf(reason, 200, "%s", operation->reason);

@@ -56,7 +56,7 @@ static void assert_full_batch(struct ring *ring, const struct reply *reply, cons
     request.verify = &verify;
     CLEANUP(reply_clear) struct reply verified;
     reply_init(&verified, &request);
-    assert_int_equal(keyring_verify(ring->keyring, &request, &verified, NULL), JWKD_OK);
+    assert_int_equal(keyring_verify(ring->keyring, &ANYBODY, &request, &verified, NULL), JWKD_OK);
     for (size_t i = 0; i < LIMIT_BATCH; i++) {
         const Jwkd__V1__VerifiedToken *token = verified.message.verified->tokens[i];
         char subject[32];
@@ -74,7 +74,7 @@ static uint64_t tokens_signed(struct ring *ring)
     request.status = &status;
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
-    assert_int_equal(keyring_status(ring->keyring, &request, &reply, NULL), JWKD_OK);
+    assert_int_equal(keyring_status(ring->keyring, &ANYBODY, &request, &reply, NULL), JWKD_OK);
     return reply.message.service_status->tokens_signed;
 }
 
@@ -106,7 +106,8 @@ static void sign__by_several_threads_makes_each_token_once(void **state)
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &wanted.request);
     const uint64_t before = tokens_signed(ring);
-    assert_int_equal(keyring_sign_begin(ring->keyring, &wanted.request, &reply, &signing, NULL), JWKD_OK);
+    assert_int_equal(
+        keyring_sign_begin(ring->keyring, &ANYBODY, &wanted.request, &reply, &signing, NULL), JWKD_OK);
     sign_by_threads(signing);
     assert_int_equal(keyring_sign_end(signing, NULL), JWKD_OK);
     assert_full_batch(ring, &reply, kid);
@@ -124,7 +125,8 @@ static void sign__by_several_threads_begins_anew_without_its_key(void **state)
     ring_generate(ring, "shop", first);
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &wanted.request);
-    assert_int_equal(keyring_sign_begin(ring->keyring, &wanted.request, &reply, &signing, NULL), JWKD_OK);
+    assert_int_equal(
+        keyring_sign_begin(ring->keyring, &ANYBODY, &wanted.request, &reply, &signing, NULL), JWKD_OK);
     sign_by_threads(signing);
     ring_generate(ring, "shop", second);
     ring_deactivate(ring, "shop", first);
@@ -156,7 +158,7 @@ static void *sign_without_room(void *argument)
     jwkd_error error = {0};
     reply_init(&reply, &request);
     reply.arena.budget = 120 * 1024;
-    signature->status = keyring_sign(signature->ring->keyring, &request, &reply, &error);
+    signature->status = keyring_sign(signature->ring->keyring, &ANYBODY, &request, &reply, &error);
     return NULL;
 }
 
@@ -190,7 +192,7 @@ static jwkd_status sign_raw(struct ring *ring)
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    return keyring_sign_raw(ring->keyring, &request, &reply, &error);
+    return keyring_sign_raw(ring->keyring, &ANYBODY, &request, &reply, &error);
 }
 
 static void expect_to_sign(struct ring *ring, jwkd_status expected)
@@ -234,7 +236,7 @@ static void sign__of_a_payload_counts_as_use(void **state)
     assert_int_equal(sign_raw(ring), JWKD_OK);
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
-    assert_int_equal(keyring_get_key(ring->keyring, &request, &reply, NULL), JWKD_OK);
+    assert_int_equal(keyring_get_key(ring->keyring, &ANYBODY, &request, &reply, NULL), JWKD_OK);
     assert_int_equal(reply.message.key->key->tokens_signed, 1);
     assert_true(reply.message.key->key->last_used_at > 0);
 }

@@ -19,7 +19,7 @@ static const Jwkd__V1__StatusReply *read_status(struct ring *ring, struct reply 
     Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_STATUS);
     request.status = &status;
     reply_init(reply, &request);
-    assert_int_equal(keyring_status(ring->keyring, &request, reply, NULL), JWKD_OK);
+    assert_int_equal(keyring_status(ring->keyring, &ANYBODY, &request, reply, NULL), JWKD_OK);
     return reply->message.service_status;
 }
 
@@ -55,7 +55,7 @@ static void assert_refused(struct ring *ring, const char *until)
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    assert_int_equal(keyring_sign(ring->keyring, &request, &reply, &error), JWKD_UNAVAILABLE);
+    assert_int_equal(keyring_sign(ring->keyring, &ANYBODY, &request, &reply, &error), JWKD_UNAVAILABLE);
     assert_non_null(strstr(error.message, until));
     assert_non_null(strstr(error.message, "--accept-clock"));
 }
@@ -82,7 +82,7 @@ static int64_t last_expiry(struct ring *ring, const char *kid)
     request.get_key = &get;
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
-    assert_int_equal(keyring_get_key(ring->keyring, &request, &reply, NULL), JWKD_OK);
+    assert_int_equal(keyring_get_key(ring->keyring, &ANYBODY, &request, &reply, NULL), JWKD_OK);
     return reply.message.key->key->last_expiry;
 }
 

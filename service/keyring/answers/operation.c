@@ -27,9 +27,10 @@ static jwkd_status answer_operation(struct keyring *keyring, struct bytes id, st
     return JWKD_OK;
 }
 
-jwkd_status keyring_get_operation(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_get_operation(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     reply->snapshot = keyring_snapshot(keyring);
     Jwkd__V1__OperationReply *answer = reply_alloc(reply, sizeof *answer);
     if (!answer) return fail(error, JWKD_NO_MEMORY, "out of memory for the answer");

@@ -25,9 +25,10 @@ static Jwkd__V1__State *state_of(
     return state;
 }
 
-jwkd_status keyring_list_environments(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_list_environments(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     reply->snapshot = keyring_snapshot(keyring);
     const struct snapshot *snapshot = reply->snapshot;
     size_t first = snapshot_after(snapshot, request->list_environments->after);
@@ -51,9 +52,10 @@ jwkd_status keyring_list_environments(
     return JWKD_OK;
 }
 
-jwkd_status keyring_list_keys(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_list_keys(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     struct ring_environment *environment;
     TRY(find_environment(keyring, request->list_keys->environment, reply, &environment, error));
     size_t skip = request->list_keys->skip;
@@ -78,9 +80,10 @@ jwkd_status keyring_list_keys(
     return JWKD_OK;
 }
 
-jwkd_status keyring_get_key(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_get_key(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     struct ring_environment *environment;
     TRY(find_environment(keyring, request->get_key->environment, reply, &environment, error));
     int index = ring_environment_find(environment, request->get_key->kid);
@@ -128,9 +131,10 @@ static jwkd_status list_kids(
     return JWKD_OK;
 }
 
-jwkd_status keyring_get_jwks(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_get_jwks(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     struct ring_environment *environment;
     TRY(find_environment(keyring, request->get_jwks->environment, reply, &environment, error));
     Jwkd__V1__JwksReply *jwks = reply_alloc(reply, sizeof *jwks);
@@ -185,9 +189,10 @@ static bool read_change(void *context, const struct store_row *row)
     return true;
 }
 
-jwkd_status keyring_get_changes(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_get_changes(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     struct ring_environment *environment;
     TRY(find_environment(keyring, request->get_changes->environment, reply, &environment, error));
     const Jwkd__V1__State *since = request->get_changes->since;
@@ -264,9 +269,10 @@ static jwkd_status report_clock(struct keyring *keyring, struct reply *reply, Jw
     return status->signing_refused_because ? JWKD_OK : JWKD_NO_MEMORY;
 }
 
-jwkd_status keyring_status(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_status(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     (void)request;
     reply->snapshot = keyring_snapshot(keyring);
     Jwkd__V1__StatusReply *status = reply_alloc(reply, sizeof *status);

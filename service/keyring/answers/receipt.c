@@ -85,9 +85,10 @@ static jwkd_status find_deactivated(const struct ring_environment *environment, 
     return fail(error, JWKD_FAILED_PRECONDITION, "the key is active: a receipt is of a deactivation");
 }
 
-jwkd_status keyring_get_receipt(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_get_receipt(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     struct ring_environment *environment;
     const struct ring_key *key = NULL;
     reply->snapshot = keyring_snapshot(keyring);

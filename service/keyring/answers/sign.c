@@ -208,9 +208,10 @@ static size_t what_may_wait_for_disk(const struct keyring_signing *signing)
     return reach_within(reach, reach_read(&signing->with.key->usage->ceiling)) ? NOTHING : which;
 }
 
-jwkd_status keyring_sign_begin(struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply,
-    struct keyring_signing **out, jwkd_error *error)
+jwkd_status keyring_sign_begin(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, struct keyring_signing **out, jwkd_error *error)
 {
+    (void)caller;
     const Jwkd__V1__SignRequest *sign = request->sign;
     if (sign->n_items == 0 || sign->n_items > LIMIT_BATCH)
         return fail(error, JWKD_INVALID_ARGUMENT, "a request signs 1 to %d tokens, not %zu", LIMIT_BATCH,
@@ -265,11 +266,11 @@ jwkd_status keyring_sign_end(struct keyring_signing *signing, jwkd_error *error)
     return status;
 }
 
-jwkd_status keyring_sign(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_sign(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     struct keyring_signing *signing;
-    TRY(keyring_sign_begin(keyring, request, reply, &signing, error));
+    TRY(keyring_sign_begin(keyring, caller, request, reply, &signing, error));
     sign_rest(signing);
     return keyring_sign_end(signing, error);
 }
@@ -299,9 +300,10 @@ static jwkd_status check_raw(const Jwkd__V1__SignRawRequest *raw, jwkd_error *er
     return JWKD_OK;
 }
 
-jwkd_status keyring_sign_raw(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_sign_raw(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     const Jwkd__V1__SignRawRequest *raw = request->sign_raw;
     TRY(check_raw(raw, error));
     Jwkd__V1__SignReply *answer = reply_alloc(reply, sizeof *answer);

@@ -19,8 +19,8 @@ static bool resolve(const struct keyring *keyring, const struct snapshot *snapsh
     return true;
 }
 
-jwkd_status keyring_renew(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_renew(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     const Jwkd__V1__RenewRequest *renewal = request->renew;
     if (renewal->n_held > LIMIT_FOLLOWED)
@@ -33,7 +33,7 @@ jwkd_status keyring_renew(
     size_t count = 0;
     for (size_t i = 0; i < renewal->n_held; i++)
         count += resolve(keyring, snapshot, renewal->held[i], &held[count]);
-    TRY(registry_renew(keyring->options.registry, wire_view(renewal->instance_id), reply->principal,
+    TRY(registry_renew(keyring->options.registry, wire_view(renewal->instance_id), caller->principal,
         renewal->sequence, held, count, clock_elapsed_ns(), error));
     *answer = (Jwkd__V1__RenewReply)JWKD__V1__RENEW_REPLY__INIT;
     answer->clock_ns = clock_elapsed_ns();
@@ -56,14 +56,15 @@ static jwkd_status follow(struct keyring *keyring, const char *principal,
         request->sequence, request->environment, environment->id, clock_elapsed_ns(), error);
 }
 
-jwkd_status keyring_follow_jwks(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_follow_jwks(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
-    if (request->get_jwks->instance_id.len == 0) return keyring_get_jwks(keyring, request, reply, error);
+    if (request->get_jwks->instance_id.len == 0)
+        return keyring_get_jwks(keyring, caller, request, reply, error);
     /* Before the snapshot is read: whatever is published after it waits for this subscriber. */
     uint64_t followed;
-    TRY(follow(keyring, reply->principal, request->get_jwks, &followed, error));
-    TRY(keyring_get_jwks(keyring, request, reply, error));
+    TRY(follow(keyring, caller->principal, request->get_jwks, &followed, error));
+    TRY(keyring_get_jwks(keyring, caller, request, reply, error));
     if (reply->message.jwks->state->environment_id == followed) return JWKD_OK;
     return fail(error, JWKD_UNAVAILABLE, "the environment was replaced meanwhile; try again");
 }
@@ -122,9 +123,10 @@ static jwkd_status fill_list(const struct registry_subscriber *entries, size_t c
     return JWKD_OK;
 }
 
-jwkd_status keyring_list_subscribers(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_list_subscribers(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
+    (void)caller;
     const Jwkd__V1__ListSubscribersRequest *asked = request->list_subscribers;
     struct ring_environment *environment;
     reply->snapshot = keyring_snapshot(keyring);

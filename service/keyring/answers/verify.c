@@ -83,9 +83,10 @@ static jwkd_status check_items(const Jwkd__V1__VerifyRequest *verify, jwkd_error
     return JWKD_OK;
 }
 
-jwkd_status keyring_verify_begin(struct keyring *keyring, const Jwkd__V1__Request *request,
-    struct reply *reply, struct keyring_verifying **out, jwkd_error *error)
+jwkd_status keyring_verify_begin(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, struct keyring_verifying **out, jwkd_error *error)
 {
+    (void)caller;
     const Jwkd__V1__VerifyRequest *verify = request->verify;
     TRY(check_items(verify, error));
     struct keyring_verifying *verifying = reply_alloc(reply, sizeof *verifying);
@@ -134,11 +135,11 @@ jwkd_status keyring_verify_end(struct keyring_verifying *verifying, jwkd_error *
     return JWKD_OK;
 }
 
-jwkd_status keyring_verify(
-    struct keyring *keyring, const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
+jwkd_status keyring_verify(struct keyring *keyring, const struct caller *caller,
+    const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
     struct keyring_verifying *verifying;
-    TRY(keyring_verify_begin(keyring, request, reply, &verifying, error));
+    TRY(keyring_verify_begin(keyring, caller, request, reply, &verifying, error));
     while (keyring_verify_next(verifying))
         continue;
     return keyring_verify_end(verifying, error);

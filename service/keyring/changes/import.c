@@ -12,7 +12,7 @@ static bool answered_already(struct keyring *keyring, const struct keyring_comma
     CLEANUP(buffer_clear) struct buffer answer = {0};
     if (operation_digest(command->request, digest) != JWKD_OK) return false;
     jwkd_status status = rows_get_answer(
-        keyring, wire_view(command->request->request_id), command->principal, digest, &answer);
+        keyring, wire_view(command->request->request_id), command->caller.principal, digest, &answer);
     return status == JWKD_OK || status == JWKD_CONFLICT;
 }
 

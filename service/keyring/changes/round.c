@@ -127,7 +127,8 @@ void round_look_up(struct round *round, const struct keyring_command *commands)
     round->answer_count = round->looked_up.size = 0;
     for (; commands && count < ROUND_COMMANDS; commands = commands->next) {
         char name[ROW_KEY_SIZE];
-        rows_request_name("answer", wire_view(commands->request->request_id), commands->principal, name);
+        rows_request_name(
+            "answer", wire_view(commands->request->request_id), commands->caller.principal, name);
         const char *copy = transaction_text(&round->transaction, name);
         if (!copy) break;
         keys[count++] = bytes_of_text(copy);
@@ -171,7 +172,7 @@ static bool in_this_round(const struct round *round, const struct keyring_comman
 {
     for (size_t i = 0; i < round->count; i++) {
         const struct keyring_command *other = round->decided[i].command;
-        if (strcmp(other->principal, command->principal) == 0 &&
+        if (strcmp(other->caller.principal, command->caller.principal) == 0 &&
             bytes_equal(wire_view(other->request->request_id), wire_view(command->request->request_id)))
             return true;
     }
@@ -189,7 +190,7 @@ void round_decide(struct round *round, struct keyring_command *command)
     struct decided *decided = &round->decided[round->count++];
     *decided = (struct decided){.command = command};
     struct change_request change = {.request = command->request,
-        .principal = command->principal,
+        .principal = command->caller.principal,
         .digest = command->digest,
         .prepared = command};
     jwkd_error error = {0};
@@ -209,7 +210,7 @@ void round_decide(struct round *round, struct keyring_command *command)
         decided->status = fail(&error, JWKD_DEADLINE_EXCEEDED,
             "the deadline had passed before the change began; nothing was done");
     if (decided->status == JWKD_NOT_FOUND && !change_is_deactivation(command->request)) {
-        jwkd_status allowed = allowance_check(round->transaction.keyring, command->principal, &error);
+        jwkd_status allowed = allowance_check(round->transaction.keyring, command->caller.principal, &error);
         if (allowed != JWKD_OK) decided->status = allowed;
     }
     if (decided->status == JWKD_NOT_FOUND) {
