@@ -35,6 +35,7 @@ struct service {
     struct registry *registry;
     struct keyring *keyring;
     struct publisher *publisher;
+    struct door *door;
     struct rpc_server *rpc;
     struct vigil *vigil;
     struct places places;
@@ -233,18 +234,20 @@ static jwkd_status open_sockets(
     memcpy(events.epoch, keyring_epoch(service->keyring), sizeof events.epoch);
     TRY(publisher_start(&events, &service->publisher, error));
     TRY(keyring_start(service->keyring, service->publisher, error));
-    struct rpc_options rpc = {.keyring = service->keyring,
+    struct door_options door = {.keyring = service->keyring,
         .registry = service->registry,
         .version = version,
-        .urls = places->rpc_urls,
-        .url_count = places->rpc_count,
         .events_urls = places->events_urls,
         .events_url_count = places->events_count,
         .heartbeat_ms = (uint32_t)config->heartbeat_ms,
         .workers = (unsigned)config->workers,
-        .queue = (unsigned)config->queue,
+        .queue = (unsigned)config->queue};
+    memcpy(door.boot_id, service->boot_id, sizeof door.boot_id);
+    TRY(door_open(&door, &service->door, error));
+    const struct rpc_options rpc = {.door = service->door,
+        .urls = places->rpc_urls,
+        .url_count = places->rpc_count,
         .on_trouble = trouble_log};
-    memcpy(rpc.boot_id, service->boot_id, sizeof rpc.boot_id);
     return rpc_start(&rpc, &service->rpc, error);
 }
 
@@ -315,6 +318,9 @@ void boot_stop(struct service *service, int code)
     size_t unanswered = rpc_drain(service->rpc, DRAIN_MS);
     if (service->keyring) keyring_stop(service->keyring);
     rpc_stop(service->rpc);
+    door_close(service->door);
+    rpc_free(service->rpc);
+    door_free(service->door);
     keyring_close(service->keyring);
     registry_free(service->registry);
     signer_free(service->signer);

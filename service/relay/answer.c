@@ -48,7 +48,8 @@ struct buffer answer_hello(
     return answer_pass(id, &passed);
 }
 
-struct buffer answer_unchanged(struct bytes id, const Jwkd__V1__Reply *reply, const struct held *snapshot)
+struct buffer answer_unchanged(
+    struct bytes id, const Jwkd__V1__Reply *reply, const struct shared_reply *snapshot)
 {
     Jwkd__V1__Reply filled = *reply;
     Jwkd__V1__JwksReply jwks = *snapshot->reply->jwks;
@@ -58,7 +59,7 @@ struct buffer answer_unchanged(struct bytes id, const Jwkd__V1__Reply *reply, co
 }
 
 /* Into memory of their own; as the service's log has them: without the run that they are of. */
-static jwkd_status unpack_events(const struct hold_page *page, struct arena *arena, Jwkd__V1__Event **out)
+static jwkd_status unpack_events(const struct replica_page *page, struct arena *arena, Jwkd__V1__Event **out)
 {
     for (size_t i = 0; i < page->count; i++) {
         const struct shelf_event *event = page->events[i];
@@ -71,7 +72,7 @@ static jwkd_status unpack_events(const struct hold_page *page, struct arena *are
     return JWKD_OK;
 }
 
-static size_t budget_for(const struct hold_page *page)
+static size_t budget_for(const struct replica_page *page)
 {
     size_t budget = LIMIT_UNPACK_BASE;
     for (size_t i = 0; i < page->count; i++)
@@ -79,7 +80,7 @@ static size_t budget_for(const struct hold_page *page)
     return budget;
 }
 
-struct buffer answer_changes(struct bytes id, const struct hold_page *page)
+struct buffer answer_changes(struct bytes id, const struct replica_page *page)
 {
     CLEANUP(arena_clear) struct arena arena;
     Jwkd__V1__Event *events[LIMIT_PAGE];

@@ -2,7 +2,7 @@
 #ifndef RELAY_ANSWER_H
 #define RELAY_ANSWER_H
 
-#include "relay/hold.h"
+#include "relay/replica.h"
 
 /* All of them: empty where memory is short. */
 
@@ -14,8 +14,9 @@ struct buffer answer_pass(struct bytes id, const Jwkd__V1__Reply *reply);
 struct buffer answer_hello(
     struct bytes id, const Jwkd__V1__Reply *reply, char *const *events_urls, size_t count);
 /* The service's "unchanged", filled in from the snapshot that it spoke of. */
-struct buffer answer_unchanged(struct bytes id, const Jwkd__V1__Reply *reply, const struct held *snapshot);
+struct buffer answer_unchanged(
+    struct bytes id, const Jwkd__V1__Reply *reply, const struct shared_reply *snapshot);
 /* Changes out of the relay's own log. */
-struct buffer answer_changes(struct bytes id, const struct hold_page *page);
+struct buffer answer_changes(struct bytes id, const struct replica_page *page);
 
 #endif

@@ -13,7 +13,7 @@ enum { SEND_QUEUE = 1024 }; /* messages per subscriber, whose places are made ah
 struct relay {
     nng_socket events; /* what is published here */
     struct admission *admission;
-    struct hold *hold;
+    struct replica *replica;
     struct instances *instances;
     struct upstream *upstream;
     struct server *server;
@@ -68,10 +68,10 @@ static jwkd_status open_events(struct relay *relay, const struct relay_options *
 static jwkd_status open_upstream(
     struct relay *relay, const struct relay_options *options, const struct url *url, jwkd_error *error)
 {
-    if (hold_new(NULL, &relay->hold) != JWKD_OK || instances_new(0, 0, &relay->instances) != JWKD_OK)
+    if (replica_new(NULL, &relay->replica) != JWKD_OK || instances_new(0, 0, &relay->instances) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     const struct upstream_options upstream = {.url = *url,
-        .hold = relay->hold,
+        .replica = relay->replica,
         .publish = publish,
         .publish_context = relay,
         .patience_ms = options->patience_ms,
@@ -83,7 +83,7 @@ static jwkd_status open_upstream(
 static jwkd_status open_server(struct relay *relay, const struct relay_options *options, jwkd_error *error)
 {
     const struct server_options server = {.upstream = relay->upstream,
-        .hold = relay->hold,
+        .replica = relay->replica,
         .instances = relay->instances,
         .patience_ms = options->patience_ms,
         .urls = options->urls,
@@ -128,7 +128,7 @@ void relay_stop(struct relay *relay)
     admission_free(relay->admission);
     upstream_free(relay->upstream);
     instances_free(relay->instances);
-    hold_free(relay->hold);
+    replica_free(relay->replica);
     free(relay);
 }
 

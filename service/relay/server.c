@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "net/server.h"
+#include "operations/table.h"
 #include "relay/answer.h"
-#include "relay/rules.h"
 
 enum {
     PASSAGES = 16,       /* requests that the service works on at a time; others wait here, and take turns */
@@ -44,13 +44,13 @@ struct call {
     struct turn turn;           /* while it is the first of its caller's that wait */
     struct arena arena;
     Jwkd__V1__Request *request; /* in the arena; NULL when it could not be read */
-    enum rule rule;
+    enum operation_relayed relayed;
     /* while it is passed on, or waits for that */
     bool asking;
     struct passage *passage;
     uint64_t expires_ns;
     uint8_t sent_id[LIMIT_REQUEST_ID];
-    struct held *snapshot; /* which the service was told of */
+    struct shared_reply *snapshot; /* which the service was told of */
     uint64_t generation;
 };
 
@@ -147,7 +147,7 @@ static void put_passage(struct call *call)
 static void finish(struct call *call, struct buffer packed)
 {
     arena_clear(&call->arena);
-    held_unref(call->snapshot);
+    shared_reply_unref(call->snapshot);
     put_passage(call);
     if (call->asking) net_give(&call->from, SHARE_PASSED);
     net_answer(&call->from, &packed);
@@ -175,23 +175,23 @@ static const char *upstream_text(const struct call *call)
 /* States that the caller learns of: the relay must not answer with older ones. */
 static void see_states(struct call *call, const Jwkd__V1__Reply *reply)
 {
-    struct hold *hold = call->server->options.hold;
+    struct replica *replica = call->server->options.replica;
     const Jwkd__V1__Request *request = call->request;
     if (reply->result_case == JWKD__V1__REPLY__RESULT_ENVIRONMENTS)
         for (size_t i = 0; i < reply->environments->n_environments; i++)
-            hold_see(hold, reply->environments->environments[i]->name,
+            replica_see(replica, reply->environments->environments[i]->name,
                 reply->environments->environments[i]->state);
     if (reply->result_case == JWKD__V1__REPLY__RESULT_KEYS &&
         request->operation_case == JWKD__V1__REQUEST__OPERATION_LIST_KEYS)
-        hold_see(hold, request->list_keys->environment, reply->keys->state);
+        replica_see(replica, request->list_keys->environment, reply->keys->state);
     if (reply->result_case == JWKD__V1__REPLY__RESULT_KEY &&
         request->operation_case == JWKD__V1__REQUEST__OPERATION_GET_KEY)
-        hold_see(hold, request->get_key->environment, reply->key->state);
+        replica_see(replica, request->get_key->environment, reply->key->state);
     if (reply->result_case == JWKD__V1__REPLY__RESULT_VERIFIED &&
         request->operation_case == JWKD__V1__REQUEST__OPERATION_VERIFY)
-        hold_see(hold, request->verify->environment, reply->verified->state);
-    if (reply->result_case == JWKD__V1__REPLY__RESULT_CHANGES && call->rule == RULE_CHANGES)
-        hold_see(hold, request->get_changes->environment, reply->changes->state);
+        replica_see(replica, request->verify->environment, reply->verified->state);
+    if (reply->result_case == JWKD__V1__REPLY__RESULT_CHANGES && call->relayed == RELAYED_CHANGES)
+        replica_see(replica, request->get_changes->environment, reply->changes->state);
 }
 
 static void pass_hello(struct call *call, const Jwkd__V1__Reply *reply)
@@ -207,33 +207,33 @@ static void pass_hello(struct call *call, const Jwkd__V1__Reply *reply)
 static bool is_of_snapshot(const struct call *call, const Jwkd__V1__State *state)
 {
     if (!call->snapshot || !state) return false;
-    const Jwkd__V1__State *held = call->snapshot->reply->jwks->state;
-    return held->environment_id == state->environment_id && held->revision == state->revision &&
-           bytes_equal(wire_view(held->epoch), wire_view(state->epoch));
+    const Jwkd__V1__State *kept = call->snapshot->reply->jwks->state;
+    return kept->environment_id == state->environment_id && kept->revision == state->revision &&
+           bytes_equal(wire_view(kept->epoch), wire_view(state->epoch));
 }
 
-static void pass_jwks(struct call *call, struct held *held)
+static void pass_jwks(struct call *call, struct shared_reply *answered)
 {
-    const Jwkd__V1__JwksReply *jwks = held->reply->jwks;
-    struct hold *hold = call->server->options.hold;
+    const Jwkd__V1__JwksReply *jwks = answered->reply->jwks;
+    struct replica *replica = call->server->options.replica;
     const char *environment = call->request->get_jwks->environment;
     bool filled = jwks->unchanged && is_of_snapshot(call, jwks->state);
     if (filled)
-        hold_see(hold, environment, jwks->state);
+        replica_see(replica, environment, jwks->state);
     else if (!jwks->unchanged && jwks->state)
-        hold_keep(hold, environment, held, call->generation);
-    struct buffer message = filled ? answer_unchanged(id_of(call), held->reply, call->snapshot)
-                                   : answer_pass(id_of(call), held->reply);
+        replica_keep(replica, environment, answered, call->generation);
+    struct buffer message = filled ? answer_unchanged(id_of(call), answered->reply, call->snapshot)
+                                   : answer_pass(id_of(call), answered->reply);
     answer(call, message);
 }
 
-static void pass(struct call *call, struct held *held)
+static void pass(struct call *call, struct shared_reply *answered)
 {
-    const Jwkd__V1__Reply *reply = held->reply;
+    const Jwkd__V1__Reply *reply = answered->reply;
     if (reply->result_case == JWKD__V1__REPLY__RESULT_HELLO) {
         pass_hello(call, reply);
-    } else if (reply->result_case == JWKD__V1__REPLY__RESULT_JWKS && call->rule == RULE_JWKS) {
-        pass_jwks(call, held);
+    } else if (reply->result_case == JWKD__V1__REPLY__RESULT_JWKS && call->relayed == RELAYED_JWKS) {
+        pass_jwks(call, answered);
     } else {
         see_states(call, reply);
         answer(call, answer_pass(id_of(call), reply));
@@ -251,12 +251,13 @@ static bool answers(const struct call *call, const Jwkd__V1__Reply *reply)
 
 static void answered(struct call *call, nng_msg *message)
 {
-    CLEANUP(held_unref_at) struct held *held = NULL;
+    CLEANUP(shared_reply_unref_at) struct shared_reply *answered = NULL;
     jwkd_error error = {0};
-    jwkd_status status = held_unpack(bytes_of(nng_msg_body(message), nng_msg_len(message)), &held);
+    jwkd_status status =
+        shared_reply_unpack(bytes_of(nng_msg_body(message), nng_msg_len(message)), &answered);
     nng_msg_free(message);
-    if (status == JWKD_OK && answers(call, held->reply)) {
-        pass(call, held);
+    if (status == JWKD_OK && answers(call, answered->reply)) {
+        pass(call, answered);
         return;
     }
     fail(&error, JWKD_UNAVAILABLE, "the service at %.180s gave an answer that cannot be read",
@@ -333,8 +334,8 @@ static nng_msg *pack_request(struct call *call)
 static void set_expiry(struct call *call)
 {
     uint64_t now_ns = clock_elapsed_ns();
-    uint64_t left_ms = hold_time_left_ms(
-        call->server->options.hold, call->request, ASK_LEAST_MS, call->server->options.patience_ms, now_ns);
+    uint64_t left_ms = replica_time_left_ms(call->server->options.replica, call->request, ASK_LEAST_MS,
+        call->server->options.patience_ms, now_ns);
     call->expires_ns = now_ns + left_ms * NS_PER_MS;
 }
 
@@ -448,7 +449,7 @@ static void ask_renew(struct call *call)
         refuse_more(call);
 }
 
-/* The service makes the caller one of the environment's, and says whether the snapshot that is held here is
+/* The service makes the caller one of the environment's, and says whether the snapshot that is here is
  * still the present one: then it need not send it. */
 static void ask_jwks(struct call *call)
 {
@@ -458,9 +459,10 @@ static void ask_jwks(struct call *call)
         refuse_more(call);
         return;
     }
-    struct held *snapshot = hold_snapshot(call->server->options.hold, get->environment, &call->generation);
+    struct shared_reply *snapshot =
+        replica_snapshot(call->server->options.replica, get->environment, &call->generation);
     if (get->unless)
-        held_unref(snapshot); /* the caller has one of its own */
+        shared_reply_unref(snapshot); /* the caller has one of its own */
     else
         call->snapshot = snapshot;
     if (call->snapshot) get->unless = call->snapshot->reply->jwks->state;
@@ -469,11 +471,11 @@ static void ask_jwks(struct call *call)
 
 static void ask_changes(struct call *call)
 {
-    CLEANUP(hold_page_clear) struct hold_page page;
+    CLEANUP(replica_page_clear) struct replica_page page;
     struct bytes boot_id = call->request->deadline_ns ? wire_view(call->request->boot_id) : (struct bytes){0};
     page.count = 0;
-    if (hold_changes(
-            call->server->options.hold, call->request->get_changes, boot_id, clock_elapsed_ns(), &page))
+    if (replica_changes(
+            call->server->options.replica, call->request->get_changes, boot_id, clock_elapsed_ns(), &page))
         answer(call, answer_changes(id_of(call), &page));
     else
         ask(call);
@@ -489,31 +491,26 @@ static void deny(struct call *call)
 
 static void handle(struct call *call)
 {
-    switch (call->rule) {
-    case RULE_UNKNOWN:
-        break;
-    case RULE_PASS:
+    switch (call->relayed) {
+    case RELAYED_AS_IT_IS:
         ask(call);
         return;
-    case RULE_HELLO:
+    case RELAYED_HELLO:
         ask_hello(call);
         return;
-    case RULE_RENEW:
+    case RELAYED_RENEWAL:
         ask_renew(call);
         return;
-    case RULE_JWKS:
+    case RELAYED_JWKS:
         ask_jwks(call);
         return;
-    case RULE_CHANGES:
+    case RELAYED_CHANGES:
         ask_changes(call);
         return;
-    case RULE_REFUSE:
+    case RELAYED_NEVER:
         deny(call);
         return;
     }
-    jwkd_error error = {0};
-    fail(&error, JWKD_UNSUPPORTED, "the request names no operation that is known here");
-    refuse(call, error.status, &error);
 }
 
 /* ---- receiving */
@@ -525,13 +522,10 @@ static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_err
         return fail(error, JWKD_MALFORMED, "the message is not a jwkd.v1.Request");
     wire_forget_unknown(message); /* what is not understood here might mean something to the service */
     call->request = (Jwkd__V1__Request *)message;
-    if (call->request->version != WIRE_VERSION)
-        return fail(error, JWKD_UNSUPPORTED, "protocol version %u is not spoken here, only %d",
-            call->request->version, WIRE_VERSION);
-    if (call->request->request_id.len != LIMIT_REQUEST_ID)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a request id has %d bytes, not %zu", LIMIT_REQUEST_ID,
-            call->request->request_id.len);
-    call->rule = rule_of(call->request);
+    TRY(operation_check_envelope(call->request, error));
+    const struct operation *operation = operation_of(call->request);
+    if (!operation) return fail(error, JWKD_UNSUPPORTED, "the request names no operation that is known here");
+    call->relayed = operation->relayed;
     if (!net_may_answer(&call->from))
         return fail(error, JWKD_BUSY, "too much of what was answered here is not read yet; read it first");
     return JWKD_OK;

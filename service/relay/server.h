@@ -9,7 +9,7 @@ struct server;
 
 struct server_options {
     struct upstream *upstream; /* these three outlive the server */
-    struct hold *hold;
+    struct replica *replica;
     struct instances *instances;
     uint32_t patience_ms;    /* how long the service has to answer; 0: 3000 */
     const char *const *urls; /* where to listen */

@@ -52,7 +52,7 @@ static void drop_snapshot(struct shelf *shelf, struct shelf_environment *environ
 {
     if (!environment->snapshot) return;
     weigh(shelf, environment, 0, environment->snapshot->size);
-    held_unref(environment->snapshot);
+    shared_reply_unref(environment->snapshot);
     environment->snapshot = NULL;
 }
 
@@ -203,11 +203,12 @@ void shelf_append(
     weigh(shelf, environment, size, 0);
 }
 
-void shelf_set_snapshot(struct shelf *shelf, struct shelf_environment *environment, struct held *snapshot)
+void shelf_set_snapshot(
+    struct shelf *shelf, struct shelf_environment *environment, struct shared_reply *snapshot)
 {
     drop_snapshot(shelf, environment);
     make_room(shelf, environment, snapshot->size);
     if (shelf->bytes + snapshot->size > shelf->caps.bytes) return;
-    environment->snapshot = held_ref(snapshot);
+    environment->snapshot = shared_reply_ref(snapshot);
     weigh(shelf, environment, snapshot->size, 0);
 }

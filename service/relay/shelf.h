@@ -1,11 +1,11 @@
-/* What is held of each environment, under caps: a snapshot, and the events that lead to the newest state, in
+/* What is kept of each environment, under caps: a snapshot, and the events that lead to the newest state, in
  * revision order and without a gap. When there is no room, the environment goes that was used longest ago.
  *
  * One thread at a time. */
 #ifndef RELAY_SHELF_H
 #define RELAY_SHELF_H
 
-#include "relay/held.h"
+#include "relay/shared_reply.h"
 
 /* As it was published; immutable, shared by reference. */
 struct shelf_event {
@@ -29,7 +29,7 @@ struct shelf_environment {
     size_t events, bytes;
     /* A state that was told to somebody; 0: none. */
     uint64_t told_id, told_revision;
-    struct held *snapshot; /* NULL: none */
+    struct shared_reply *snapshot; /* NULL: none */
 };
 
 struct shelf_caps {
@@ -48,7 +48,7 @@ struct shelf {
 void shelf_init(struct shelf *shelf, const struct shelf_caps *caps);
 void shelf_clear(struct shelf *shelf);
 
-/* NULL: nothing is held of it. */
+/* NULL: nothing is kept of it. */
 struct shelf_environment *shelf_find(struct shelf *shelf, const char *name);
 /* Makes it if need be. NULL: memory is short, or no environment has such a name. */
 struct shelf_environment *shelf_get(struct shelf *shelf, const char *name);
@@ -64,6 +64,7 @@ void shelf_append(
 /* The revision from which on every event is there. */
 uint64_t shelf_base(const struct shelf_environment *environment);
 /* Shares it; what is too large is left out. */
-void shelf_set_snapshot(struct shelf *shelf, struct shelf_environment *environment, struct held *snapshot);
+void shelf_set_snapshot(
+    struct shelf *shelf, struct shelf_environment *environment, struct shared_reply *snapshot);
 
 #endif

@@ -105,7 +105,7 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
     }
     pthread_cond_broadcast(&upstream->changed);
     pthread_mutex_unlock(&upstream->lock);
-    if (lost && link == &upstream->events) hold_disconnect(upstream->options.hold);
+    if (lost && link == &upstream->events) replica_disconnect(upstream->options.replica);
 }
 
 static void on_received(void *argument)
@@ -117,7 +117,7 @@ static void on_received(void *argument)
     if (result == 0) {
         nng_msg *message = nng_aio_get_msg(upstream->receive);
         nng_aio_set_msg(upstream->receive, NULL);
-        hold_hear(options->hold, bytes_of(nng_msg_body(message), nng_msg_len(message)));
+        replica_hear(options->replica, bytes_of(nng_msg_body(message), nng_msg_len(message)));
         options->publish(options->publish_context, message);
         pthread_mutex_lock(&upstream->lock);
         upstream->heard_ns = clock_elapsed_ns();
@@ -198,12 +198,13 @@ static jwkd_status exchange(nng_ctx context, nng_aio *aio, nng_msg *question, nn
     return *out ? JWKD_OK : JWKD_UNREACHABLE; /* none in nng 1.10 if it was aborted before it began */
 }
 
-static jwkd_status read_hello(nng_msg *answer, const uint8_t id[16], struct held **out, jwkd_error *error)
+static jwkd_status read_hello(
+    nng_msg *answer, const uint8_t id[16], struct shared_reply **out, jwkd_error *error)
 {
-    CLEANUP(held_unref_at) struct held *held = NULL;
-    if (held_unpack(bytes_of(nng_msg_body(answer), nng_msg_len(answer)), &held) != JWKD_OK)
+    CLEANUP(shared_reply_unref_at) struct shared_reply *answered = NULL;
+    if (shared_reply_unpack(bytes_of(nng_msg_body(answer), nng_msg_len(answer)), &answered) != JWKD_OK)
         return fail(error, JWKD_MALFORMED, "what answers is no jwkd");
-    const Jwkd__V1__Reply *reply = held->reply;
+    const Jwkd__V1__Reply *reply = answered->reply;
     if (reply->status != JWKD__V1__STATUS__OK)
         return fail(error, JWKD_UNAVAILABLE, "it says: %.200s", reply->message);
     if (reply->result_case != JWKD__V1__REPLY__RESULT_HELLO || reply->hello->boot_id.len != 16 ||
@@ -212,12 +213,12 @@ static jwkd_status read_hello(nng_msg *answer, const uint8_t id[16], struct held
         return fail(error, JWKD_MALFORMED, "what answers does not answer a hello");
     if (reply->hello->min_version > WIRE_VERSION || reply->hello->max_version < WIRE_VERSION)
         return fail(error, JWKD_UNSUPPORTED, "it speaks other versions of the protocol");
-    *out = TAKE(held);
+    *out = TAKE(answered);
     return JWKD_OK;
 }
 
 static jwkd_status say_hello(
-    nng_ctx context, nng_aio *aio, struct held **out, uint64_t *out_sent_ns, jwkd_error *error)
+    nng_ctx context, nng_aio *aio, struct shared_reply **out, uint64_t *out_sent_ns, jwkd_error *error)
 {
     uint8_t id[16];
     nng_msg *question, *answer;
@@ -248,16 +249,16 @@ static bool is_stopping(struct upstream *upstream)
 
 static jwkd_status greet(struct upstream *upstream, jwkd_error *error)
 {
-    CLEANUP(held_unref_at) struct held *held = NULL;
+    CLEANUP(shared_reply_unref_at) struct shared_reply *answered = NULL;
     struct url events;
     uint64_t sent_ns;
-    TRY(say_hello(upstream->context, upstream->ask, &held, &sent_ns, error));
-    const Jwkd__V1__HelloReply *hello = held->reply->hello;
+    TRY(say_hello(upstream->context, upstream->ask, &answered, &sent_ns, error));
+    const Jwkd__V1__HelloReply *hello = answered->reply->hello;
     if (is_stopping(upstream)) return JWKD_UNREACHABLE; /* nothing is dialled any more */
     if (!choose_events(&upstream->options.url, hello, &events))
         return fail(error, JWKD_DENIED, "it offers no event socket of the same transport in the same place");
     upstream->heartbeat_ms = hello->heartbeat_ms;
-    hold_welcome(upstream->options.hold, hello, sent_ns);
+    replica_welcome(upstream->options.replica, hello, sent_ns);
     keep_dialled(upstream, &upstream->events, events.text);
     return JWKD_OK;
 }
@@ -533,7 +534,7 @@ static int probe_dial(struct probe *probe)
 jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *out_version, jwkd_error *error)
 {
     CLEANUP(probe_clear) struct probe probe = {.url = url};
-    CLEANUP(held_unref_at) struct held *held = NULL;
+    CLEANUP(shared_reply_unref_at) struct shared_reply *answered = NULL;
     jwkd_error why = {0};
     struct url events;
     uint64_t sent_ns;
@@ -542,13 +543,13 @@ jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *ou
     if (result != 0)
         return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url->text, nng_strerror(result));
     set_patience(probe.aio, patience_ms);
-    jwkd_status status = say_hello(probe.context, probe.aio, &held, &sent_ns, &why);
+    jwkd_status status = say_hello(probe.context, probe.aio, &answered, &sent_ns, &why);
     if (probe.denied) return fail(error, JWKD_DENIED, NOT_ITS_OWNERS);
     if (status == JWKD_UNREACHABLE) return fail(error, status, "nobody answers at %s", url->text);
     if (status != JWKD_OK) return fail(error, status, "the service at %.150s: %.90s", url->text, why.message);
-    if (!choose_events(url, held->reply->hello, &events))
+    if (!choose_events(url, answered->reply->hello, &events))
         return fail(
             error, JWKD_DENIED, "the service at %.150s offers no event socket in the same place", url->text);
-    snprintf(out_version, 64, "%s", held->reply->hello->service_version);
+    snprintf(out_version, 64, "%s", answered->reply->hello->service_version);
     return JWKD_OK;
 }

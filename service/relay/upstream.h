@@ -6,15 +6,15 @@
 
 #include <nng/nng.h>
 
-#include "relay/hold.h"
+#include "relay/replica.h"
 #include "wire/url.h"
 
 struct upstream;
 
 struct upstream_options {
     struct url url;
-    uint32_t patience_ms; /* without an answer to a hello, then the connection is none; 0: 3000 */
-    struct hold *hold;    /* outlives it; hears everything before `publish` does */
+    uint32_t patience_ms;    /* without an answer to a hello, then the connection is none; 0: 3000 */
+    struct replica *replica; /* outlives it; hears everything before `publish` does */
     /* Takes over a message as it was published, in the order in which they came; it must not wait. */
     void (*publish)(void *context, nng_msg *message);
     void *publish_context;

@@ -1,23 +1,15 @@
-/* Requests over request-reply. */
+/* Requests over request-reply: from the net to the door, and back. */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H
 
-#include "keyring/keyring.h"
+#include "operations/door.h"
 
 struct rpc_server;
 
 struct rpc_options {
-    struct keyring *keyring;
-    struct registry *registry; /* outlives the server */
-    uint8_t boot_id[16];
-    const char *version;
+    struct door *door;       /* is closed after rpc_stop(), and freed before rpc_free() */
     const char *const *urls; /* where to listen; ipc sockets get mode 0660 */
     size_t url_count;
-    const char *const *events_urls; /* told to clients in hello */
-    size_t events_url_count;
-    uint32_t heartbeat_ms;
-    unsigned workers; /* 0: one a processor */
-    unsigned queue;   /* requests of one caller that may wait for a worker; 0: 128 */
     /* With a sentence for the operator; any thread; may come often. May be NULL. */
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
     void *context;
@@ -29,7 +21,9 @@ jwkd_status rpc_start(
 /* Listens no more, reads no more, and answers what it has read: for `patience_ms` at most. Before
  * keyring_stop(). Returns how many requests were left without an answer that was taken. NULL is fine. */
 size_t rpc_drain(struct rpc_server *server, unsigned patience_ms);
-/* Closes all connections; after keyring_stop(), before keyring_close(). NULL is fine. */
+/* Closes all connections; after keyring_stop(). NULL is fine. */
 void rpc_stop(struct rpc_server *server);
+/* When nobody answers any more: after door_close(). NULL is fine. */
+void rpc_free(struct rpc_server *server);
 
 #endif

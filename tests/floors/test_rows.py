@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 ROOT, COMPILER, PROTOC, GENERATED = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
-TABLES = ["service/keyring/changes/table.c"]
+TABLES = ["service/keyring/changes/table.c", "service/operations/table.c", "service/operations/use_cases.c"]
 INCLUDES = ["service", "proto", "proto/base/include"]
 LAST = "    GetReceiptRequest get_receipt = 40;\n"
 MORE = LAST + "    GetReceiptRequest one_more = 15;\n"

@@ -1,6 +1,8 @@
 #include "fuzz.h"
 
-#include "rpc/dispatch.h"
+#include "base/limits.h"
+#include "operations/check.h"
+#include "operations/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -11,9 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (wire_unpack(&jwkd__v1__request__descriptor, bytes_of(data, size), &arena, &message) == JWKD_OK) {
         const Jwkd__V1__Request *request = (const Jwkd__V1__Request *)message;
         jwkd_error error = {0};
-        jwkd_status status = dispatch_check(request, boot_id, 1000, &error);
+        jwkd_status status = check_request(request, boot_id, 1000, &error);
         if (status == JWKD_OK) {
-            MUST(dispatch_find(request) != NULL);
+            MUST(operation_of(request) != NULL);
             MUST(request->version == WIRE_VERSION && request->request_id.len == LIMIT_REQUEST_ID);
         } else {
             MUST(error.status == status && error.message[0] != '\0');

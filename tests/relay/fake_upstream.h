@@ -2,7 +2,7 @@
 #ifndef TESTS_RELAY_FAKE_UPSTREAM_H
 #define TESTS_RELAY_FAKE_UPSTREAM_H
 
-#include "relay/held.h"
+#include "relay/shared_reply.h"
 #include "wire/cases.h"
 
 #include <nng/nng.h>

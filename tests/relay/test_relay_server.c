@@ -37,30 +37,30 @@ static Jwkd__V1__Request new_request(
     return request;
 }
 
-static struct held *ask_bytes(struct scene *scene, struct bytes packed)
+static struct shared_reply *ask_bytes(struct scene *scene, struct bytes packed)
 {
-    struct held *held = NULL;
+    struct shared_reply *held = NULL;
     void *received;
     size_t size;
     assert_int_equal(nng_send(scene->req, (void *)(uintptr_t)packed.data, packed.size, 0), 0);
     assert_int_equal(nng_recv(scene->req, &received, &size, NNG_FLAG_ALLOC), 0);
-    assert_int_equal(held_unpack(bytes_of(received, size), &held), JWKD_OK);
+    assert_int_equal(shared_reply_unpack(bytes_of(received, size), &held), JWKD_OK);
     nng_free(received, size);
     assert_int_equal(held->reply->version, WIRE_VERSION);
     return held;
 }
 
-static struct held *ask_request(struct scene *scene, const Jwkd__V1__Request *request)
+static struct shared_reply *ask_request(struct scene *scene, const Jwkd__V1__Request *request)
 {
     CLEANUP(buffer_clear) struct buffer packed = {0};
     assert_int_equal(wire_pack(&request->base, &packed), JWKD_OK);
-    struct held *held = ask_bytes(scene, buffer_bytes(&packed));
+    struct shared_reply *held = ask_bytes(scene, buffer_bytes(&packed));
     assert_int_equal(held->reply->request_id.len, 16);
     assert_memory_equal(held->reply->request_id.data, scene->id, 16);
     return held;
 }
 
-static struct held *ask(struct scene *scene, Jwkd__V1__Request__OperationCase operation, void *body)
+static struct shared_reply *ask(struct scene *scene, Jwkd__V1__Request__OperationCase operation, void *body)
 {
     Jwkd__V1__Request request = new_request(scene, operation, body);
     return ask_request(scene, &request);
@@ -69,7 +69,8 @@ static struct held *ask(struct scene *scene, Jwkd__V1__Request__OperationCase op
 static jwkd_status ask_status(struct scene *scene)
 {
     Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
-    CLEANUP(held_unref_at) struct held *held = ask(scene, JWKD__V1__REQUEST__OPERATION_STATUS, &status);
+    CLEANUP(shared_reply_unref_at)
+    struct shared_reply *held = ask(scene, JWKD__V1__REQUEST__OPERATION_STATUS, &status);
     return (jwkd_status)held->reply->status;
 }
 
@@ -216,7 +217,8 @@ static void hello__leads_to_the_relay_and_is_the_services_otherwise(void **state
     Jwkd__V1__HelloRequest hello = JWKD__V1__HELLO_REQUEST__INIT;
     hello.client = wire_text("me");
     uint64_t before_ns = clock_elapsed_ns();
-    CLEANUP(held_unref_at) struct held *held = ask(scene, JWKD__V1__REQUEST__OPERATION_HELLO, &hello);
+    CLEANUP(shared_reply_unref_at)
+    struct shared_reply *held = ask(scene, JWKD__V1__REQUEST__OPERATION_HELLO, &hello);
     const Jwkd__V1__HelloReply *reply = held->reply->hello;
     assert_int_equal(held->reply->result_case, JWKD__V1__REPLY__RESULT_HELLO);
     assert_int_equal(reply->n_events_urls, 1);
@@ -229,7 +231,7 @@ static void hello__leads_to_the_relay_and_is_the_services_otherwise(void **state
     assert_int_equal(reply->instance_id.len, 0);
 }
 
-static struct held *subscribe(struct scene *scene, struct bytes instance)
+static struct shared_reply *subscribe(struct scene *scene, struct bytes instance)
 {
     Jwkd__V1__HelloRequest hello = JWKD__V1__HELLO_REQUEST__INIT;
     hello.client = wire_text("me");
@@ -247,14 +249,15 @@ static jwkd_status renew(struct scene *scene, struct bytes instance)
     renew.sequence = 77;
     renew.n_held = 1;
     renew.held = &list;
-    CLEANUP(held_unref_at) struct held *answer = ask(scene, JWKD__V1__REQUEST__OPERATION_RENEW, &renew);
+    CLEANUP(shared_reply_unref_at)
+    struct shared_reply *answer = ask(scene, JWKD__V1__REQUEST__OPERATION_RENEW, &renew);
     return (jwkd_status)answer->reply->status;
 }
 
 static void renewal__passes_as_it_is(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(held_unref_at) struct held *welcome = subscribe(scene, (struct bytes){0});
+    CLEANUP(shared_reply_unref_at) struct shared_reply *welcome = subscribe(scene, (struct bytes){0});
     struct bytes instance = wire_view(welcome->reply->hello->instance_id);
     assert_true(bytes_equal(instance, bytes_of(scene->fake.instance_id, 16)));
     assert_int_equal(renew(scene, instance), JWKD_OK);
@@ -279,14 +282,14 @@ static void status__is_one_that_the_caller_understands(void **state)
     Jwkd__V1__Request request = new_request(scene, JWKD__V1__REQUEST__OPERATION_RENEW, &renew);
     request.understands = understood;
     request.n_understands = 2;
-    CLEANUP(held_unref_at) struct held *refused = ask_request(scene, &request);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *refused = ask_request(scene, &request);
     assert_int_equal(refused->reply->status, JWKD__V1__STATUS__NOT_REGISTERED);
 
     Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
     request = new_request(scene, JWKD__V1__REQUEST__OPERATION_STATUS, &status);
     request.understands = understood;
     request.n_understands = 2;
-    CLEANUP(held_unref_at) struct held *passed = ask_request(scene, &request);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *passed = ask_request(scene, &request);
     assert_int_equal(passed->reply->status, JWKD__V1__STATUS__OK);
     const Jwkd__V1__Request *heard = fake_last(&scene->fake);
     assert_int_equal(heard->n_understands, 2);
@@ -304,33 +307,35 @@ static void instance__of_somebody_else_is_not_passed_on(void **state)
     get.environment = wire_text("shop");
     get.instance_id = wire_bytes(bytes_of(foreign, 16));
     get.sequence = 1;
-    CLEANUP(held_unref_at) struct held *jwks = ask(scene, JWKD__V1__REQUEST__OPERATION_GET_JWKS, &get);
+    CLEANUP(shared_reply_unref_at)
+    struct shared_reply *jwks = ask(scene, JWKD__V1__REQUEST__OPERATION_GET_JWKS, &get);
     assert_int_equal(jwks->reply->status, JWKD__V1__STATUS__NOT_FOUND);
     assert_non_null(strstr(jwks->reply->message, "say hello again"));
     assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_RENEW), 0);
     assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_JWKS), 0);
 
-    CLEANUP(held_unref_at) struct held *welcome = subscribe(scene, bytes_of(foreign, 16));
+    CLEANUP(shared_reply_unref_at) struct shared_reply *welcome = subscribe(scene, bytes_of(foreign, 16));
     assert_int_equal(welcome->reply->status, JWKD__V1__STATUS__OK);
     assert_int_equal(fake_last(&scene->fake)->hello->instance_id.len, 0); /* a new registration */
-    CLEANUP(held_unref_at) struct held *again = subscribe(scene, bytes_of(scene->fake.instance_id, 16));
+    CLEANUP(shared_reply_unref_at)
+    struct shared_reply *again = subscribe(scene, bytes_of(scene->fake.instance_id, 16));
     assert_int_equal(again->reply->status, JWKD__V1__STATUS__OK);
     assert_int_equal(fake_last(&scene->fake)->hello->instance_id.len, 16); /* one that goes on */
 }
 
 /* ---- snapshots */
 
-static struct held *get_jwks(struct scene *scene, Jwkd__V1__State *unless)
+static struct shared_reply *get_jwks(struct scene *scene, Jwkd__V1__State *unless)
 {
     Jwkd__V1__GetJwksRequest get = JWKD__V1__GET_JWKS_REQUEST__INIT;
     get.environment = wire_text("shop");
     get.unless = unless;
-    struct held *held = ask(scene, JWKD__V1__REQUEST__OPERATION_GET_JWKS, &get);
+    struct shared_reply *held = ask(scene, JWKD__V1__REQUEST__OPERATION_GET_JWKS, &get);
     assert_int_equal(held->reply->result_case, JWKD__V1__REPLY__RESULT_JWKS);
     return held;
 }
 
-static void expect_snapshot(const struct held *held, uint64_t revision, uint64_t service_revision)
+static void expect_snapshot(const struct shared_reply *held, uint64_t revision, uint64_t service_revision)
 {
     const Jwkd__V1__JwksReply *jwks = held->reply->jwks;
     char kid[32];
@@ -347,13 +352,13 @@ static void expect_snapshot(const struct held *held, uint64_t revision, uint64_t
 static void snapshot__is_the_relays_if_the_service_says_that_it_is_the_present_one(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(held_unref_at) struct held *first = get_jwks(scene, NULL);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *first = get_jwks(scene, NULL);
     expect_snapshot(first, 5, 10);
     assert_null(fake_last(&scene->fake)->get_jwks->unless);
     pthread_mutex_lock(&scene->fake.lock);
     scene->fake.service_revision = 12; /* elsewhere something changed */
     pthread_mutex_unlock(&scene->fake.lock);
-    CLEANUP(held_unref_at) struct held *second = get_jwks(scene, NULL);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *second = get_jwks(scene, NULL);
     assert_int_equal(fake_last(&scene->fake)->get_jwks->unless->revision, 5);
     assert_int_equal(fake_last(&scene->fake)->get_jwks->unless->epoch.len, 16);
     expect_snapshot(second, 5, 12);
@@ -363,11 +368,11 @@ static void snapshot__is_the_relays_if_the_service_says_that_it_is_the_present_o
 static void snapshot__is_the_services_if_that_has_a_newer_one(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(held_unref_at) struct held *first = get_jwks(scene, NULL);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *first = get_jwks(scene, NULL);
     fake_change(&scene->fake, false); /* whose event is lost */
-    CLEANUP(held_unref_at) struct held *second = get_jwks(scene, NULL);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *second = get_jwks(scene, NULL);
     expect_snapshot(second, 6, 11);
-    CLEANUP(held_unref_at) struct held *third = get_jwks(scene, NULL);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *third = get_jwks(scene, NULL);
     assert_int_equal(fake_last(&scene->fake)->get_jwks->unless->revision, 6);
     expect_snapshot(third, 6, 11);
 }
@@ -375,20 +380,20 @@ static void snapshot__is_the_services_if_that_has_a_newer_one(void **state)
 static void snapshot__that_the_caller_has_is_asked_for_as_the_caller_asks(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(held_unref_at) struct held *first = get_jwks(scene, NULL);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *first = get_jwks(scene, NULL);
     Jwkd__V1__State old = *first->reply->jwks->state, present = old;
     old.revision = 4;
-    CLEANUP(held_unref_at) struct held *unchanged = get_jwks(scene, &present);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *unchanged = get_jwks(scene, &present);
     assert_true(unchanged->reply->jwks->unchanged);
     assert_int_equal(unchanged->reply->jwks->n_deactivated, 0);
-    CLEANUP(held_unref_at) struct held *whole = get_jwks(scene, &old);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *whole = get_jwks(scene, &old);
     assert_int_equal(fake_last(&scene->fake)->get_jwks->unless->revision, 4);
     expect_snapshot(whole, 5, 10);
 }
 
 /* ---- changes */
 
-static struct held *get_changes(struct scene *scene, uint64_t revision)
+static struct shared_reply *get_changes(struct scene *scene, uint64_t revision)
 {
     Jwkd__V1__GetChangesRequest get = JWKD__V1__GET_CHANGES_REQUEST__INIT;
     Jwkd__V1__State since = JWKD__V1__STATE__INIT;
@@ -397,7 +402,7 @@ static struct held *get_changes(struct scene *scene, uint64_t revision)
     since.revision = revision;
     get.environment = wire_text("shop");
     get.since = &since;
-    struct held *held = ask(scene, JWKD__V1__REQUEST__OPERATION_GET_CHANGES, &get);
+    struct shared_reply *held = ask(scene, JWKD__V1__REQUEST__OPERATION_GET_CHANGES, &get);
     assert_int_equal(held->reply->result_case, JWKD__V1__REPLY__RESULT_CHANGES);
     return held;
 }
@@ -410,15 +415,15 @@ static void changes__are_answered_here_once_their_event_is_heard(void **state)
         CLEANUP(buffer_clear) struct buffer heard = {0};
         fake_change(&scene->fake, true);
         await_published(scene, &heard);
-        CLEANUP(held_unref_at) struct held *changes = get_changes(scene, revision - 1);
+        CLEANUP(shared_reply_unref_at) struct shared_reply *changes = get_changes(scene, revision - 1);
         assert_int_equal(changes->reply->changes->n_events, 1);
         assert_int_equal(changes->reply->changes->events[0]->state->revision, revision);
         assert_int_equal(changes->reply->changes->state->revision, revision);
     }
-    CLEANUP(held_unref_at) struct held *all = get_changes(scene, 5);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *all = get_changes(scene, 5);
     assert_int_equal(all->reply->changes->n_events, 195);
     assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), 0);
-    CLEANUP(held_unref_at) struct held *before = get_changes(scene, 2);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *before = get_changes(scene, 2);
     assert_int_equal(before->reply->changes->n_events, 0);
     assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), 1);
 }
@@ -442,12 +447,12 @@ static void changes__are_the_services_where_the_caller_was_told_of_more(void **s
         CLEANUP(buffer_clear) struct buffer heard = {0};
         fake_change(&scene->fake, true);
         await_published(scene, &heard);
-        held_unref(get_changes(scene, scene->fake.revision - 1));
+        shared_reply_unref(get_changes(scene, scene->fake.revision - 1));
         assert_int_equal(
             fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), i); /* answered here so far */
         fake_change(&scene->fake, false);
-        held_unref(ask(scene, questions[i].operation, questions[i].body));
-        held_unref(get_changes(scene, scene->fake.revision - 1));
+        shared_reply_unref(ask(scene, questions[i].operation, questions[i].body));
+        shared_reply_unref(get_changes(scene, scene->fake.revision - 1));
         assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), i + 1);
         relay_stop(scene->relay); /* its log has a gap now */
         start_relay(scene);
@@ -471,7 +476,8 @@ static void operation__that_changes_something_is_denied(void **state)
         {JWKD__V1__REQUEST__OPERATION_SIGN, &sign}, {JWKD__V1__REQUEST__OPERATION_DEACTIVATE, &deactivate},
         {JWKD__V1__REQUEST__OPERATION_IMPORT, &import}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        CLEANUP(held_unref_at) struct held *held = ask(scene, cases[i].operation, cases[i].body);
+        CLEANUP(shared_reply_unref_at)
+        struct shared_reply *held = ask(scene, cases[i].operation, cases[i].body);
         assert_int_equal(held->reply->status, JWKD__V1__STATUS__DENIED);
         assert_non_null(strstr(held->reply->message, scene->fake.url)); /* it says where to ask */
         assert_int_equal(fake_asked(&scene->fake, cases[i].operation), 0);
@@ -488,7 +494,7 @@ static void field__that_is_not_known_is_not_passed_on(void **state)
     static const uint8_t UNKNOWN[] = {0xfa, 0x06, 0x00}; /* field 111, a message without content */
     assert_int_equal(wire_pack(&request.base, &packed), JWKD_OK);
     assert_int_equal(buffer_append(&packed, UNKNOWN, sizeof UNKNOWN), JWKD_OK);
-    CLEANUP(held_unref_at) struct held *held = ask_bytes(scene, buffer_bytes(&packed));
+    CLEANUP(shared_reply_unref_at) struct shared_reply *held = ask_bytes(scene, buffer_bytes(&packed));
     assert_int_equal(held->reply->status, JWKD__V1__STATUS__OK);
     assert_int_equal(fake_last(&scene->fake)->operation_case, JWKD__V1__REQUEST__OPERATION_STATUS);
     assert_int_equal(fake_last(&scene->fake)->base.n_unknown_fields, 0);
@@ -501,7 +507,7 @@ static void field__that_is_not_known_is_not_passed_on(void **state)
     request.operation_case = JWKD__V1__REQUEST__OPERATION__NOT_SET;
     assert_int_equal(wire_pack(&request.base, &packed), JWKD_OK);
     assert_int_equal(buffer_append(&packed, INSIDE, sizeof INSIDE), JWKD_OK);
-    CLEANUP(held_unref_at) struct held *welcomed = ask_bytes(scene, buffer_bytes(&packed));
+    CLEANUP(shared_reply_unref_at) struct shared_reply *welcomed = ask_bytes(scene, buffer_bytes(&packed));
     assert_int_equal(welcomed->reply->status, JWKD__V1__STATUS__OK);
     assert_int_equal(fake_last(&scene->fake)->operation_case, JWKD__V1__REQUEST__OPERATION_HELLO);
     assert_int_equal(fake_last(&scene->fake)->hello->base.n_unknown_fields, 0);
@@ -510,23 +516,24 @@ static void field__that_is_not_known_is_not_passed_on(void **state)
     request.operation_case = JWKD__V1__REQUEST__OPERATION__NOT_SET;
     assert_int_equal(wire_pack(&request.base, &packed), JWKD_OK);
     assert_int_equal(buffer_append(&packed, UNKNOWN, sizeof UNKNOWN), JWKD_OK);
-    CLEANUP(held_unref_at) struct held *refused = ask_bytes(scene, buffer_bytes(&packed));
+    CLEANUP(shared_reply_unref_at) struct shared_reply *refused = ask_bytes(scene, buffer_bytes(&packed));
     assert_int_equal(refused->reply->status, JWKD__V1__STATUS__UNSUPPORTED);
 }
 
 static void request__that_is_none_is_answered(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(held_unref_at) struct held *garbage = ask_bytes(scene, bytes_of("\xff\xff\xff", 3));
+    CLEANUP(shared_reply_unref_at)
+    struct shared_reply *garbage = ask_bytes(scene, bytes_of("\xff\xff\xff", 3));
     assert_int_equal(garbage->reply->status, JWKD__V1__STATUS__MALFORMED);
-    CLEANUP(held_unref_at) struct held *empty = ask_bytes(scene, bytes_of("", 0));
+    CLEANUP(shared_reply_unref_at) struct shared_reply *empty = ask_bytes(scene, bytes_of("", 0));
     assert_int_equal(empty->reply->status, JWKD__V1__STATUS__UNSUPPORTED);
     Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
     Jwkd__V1__Request request = new_request(scene, JWKD__V1__REQUEST__OPERATION_STATUS, &status);
     CLEANUP(buffer_clear) struct buffer packed = {0};
     request.request_id.len = 15;
     assert_int_equal(wire_pack(&request.base, &packed), JWKD_OK);
-    CLEANUP(held_unref_at) struct held *short_id = ask_bytes(scene, buffer_bytes(&packed));
+    CLEANUP(shared_reply_unref_at) struct shared_reply *short_id = ask_bytes(scene, buffer_bytes(&packed));
     assert_int_equal(short_id->reply->status, JWKD__V1__STATUS__INVALID_ARGUMENT);
 }
 
@@ -577,13 +584,14 @@ static void flood_send(struct scene *scene, nng_socket socket, struct question *
 
 static jwkd_status flood_receive(struct question *question)
 {
-    struct held *held = NULL;
+    struct shared_reply *held = NULL;
     nng_aio_wait(question->aio);
     assert_int_equal(nng_aio_result(question->aio), 0);
     nng_msg *message = nng_aio_get_msg(question->aio);
-    assert_int_equal(held_unpack(bytes_of(nng_msg_body(message), nng_msg_len(message)), &held), JWKD_OK);
+    assert_int_equal(
+        shared_reply_unpack(bytes_of(nng_msg_body(message), nng_msg_len(message)), &held), JWKD_OK);
     jwkd_status status = (jwkd_status)held->reply->status;
-    held_unref(held);
+    shared_reply_unref(held);
     nng_msg_free(message);
     nng_aio_free(question->aio);
     nng_ctx_close(question->context);
@@ -627,7 +635,7 @@ static void request__to_a_silent_service_ends_with_its_deadline(void **state)
     fake_set_mode(&scene->fake, FAKE_SILENT);
     request.boot_id = wire_bytes(bytes_of(scene->fake.boot_id, 16));
     request.deadline_ns = clock_elapsed_ns() + 200 * NS_PER_MS;
-    CLEANUP(held_unref_at) struct held *held = ask_request(scene, &request);
+    CLEANUP(shared_reply_unref_at) struct shared_reply *held = ask_request(scene, &request);
     assert_int_equal(held->reply->status, JWKD__V1__STATUS__UNAVAILABLE);
     assert_non_null(strstr(held->reply->message, "does not answer in time"));
     fake_set_mode(&scene->fake, FAKE_ANSWERS);

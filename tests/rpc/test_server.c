@@ -21,6 +21,27 @@ enum {
     SOCKETS = 3, /* a connection has no more than 128 requests under way */
 };
 
+struct service {
+    struct door *door;
+    struct rpc_server *rpc;
+};
+
+static void start(struct service *service, const struct door_options *options, const char *url)
+{
+    jwkd_error error = {0};
+    assert_int_equal(door_open(options, &service->door, &error), JWKD_OK);
+    const struct rpc_options rpc = {.door = service->door, .urls = &url, .url_count = 1};
+    assert_int_equal(rpc_start(&rpc, &service->rpc, &error), JWKD_OK);
+}
+
+static void stop(struct service *service)
+{
+    rpc_stop(service->rpc);
+    door_close(service->door);
+    rpc_free(service->rpc);
+    door_free(service->door);
+}
+
 struct answers {
     atomic_uint ok, busy, other;
 };
@@ -95,20 +116,14 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
     struct answers answers = {0};
     char url[96];
     snprintf(url, sizeof url, "ipc://%s/rpc.sock", ring->signing.folder);
-    const char *const urls[] = {url};
-    struct rpc_options options = {.keyring = ring->keyring,
-        .version = "test",
-        .urls = urls,
-        .url_count = 1,
-        .workers = WORKERS,
-        .queue = QUEUE};
-    struct rpc_server *server;
-    jwkd_error error = {0};
+    const struct door_options options = {
+        .keyring = ring->keyring, .version = "test", .workers = WORKERS, .queue = QUEUE};
+    struct service service;
     nng_socket sockets[SOCKETS];
     CLEANUP(buffer_clear) struct buffer packed = {0};
     ring_create(ring, "shop");
     pack_request(ring, &packed);
-    assert_int_equal(rpc_start(&options, &server, &error), JWKD_OK);
+    start(&service, &options, url);
     for (size_t i = 0; i < SOCKETS; i++) {
         assert_int_equal(nng_req0_open(&sockets[i]), 0);
         assert_int_equal(nng_socket_set_ms(sockets[i], NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE), 0);
@@ -134,7 +149,7 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
     for (size_t i = 0; i < SOCKETS; i++)
         nng_close(sockets[i]);
     keyring_stop(ring->keyring);
-    rpc_stop(server);
+    stop(&service);
 }
 
 /* ---- one that speaks by itself */
@@ -164,9 +179,9 @@ static bool is_closed(int fd)
     return send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE;
 }
 
-static void *stop(void *server)
+static void *stop_service(void *service)
 {
-    rpc_stop(server);
+    stop(service);
     return NULL;
 }
 
@@ -179,11 +194,8 @@ static void server__does_not_work_for_who_is_gone(void **state)
     char url[96], heard[16];
     uint8_t id[16];
     snprintf(url, sizeof url, "ipc://%s/rpc.sock", ring->signing.folder);
-    const char *const urls[] = {url};
-    struct rpc_options options = {
-        .keyring = ring->keyring, .version = "test", .urls = urls, .url_count = 1, .workers = 1};
-    struct rpc_server *server;
-    jwkd_error error = {0};
+    const struct door_options options = {.keyring = ring->keyring, .version = "test", .workers = 1};
+    struct service service;
     pthread_t stopping;
     ring_create(ring, "shop");
     pack_request(ring, &packed);
@@ -194,7 +206,7 @@ static void server__does_not_work_for_who_is_gone(void **state)
     for (int i = 0; i < 20; i++)
         append_framed(&all, buffer_bytes(&packed));
     append_framed(&all, buffer_bytes(&status));
-    assert_int_equal(rpc_start(&options, &server, &error), JWKD_OK);
+    start(&service, &options, url);
 
     memory_hold(ring->memory, true);
     unsigned before = memory_lists(ring->memory);
@@ -203,7 +215,7 @@ static void server__does_not_work_for_who_is_gone(void **state)
     assert_int_equal(recv(fd, heard, sizeof heard, MSG_WAITALL), sizeof heard);
     AWAIT(memory_waiting(ring->memory) == 1);
     keyring_stop(ring->keyring);
-    assert_int_equal(pthread_create(&stopping, NULL, stop, server), 0);
+    assert_int_equal(pthread_create(&stopping, NULL, stop_service, &service), 0);
     AWAIT(is_closed(fd));
     memory_hold(ring->memory, false);
     pthread_join(stopping, NULL);

@@ -1,33 +1,32 @@
-#include "relay/rules.h"
+#include "operations/table.h"
 
 #include "wire/cases.h"
 
-static enum rule rule_of_case(unsigned number)
+static const struct operation *of_case(unsigned number)
 {
     Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
     request.operation_case = (Jwkd__V1__Request__OperationCase)number;
-    return rule_of(&request);
+    return operation_of(&request);
 }
 
 /* An operation that is added to the contract must be thought of here, too. */
-static void rule__is_there_for_every_operation(void **state)
+static void operation__has_a_row(void **state)
 {
     (void)state;
     const ProtobufCMessageDescriptor *type = &jwkd__v1__request__descriptor;
     unsigned operations = 0;
     for (unsigned i = 0; i < type->n_fields; i++) {
         if (!(type->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF)) continue;
-        if (rule_of_case(type->fields[i].id) == RULE_UNKNOWN)
-            fail_msg("no rule for %s", type->fields[i].name);
+        if (!of_case(type->fields[i].id)) fail_msg("no row for %s", type->fields[i].name);
         operations++;
     }
     assert_true(operations >= 25);
-    assert_int_equal(rule_of_case(0), RULE_UNKNOWN);
-    assert_int_equal(rule_of_case(5), RULE_UNKNOWN);
-    assert_int_equal(rule_of_case(1000), RULE_UNKNOWN);
+    assert_null(of_case(0));
+    assert_null(of_case(5));
+    assert_null(of_case(1000));
 }
 
-static void rule__lets_only_questions_and_registrations_pass(void **state)
+static void operation__passes_a_relay_only_as_question_or_registration(void **state)
 {
     (void)state;
     static const unsigned PASSED[] = {JWKD__V1__REQUEST__OPERATION_HELLO, JWKD__V1__REQUEST__OPERATION_STATUS,
@@ -38,19 +37,19 @@ static void rule__lets_only_questions_and_registrations_pass(void **state)
         JWKD__V1__REQUEST__OPERATION_GET_OPERATION, JWKD__V1__REQUEST__OPERATION_GET_RECEIPT};
     unsigned passed = 0;
     for (unsigned number = 0; number < 100; number++) {
-        enum rule rule = rule_of_case(number);
-        if (rule != RULE_UNKNOWN && rule != RULE_REFUSE) passed++;
+        const struct operation *operation = of_case(number);
+        if (operation && operation->relayed != RELAYED_NEVER) passed++;
     }
     assert_int_equal(passed, sizeof PASSED / sizeof *PASSED);
     for (size_t i = 0; i < sizeof PASSED / sizeof *PASSED; i++)
-        assert_int_not_equal(rule_of_case(PASSED[i]), RULE_REFUSE);
+        assert_int_not_equal(of_case(PASSED[i])->relayed, RELAYED_NEVER);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rule__is_there_for_every_operation),
-        cmocka_unit_test(rule__lets_only_questions_and_registrations_pass),
+        cmocka_unit_test(operation__has_a_row),
+        cmocka_unit_test(operation__passes_a_relay_only_as_question_or_registration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

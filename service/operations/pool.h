@@ -3,8 +3,8 @@
  * Callers have their turns: a thread takes the next job from the next caller who has one. What is worked on
  * in pieces is left after a few milliseconds when somebody else waits, so that nobody's batch makes others
  * wait for its end. */
-#ifndef RPC_POOL_H
-#define RPC_POOL_H
+#ifndef OPERATIONS_POOL_H
+#define OPERATIONS_POOL_H
 
 #include "base/bytes.h"
 

@@ -2,7 +2,7 @@
 
 #include <stdatomic.h>
 
-#include "rpc/pool.h"
+#include "operations/pool.h"
 
 /* What threads may work on until it is let go. A piece lasts as long, unless pieces are short. */
 struct together {

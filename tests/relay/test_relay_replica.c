@@ -1,4 +1,4 @@
-#include "relay/hold.h"
+#include "relay/replica.h"
 
 #include "base/clock.h"
 #include "relay/answer.h"
@@ -11,7 +11,7 @@ static const uint8_t BOOT[16] = {1}, OTHER_BOOT[16] = {2}, EPOCH[16] = {3}, OTHE
 static const uint64_t NOW = 1000 * NS_PER_SEC;
 
 struct scene {
-    struct hold *hold;
+    struct replica *replica;
     const uint8_t *boot_id, *epoch; /* of what is said */
     uint64_t stamp_ns;
     uint64_t service_revision;
@@ -30,13 +30,13 @@ static void greet(struct scene *scene)
     hello.epoch = id_bytes(scene->epoch);
     hello.heartbeat_ms = 250;
     hello.clock_ns = NOW;
-    hold_welcome(scene->hold, &hello, NOW);
+    replica_welcome(scene->replica, &hello, NOW);
 }
 
 static void setup_with(struct scene *scene, const struct shelf_caps *caps)
 {
     *scene = (struct scene){.boot_id = BOOT, .epoch = EPOCH, .stamp_ns = NOW};
-    assert_int_equal(hold_new(caps, &scene->hold), JWKD_OK);
+    assert_int_equal(replica_new(caps, &scene->replica), JWKD_OK);
 }
 
 static int setup(void **state)
@@ -51,7 +51,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct scene *scene = *state;
-    hold_free(scene->hold);
+    replica_free(scene->replica);
     return 0;
 }
 
@@ -71,7 +71,7 @@ static void say(struct scene *scene, const char *topic, const ProtobufCMessage *
     CLEANUP(buffer_clear) struct buffer packed = {0};
     assert_int_equal(wire_topic(topic, &packed), JWKD_OK);
     assert_int_equal(wire_pack(message, &packed), JWKD_OK);
-    hold_hear(scene->hold, buffer_bytes(&packed));
+    replica_hear(scene->replica, buffer_bytes(&packed));
 }
 
 static void say_change(
@@ -126,20 +126,20 @@ static void beat(struct scene *scene, uint64_t revision)
 /* ---- what is asked */
 
 static bool changes_at(
-    struct scene *scene, const Jwkd__V1__State *since, uint64_t now_ns, struct hold_page *page)
+    struct scene *scene, const Jwkd__V1__State *since, uint64_t now_ns, struct replica_page *page)
 {
     Jwkd__V1__GetChangesRequest get = JWKD__V1__GET_CHANGES_REQUEST__INIT;
     Jwkd__V1__State copy = *since;
     get.environment = wire_text("shop");
     get.since = &copy;
     page->count = 0;
-    return hold_changes(scene->hold, &get, (struct bytes){0}, now_ns, page);
+    return replica_changes(scene->replica, &get, (struct bytes){0}, now_ns, page);
 }
 
 /* How many changes there are since the revision; -1: the service has to be asked. */
 static int changes_since(struct scene *scene, uint64_t revision)
 {
-    CLEANUP(hold_page_clear) struct hold_page page;
+    CLEANUP(replica_page_clear) struct replica_page page;
     const Jwkd__V1__State since = state_at(scene, 1, revision);
     if (!changes_at(scene, &since, NOW + NS_PER_MS, &page)) return -1;
     for (size_t i = 0; i < page.count; i++)
@@ -148,10 +148,11 @@ static int changes_since(struct scene *scene, uint64_t revision)
     return (int)page.count;
 }
 
-static struct held *snapshot_of(const struct scene *scene, uint64_t revision, uint64_t service_revision)
+static struct shared_reply *snapshot_of(
+    const struct scene *scene, uint64_t revision, uint64_t service_revision)
 {
     CLEANUP(buffer_clear) struct buffer packed = {0};
-    struct held *held = NULL;
+    struct shared_reply *held = NULL;
     Jwkd__V1__State at = state_at(scene, 1, revision);
     Jwkd__V1__JwksReply jwks = JWKD__V1__JWKS_REPLY__INIT;
     Jwkd__V1__Reply reply = JWKD__V1__REPLY__INIT;
@@ -161,23 +162,25 @@ static struct held *snapshot_of(const struct scene *scene, uint64_t revision, ui
     reply.result_case = JWKD__V1__REPLY__RESULT_JWKS;
     reply.jwks = &jwks;
     assert_int_equal(wire_pack(&reply.base, &packed), JWKD_OK);
-    assert_int_equal(held_unpack(buffer_bytes(&packed), &held), JWKD_OK);
+    assert_int_equal(shared_reply_unpack(buffer_bytes(&packed), &held), JWKD_OK);
     return held;
 }
 
 static void take(struct scene *scene, uint64_t revision, uint64_t service_revision)
 {
     uint64_t generation;
-    held_unref(hold_snapshot(scene->hold, "shop", &generation));
-    CLEANUP(held_unref_at) struct held *snapshot = snapshot_of(scene, revision, service_revision);
-    hold_keep(scene->hold, "shop", snapshot, generation);
+    shared_reply_unref(replica_snapshot(scene->replica, "shop", &generation));
+    CLEANUP(shared_reply_unref_at)
+    struct shared_reply *snapshot = snapshot_of(scene, revision, service_revision);
+    replica_keep(scene->replica, "shop", snapshot, generation);
 }
 
 /* The revision of the snapshot that is held; 0: none. */
 static uint64_t snapshot_revision(struct scene *scene)
 {
     uint64_t generation;
-    CLEANUP(held_unref_at) struct held *snapshot = hold_snapshot(scene->hold, "shop", &generation);
+    CLEANUP(shared_reply_unref_at)
+    struct shared_reply *snapshot = replica_snapshot(scene->replica, "shop", &generation);
     return snapshot ? snapshot->reply->jwks->state->revision : 0;
 }
 
@@ -205,8 +208,8 @@ static void changes__are_those_that_were_heard(void **state)
 static void changes__are_packed_as_the_service_packs_them(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(hold_page_clear) struct hold_page page;
-    CLEANUP(held_unref_at) struct held *held = NULL;
+    CLEANUP(replica_page_clear) struct replica_page page;
+    CLEANUP(shared_reply_unref_at) struct shared_reply *held = NULL;
     const Jwkd__V1__State since = state_at(scene, 1, 4);
     uint8_t id[16] = {9};
     beat(scene, 0);
@@ -215,7 +218,7 @@ static void changes__are_packed_as_the_service_packs_them(void **state)
     assert_true(changes_at(scene, &since, NOW + NS_PER_MS, &page));
     CLEANUP(buffer_clear) struct buffer message = answer_changes(bytes_of(id, sizeof id), &page);
     assert_true(message.size > 0);
-    assert_int_equal(held_unpack(buffer_bytes(&message), &held), JWKD_OK);
+    assert_int_equal(shared_reply_unpack(buffer_bytes(&message), &held), JWKD_OK);
     const Jwkd__V1__ChangesReply *changes = held->reply->changes;
     assert_memory_equal(held->reply->request_id.data, id, sizeof id);
     assert_int_equal(changes->n_events, 2);
@@ -294,7 +297,7 @@ static void changes__that_a_heartbeat_may_not_list_are_missed(void **state)
 static void changes__are_the_services_matter_without_a_young_heartbeat(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(hold_page_clear) struct hold_page page;
+    CLEANUP(replica_page_clear) struct replica_page page;
     const Jwkd__V1__State since = state_at(scene, 1, 4);
     say_event(scene, "shop", 5);
     assert_false(changes_at(scene, &since, NOW + NS_PER_MS, &page)); /* none yet */
@@ -303,7 +306,7 @@ static void changes__are_the_services_matter_without_a_young_heartbeat(void **st
     assert_false(changes_at(
         scene, &since, NOW - NS_PER_MS, &page)); /* from the future: the clock is not what it was */
     assert_int_equal(changes_since(scene, 4), 1);
-    hold_disconnect(scene->hold);
+    replica_disconnect(scene->replica);
     assert_int_equal(changes_since(scene, 4), -1);
     beat(scene, 0);
     assert_int_equal(changes_since(scene, 4), 1);
@@ -313,7 +316,7 @@ static void changes__are_the_services_matter_without_a_young_heartbeat(void **st
 static void changes__are_the_services_matter_without_its_clock(void **state)
 {
     struct scene *scene = *state;
-    hold_free(scene->hold);
+    replica_free(scene->replica);
     setup_with(scene, NULL);
     say_event(scene, "shop", 5);
     beat(scene, 0);
@@ -325,7 +328,7 @@ static void changes__are_the_services_matter_without_its_clock(void **state)
 static void changes__of_another_state_are_not_known(void **state)
 {
     struct scene *scene = *state;
-    CLEANUP(hold_page_clear) struct hold_page page;
+    CLEANUP(replica_page_clear) struct replica_page page;
     beat(scene, 0);
     say_event(scene, "shop", 5);
     Jwkd__V1__State since = state_at(scene, 2, 4);
@@ -338,11 +341,11 @@ static void changes__of_another_state_are_not_known(void **state)
     Jwkd__V1__GetChangesRequest get = JWKD__V1__GET_CHANGES_REQUEST__INIT;
     get.environment = wire_text("shop");
     page.count = 0;
-    assert_false(hold_changes(scene->hold, &get, (struct bytes){0}, NOW + NS_PER_MS, &page));
+    assert_false(replica_changes(scene->replica, &get, (struct bytes){0}, NOW + NS_PER_MS, &page));
     get.since = &since;
     since = state_at(scene, 1, 4);
-    assert_false(hold_changes(scene->hold, &get, bytes_of(OTHER_BOOT, 16), NOW + NS_PER_MS, &page));
-    assert_true(hold_changes(scene->hold, &get, bytes_of(BOOT, 16), NOW + NS_PER_MS, &page));
+    assert_false(replica_changes(scene->replica, &get, bytes_of(OTHER_BOOT, 16), NOW + NS_PER_MS, &page));
+    assert_true(replica_changes(scene->replica, &get, bytes_of(BOOT, 16), NOW + NS_PER_MS, &page));
 }
 
 /* Somebody was told of revision 6 already, whose event is still under way. */
@@ -352,10 +355,10 @@ static void changes__are_not_older_than_what_was_told(void **state)
     beat(scene, 0);
     say_event(scene, "shop", 5);
     const Jwkd__V1__State told = state_at(scene, 1, 6), before = state_at(scene, 1, 5);
-    hold_see(scene->hold, "shop", &before);
+    replica_see(scene->replica, "shop", &before);
     assert_int_equal(changes_since(scene, 4), 1);
-    hold_see(scene->hold, "shop", &told);
-    hold_see(scene->hold, "shop", &before);
+    replica_see(scene->replica, "shop", &told);
+    replica_see(scene->replica, "shop", &before);
     assert_int_equal(changes_since(scene, 4), -1);
     say_event(scene, "shop", 6);
     assert_int_equal(changes_since(scene, 4), 2);
@@ -372,7 +375,7 @@ static void environment__that_is_deleted_is_forgotten(void **state)
     assert_int_equal(changes_since(scene, 4), -1);
     assert_int_equal(snapshot_revision(scene), 0);
     say_change(scene, "shop", 2, 1, JWKD__V1__CHANGE__KIND__ENVIRONMENT_CREATED);
-    CLEANUP(hold_page_clear) struct hold_page page;
+    CLEANUP(replica_page_clear) struct replica_page page;
     const Jwkd__V1__State since = state_at(scene, 2, 0);
     assert_true(changes_at(scene, &since, NOW + NS_PER_MS, &page));
     assert_int_equal(page.count, 1);
@@ -425,7 +428,7 @@ static void all__is_forgotten_for_what_cannot_be_read(void **state)
         bytes_of(EMPTY_EVENT, 5), bytes_of("\0\xff", 2), bytes_of("", 1), {0}};
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         fill(scene);
-        hold_hear(scene->hold, messages[i]);
+        replica_hear(scene->replica, messages[i]);
         expect_nothing(scene);
     }
 }
@@ -435,11 +438,11 @@ static void snapshot__of_an_earlier_run_is_not_kept(void **state)
     struct scene *scene = *state;
     uint64_t generation;
     fill(scene);
-    held_unref(hold_snapshot(scene->hold, "shop", &generation));
-    CLEANUP(held_unref_at) struct held *late = snapshot_of(scene, 6, 2);
+    shared_reply_unref(replica_snapshot(scene->replica, "shop", &generation));
+    CLEANUP(shared_reply_unref_at) struct shared_reply *late = snapshot_of(scene, 6, 2);
     scene->boot_id = OTHER_BOOT;
     greet(scene);
-    hold_keep(scene->hold, "shop", late, generation);
+    replica_keep(scene->replica, "shop", late, generation);
     expect_nothing(scene);
 }
 
@@ -473,7 +476,7 @@ static void snapshot__begins_a_chain_unless_something_was_missed_since(void **st
 static void log__keeps_the_newest_of_an_environment(void **state)
 {
     struct scene *scene = *state;
-    hold_free(scene->hold);
+    replica_free(scene->replica);
     setup_with(scene, &(struct shelf_caps){.events = 3});
     greet(scene);
     beat(scene, 0);
@@ -486,7 +489,7 @@ static void log__keeps_the_newest_of_an_environment(void **state)
 static void shelf__lets_go_what_was_used_longest_ago(void **state)
 {
     struct scene *scene = *state;
-    hold_free(scene->hold);
+    replica_free(scene->replica);
     setup_with(scene, &(struct shelf_caps){.environments = 2});
     greet(scene);
     beat(scene, 0);
@@ -503,7 +506,7 @@ static void shelf__lets_go_what_was_used_longest_ago(void **state)
 static void shelf__stays_within_its_bytes(void **state)
 {
     struct scene *scene = *state;
-    hold_free(scene->hold);
+    replica_free(scene->replica);
     setup_with(scene, &(struct shelf_caps){.bytes = 64 * 1024});
     greet(scene);
     beat(scene, 0);
@@ -527,16 +530,16 @@ static void time_left__is_that_of_the_deadline_within_bounds(void **state)
 {
     struct scene *scene = *state;
     Jwkd__V1__Request request = JWKD__V1__REQUEST__INIT;
-    assert_int_equal(hold_time_left_ms(scene->hold, &request, 100, 3000, NOW), 3000);
+    assert_int_equal(replica_time_left_ms(scene->replica, &request, 100, 3000, NOW), 3000);
     request.boot_id = id_bytes(BOOT);
     request.deadline_ns = NOW + 500 * NS_PER_MS;
-    assert_int_equal(hold_time_left_ms(scene->hold, &request, 100, 3000, NOW), 500);
+    assert_int_equal(replica_time_left_ms(scene->replica, &request, 100, 3000, NOW), 500);
     request.deadline_ns = NOW + 50 * NS_PER_SEC;
-    assert_int_equal(hold_time_left_ms(scene->hold, &request, 100, 3000, NOW), 3000);
+    assert_int_equal(replica_time_left_ms(scene->replica, &request, 100, 3000, NOW), 3000);
     request.deadline_ns = NOW - NS_PER_SEC;
-    assert_int_equal(hold_time_left_ms(scene->hold, &request, 100, 3000, NOW), 100);
+    assert_int_equal(replica_time_left_ms(scene->replica, &request, 100, 3000, NOW), 100);
     request.boot_id = id_bytes(OTHER_BOOT); /* of a clock that is not known */
-    assert_int_equal(hold_time_left_ms(scene->hold, &request, 100, 3000, NOW), 3000);
+    assert_int_equal(replica_time_left_ms(scene->replica, &request, 100, 3000, NOW), 3000);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -1,10 +1,10 @@
 /* Hello: what a caller must know of the service, and its registration if it wants to follow. */
-#ifndef RPC_HELLO_H
-#define RPC_HELLO_H
+#ifndef OPERATIONS_HELLO_H
+#define OPERATIONS_HELLO_H
 
-#include "rpc/server.h"
+#include "operations/door.h"
 
-jwkd_status hello_answer(const struct rpc_options *options, const struct caller *caller,
+jwkd_status hello_answer(const struct door_options *options, const struct caller *caller,
     const Jwkd__V1__HelloRequest *request, struct reply *reply, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -1,4 +1,4 @@
-#include "rpc/pool.h"
+#include "operations/pool.h"
 
 #include <pthread.h>
 #include <stdlib.h>

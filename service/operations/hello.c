@@ -1,10 +1,10 @@
-#include "rpc/hello.h"
+#include "operations/hello.h"
 
 #include "base/clock.h"
 #include "net/listen.h"
 
 static jwkd_status list_urls(
-    const struct rpc_options *options, struct reply *reply, Jwkd__V1__HelloReply *hello, jwkd_error *error)
+    const struct door_options *options, struct reply *reply, Jwkd__V1__HelloReply *hello, jwkd_error *error)
 {
     hello->events_urls = reply_alloc(reply, (options->events_url_count + 1) * sizeof *hello->events_urls);
     if (!hello->events_urls) return fail(error, JWKD_NO_MEMORY, "out of memory");
@@ -18,7 +18,7 @@ static jwkd_status list_urls(
     return JWKD_OK;
 }
 
-static jwkd_status enlist(const struct rpc_options *options, const struct caller *caller,
+static jwkd_status enlist(const struct door_options *options, const struct caller *caller,
     const Jwkd__V1__HelloRequest *request, struct reply *reply, Jwkd__V1__HelloReply *hello,
     jwkd_error *error)
 {
@@ -37,7 +37,7 @@ static jwkd_status enlist(const struct rpc_options *options, const struct caller
     return JWKD_OK;
 }
 
-jwkd_status hello_answer(const struct rpc_options *options, const struct caller *caller,
+jwkd_status hello_answer(const struct door_options *options, const struct caller *caller,
     const Jwkd__V1__HelloRequest *request, struct reply *reply, jwkd_error *error)
 {
     Jwkd__V1__HelloReply *hello = reply_alloc(reply, sizeof *hello);

@@ -1,0 +1,306 @@
+#include "operations/door.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "operations/check.h"
+#include "operations/hello.h"
+#include "operations/table.h"
+#include "operations/use_cases.h"
+
+enum {
+    DEFAULT_QUEUE = 128,
+    MOST_TOGETHER = 8, /* workers that sign one batch: for each the signer keeps an RSA key once more */
+};
+
+struct door {
+    struct door_options options;
+    struct pool *pool;
+    atomic_uint_fast64_t requests, failed, busy;
+};
+
+/* Forgets the request; what may have been a private key is wiped. */
+static void release(struct door_call *call)
+{
+    reply_clear(&call->reply);
+    keyring_command_clear(&call->command);
+    arena_clear(&call->arena);
+}
+
+/* Nothing of the call is there afterwards. Without memory for an answer there is none: the client's own
+ * timeout tells it. */
+static void send_packed(struct door_call *call, struct buffer *packed)
+{
+    release(call);
+    call->transport->answer(call, packed);
+}
+
+static void count(struct door_call *call, jwkd_status status)
+{
+    if (status != JWKD_OK && status != JWKD_IN_PROGRESS)
+        atomic_fetch_add_explicit(&call->door->failed, 1, memory_order_relaxed);
+    if (status == JWKD_BUSY) atomic_fetch_add_explicit(&call->door->busy, 1, memory_order_relaxed);
+}
+
+static void send_reply(struct door_call *call)
+{
+    struct reply *reply = &call->reply;
+    struct buffer packed = {0};
+    if (!call->transport->is_awaited(call)) { /* and a batch may have been left in the middle */
+        send_packed(call, &packed);
+        return;
+    }
+    count(call, (jwkd_status)reply->message.status);
+    size_t size = protobuf_c_message_get_packed_size(&reply->message.base);
+    if (size > LIMIT_REPLY) {
+        reply_fail(reply, JWKD_RESOURCE_EXHAUSTED, NULL);
+        size = protobuf_c_message_get_packed_size(&reply->message.base);
+    }
+    if (buffer_reserve(&packed, size) == JWKD_OK)
+        packed.size = protobuf_c_message_pack(&reply->message.base, packed.data);
+    send_packed(call, &packed);
+}
+
+static void send_failure(struct door_call *call, jwkd_status status, const jwkd_error *error)
+{
+    reply_fail(&call->reply, status, error);
+    send_reply(call);
+}
+
+static void send_outcome(struct door_call *call, jwkd_status status, const jwkd_error *error)
+{
+    if (status == JWKD_OK)
+        send_reply(call);
+    else
+        send_failure(call, status, error);
+}
+
+/* ---- answering ---- */
+
+static jwkd_status carry_out(struct door_call *call, jwkd_error *error)
+{
+    const struct door_options *options = &call->door->options;
+    keyring_use_case *use_case = use_case_of(call->request);
+    if (use_case) return use_case(options->keyring, &call->caller, call->request, &call->reply, error);
+    return hello_answer(options, &call->caller, call->request->hello, &call->reply, error);
+}
+
+static void answer(struct door_call *call)
+{
+    jwkd_error error = {0};
+    jwkd_status status = carry_out(call, &error);
+    send_outcome(call, status, &error);
+}
+
+static struct door_call *sharing_call(struct pool_shared *shared)
+{
+    return (struct door_call *)(void *)((char *)shared - offsetof(struct door_call, shared));
+}
+
+static bool sign_next(struct pool_shared *shared)
+{
+    const struct door_call *call = sharing_call(shared);
+    return call->transport->is_awaited(call) && keyring_sign_next(call->signing);
+}
+
+static void sign_end(struct pool_shared *shared)
+{
+    struct door_call *call = sharing_call(shared);
+    jwkd_error error = {0};
+    jwkd_status status = keyring_sign_end(call->signing, &error);
+    send_outcome(call, status, &error);
+}
+
+static void share(struct door_call *call, const struct pool_shared *how)
+{
+    call->shared = *how;
+    call->shared.caller = call->job.caller;
+    pool_share(call->door->pool, &call->shared);
+}
+
+static void sign_together(struct door_call *call)
+{
+    jwkd_error error = {0};
+    jwkd_status status = keyring_sign_begin(
+        call->door->options.keyring, &call->caller, call->request, &call->reply, &call->signing, &error);
+    if (status != JWKD_OK) {
+        send_failure(call, status, &error);
+        return;
+    }
+    size_t tokens = call->request->sign->n_items;
+    const struct pool_shared how = {.work = sign_next,
+        .end = sign_end,
+        .most = tokens < MOST_TOGETHER ? (unsigned)tokens : MOST_TOGETHER};
+    share(call, &how);
+}
+
+static bool verify_next(struct pool_shared *shared)
+{
+    const struct door_call *call = sharing_call(shared);
+    return call->transport->is_awaited(call) && keyring_verify_next(call->verifying);
+}
+
+static void verify_end(struct pool_shared *shared)
+{
+    struct door_call *call = sharing_call(shared);
+    jwkd_error error = {0};
+    jwkd_status status = keyring_verify_end(call->verifying, &error);
+    send_outcome(call, status, &error);
+}
+
+static void verify_in_turns(struct door_call *call)
+{
+    jwkd_error error = {0};
+    jwkd_status status = keyring_verify_begin(
+        call->door->options.keyring, &call->caller, call->request, &call->reply, &call->verifying, &error);
+    if (status != JWKD_OK) {
+        send_failure(call, status, &error);
+        return;
+    }
+    share(call, &(struct pool_shared){.work = verify_next, .end = verify_end, .most = 1});
+}
+
+/* From the writer's thread. */
+static void change_done(struct keyring_command *command, struct bytes packed, jwkd_status status)
+{
+    struct door_call *call = command->context;
+    struct buffer copy = {0};
+    count(call, status);
+    if (packed.size > 0 && buffer_append_bytes(&copy, packed) != JWKD_OK) buffer_clear(&copy);
+    send_packed(call, &copy);
+}
+
+static void change(struct door_call *call)
+{
+    jwkd_error error = {0};
+    call->command.request = call->request;
+    call->command.caller = call->caller;
+    call->command.done = change_done;
+    call->command.context = call;
+    jwkd_status status = JWKD_OK;
+    if (call->operation->class == OPERATION_IMPORT)
+        status = keyring_prepare_import(call->door->options.keyring, &call->command, &error);
+    if (status == JWKD_OK) status = keyring_change(call->door->options.keyring, &call->command, &error);
+    if (status != JWKD_OK) send_failure(call, status, &error);
+}
+
+/* Nobody has to wait, at the end of the service or before, for what nobody will hear. */
+static jwkd_status check_unread(const struct door_call *call, jwkd_error *error)
+{
+    if (call->transport->may_answer(call)) return JWKD_OK;
+    return fail(error, JWKD_BUSY, "too much of what was answered here is not read yet; read it first");
+}
+
+/* Much may have been answered since it came. */
+static void work(struct pool_job *job)
+{
+    struct door_call *call = (struct door_call *)(void *)((char *)job - offsetof(struct door_call, job));
+    jwkd_error error = {0};
+    jwkd_status status = check_deadline(call->request, clock_elapsed_ns(), &error);
+    if (status == JWKD_OK) status = check_unread(call, &error);
+    if (!call->transport->is_awaited(call))
+        send_reply(call);
+    else if (status != JWKD_OK)
+        send_failure(call, status, &error);
+    else if (call->operation->class == OPERATION_IMPORT)
+        change(call);
+    else if (!call->job.batch)
+        answer(call);
+    else if (call->operation->class == OPERATION_SIGN)
+        sign_together(call);
+    else
+        verify_in_turns(call);
+}
+
+/* ---- receiving ---- */
+
+static jwkd_status read_request(struct door_call *call, struct bytes packed, jwkd_error *error)
+{
+    ProtobufCMessage *message;
+    if (wire_unpack(&jwkd__v1__request__descriptor, packed, &call->arena, &message) != JWKD_OK)
+        return fail(error, JWKD_MALFORMED, "the message is not a jwkd.v1.Request");
+    call->request = (Jwkd__V1__Request *)message;
+    TRY(check_request(call->request, call->door->options.boot_id, clock_elapsed_ns(), error));
+    call->operation = operation_of(call->request);
+    return check_unread(call, error);
+}
+
+static bool is_batch(const struct door_call *call)
+{
+    return (call->operation->class == OPERATION_SIGN && call->request->sign->n_items > 1) ||
+           (call->operation->class == OPERATION_VERIFY && call->request->verify->n_items > 1);
+}
+
+static void queue(struct door_call *call)
+{
+    jwkd_error error = {0};
+    call->job = (struct pool_job){.run = work, .caller = call->turn, .batch = is_batch(call)};
+    if (pool_submit(call->door->pool, &call->job) == JWKD_OK) return;
+    fail(&error, JWKD_BUSY, "the service has too much to do at present; try again in a moment");
+    send_failure(call, JWKD_BUSY, &error);
+}
+
+void door_ask(struct door *door, struct door_call *call, struct bytes message)
+{
+    jwkd_error error = {0};
+    call->door = door;
+    atomic_fetch_add_explicit(&call->door->requests, 1, memory_order_relaxed);
+    jwkd_status status = read_request(call, message, &error);
+    reply_init(&call->reply, call->request);
+    if (status != JWKD_OK) {
+        send_failure(call, status, &error);
+        return;
+    }
+    switch (call->operation->class) {
+    case OPERATION_INLINE:
+        answer(call);
+        return;
+    case OPERATION_CHANGE:
+        change(call);
+        return;
+    case OPERATION_IMPORT:
+    case OPERATION_SIGN:
+    case OPERATION_VERIFY:
+    case OPERATION_POOL:
+        queue(call);
+        return;
+    }
+}
+
+/* ---- opening and closing ---- */
+
+static void read_traffic(void *context, struct keyring_traffic *out)
+{
+    struct door *door = context;
+    *out = (struct keyring_traffic){.requests = door->requests, .failed = door->failed, .busy = door->busy};
+}
+
+jwkd_status door_open(const struct door_options *options, struct door **out, jwkd_error *error)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned workers = options->workers ? options->workers : (unsigned)(processors > 0 ? processors : 1);
+    struct door *door = calloc(1, sizeof *door);
+    if (!door) return fail(error, JWKD_NO_MEMORY, "out of memory");
+    door->options = *options;
+    if (pool_start(workers, options->queue ? options->queue : DEFAULT_QUEUE, &door->pool) != JWKD_OK) {
+        free(door);
+        return fail(error, JWKD_NO_MEMORY, "no threads for requests");
+    }
+    keyring_set_traffic(options->keyring, read_traffic, door);
+    *out = door;
+    return JWKD_OK;
+}
+
+void door_close(struct door *door)
+{
+    if (door) pool_stop(door->pool);
+}
+
+void door_free(struct door *door)
+{
+    if (!door) return;
+    door_close(door);
+    keyring_set_traffic(door->options.keyring, NULL, NULL);
+    pool_free(door->pool);
+    free(door);
+}
