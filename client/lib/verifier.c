@@ -4,11 +4,11 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "lib/answer.h"
-#include "lib/follow.h"
-#include "lib/fork.h"
-#include "lib/keys.h"
-#include "lib/token.h"
+#include "lib/ask/answer.h"
+#include "lib/connection/fork.h"
+#include "lib/follow/follow.h"
+#include "lib/judge/keys.h"
+#include "lib/judge/token.h"
 
 enum {
     MOST_PINS = 64,

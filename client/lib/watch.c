@@ -1,12 +1,12 @@
 /* Following events without holding keys: for each environment, which state the program was told of last. */
 #include <stdlib.h>
 
-#include "lib/answer.h"
-#include "lib/follow.h"
-#include "lib/fork.h"
-#include "lib/keys.h"
-#include "lib/pages.h"
-#include "lib/remote.h"
+#include "lib/ask/answer.h"
+#include "lib/ask/pages.h"
+#include "lib/ask/remote.h"
+#include "lib/connection/fork.h"
+#include "lib/follow/follow.h"
+#include "lib/judge/keys.h"
 
 /* One environment that is watched. */
 struct track {

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "wire/service_clock.h"
 
 enum {
     ID = 16,
-    CURRENT_BEATS = 4,  /* heartbeats that may be missing before the relay asks instead of answering */
-    DRIFT_PARTS = 1000, /* of a thousandth: 1000 ppm between the two clocks */
+    CURRENT_BEATS = 4, /* heartbeats that may be missing before the relay asks instead of answering */
     PAGE_BYTES = LIMIT_REPLY / 4, /* of events in one answer */
 };
 
@@ -17,9 +17,9 @@ struct replica {
     struct shelf shelf;
     uint64_t generation; /* raised whenever all is forgotten */
     uint8_t boot_id[ID], epoch[ID];
-    /* The service's clock is at most ours minus this; see client/lib/lease.c. */
     bool measured;
-    uint64_t offset_ns, measured_ns, current_ns;
+    struct service_clock clock;
+    uint64_t current_ns; /* how young a heartbeat is that still counts */
     /* The last heartbeat. */
     bool beaten;
     uint64_t stamp_ns;
@@ -80,8 +80,7 @@ void replica_welcome(struct replica *replica, const Jwkd__V1__HelloReply *hello,
     pthread_mutex_lock(&replica->lock);
     if (enter_run(replica, hello->boot_id, hello->epoch)) {
         replica->measured = true;
-        replica->offset_ns = sent_ns - hello->clock_ns; /* it was read after the question had left */
-        replica->measured_ns = sent_ns;
+        replica->clock = service_clock_of(hello->clock_ns, sent_ns);
         replica->current_ns = (uint64_t)hello->heartbeat_ms * CURRENT_BEATS * NS_PER_MS;
     }
     pthread_mutex_unlock(&replica->lock);
@@ -94,18 +93,11 @@ void replica_disconnect(struct replica *replica)
     pthread_mutex_unlock(&replica->lock);
 }
 
-/* The service's clock, which is never taken for less than it shows. */
-static uint64_t service_ns(const struct replica *replica, uint64_t now_ns)
-{
-    uint64_t passed_ns = now_ns > replica->measured_ns ? now_ns - replica->measured_ns : 0;
-    return now_ns - replica->offset_ns + passed_ns / DRIFT_PARTS;
-}
-
 /* Whether the last heartbeat is young. */
 static bool is_current(const struct replica *replica, uint64_t now_ns)
 {
     if (!replica->beaten || !replica->measured) return false;
-    int64_t age_ns = (int64_t)(service_ns(replica, now_ns) - replica->stamp_ns);
+    int64_t age_ns = (int64_t)(service_clock_ns(&replica->clock, now_ns) - replica->stamp_ns);
     return age_ns >= 0 && (uint64_t)age_ns < replica->current_ns;
 }
 
@@ -115,7 +107,7 @@ uint64_t replica_time_left_ms(struct replica *replica, const Jwkd__V1__Request *
     uint64_t left_ms = most_ms;
     pthread_mutex_lock(&replica->lock);
     if (request->deadline_ns && replica->measured && is_same(request->boot_id, replica->boot_id)) {
-        int64_t left_ns = (int64_t)(request->deadline_ns - service_ns(replica, now_ns));
+        int64_t left_ns = (int64_t)(request->deadline_ns - service_clock_ns(&replica->clock, now_ns));
         left_ms = left_ns > 0 ? (uint64_t)left_ns / NS_PER_MS : 0;
     }
     pthread_mutex_unlock(&replica->lock);

@@ -16,7 +16,7 @@
 #include "jose/base64url.h"
 #include "jose/jwk.h"
 #include "jose/jws.h"
-#include "lib/shut.h"
+#include "lib/connection/shut.h"
 
 enum { WORKERS = 4 };
 

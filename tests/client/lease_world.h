@@ -4,7 +4,7 @@
 #ifndef TESTS_CLIENT_LEASE_WORLD_H
 #define TESTS_CLIENT_LEASE_WORLD_H
 
-#include "lib/lease.h"
+#include "lib/follow/lease.h"
 
 #define MS NS_PER_MS
 

@@ -1,7 +1,7 @@
 /* Waiting for an instant that others move. */
 #include "client/cases.h"
 
-#include "lib/alarm.h"
+#include "lib/follow/alarm.h"
 
 #include <poll.h>
 #include <pthread.h>

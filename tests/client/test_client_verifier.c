@@ -12,7 +12,7 @@
 #include "client/journal.h"
 #include "jose/base64url.h"
 #include "jose/jwt.h"
-#include "lib/keys.h"
+#include "lib/judge/keys.h"
 
 #define OP(name) JWKD__V1__REQUEST__OPERATION_##name
 #define ENV "shop"

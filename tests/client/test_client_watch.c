@@ -7,8 +7,8 @@
 
 #include "client/fake_service.h"
 #include "client/journal.h"
-#include "lib/answer.h"
-#include "lib/block.h"
+#include "lib/ask/answer.h"
+#include "lib/ask/block.h"
 
 #define OP(name) JWKD__V1__REQUEST__OPERATION_##name
 

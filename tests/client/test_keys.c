@@ -1,7 +1,7 @@
 /* What events make of a verifier's keys. */
 #include "client/cases.h"
 
-#include "lib/keys.h"
+#include "lib/judge/keys.h"
 
 enum { MOST = 2 };
 

@@ -44,6 +44,13 @@ ROOMS = {
         "answers": {"", "model", "records", "changes"},
         "open.c": {"", "model", "records", "changes"},
     },
+    "client/lib": {
+        "connection": set(),
+        "judge": set(),
+        "ask": {"connection"},
+        "follow": {"connection", "ask", "judge"},
+        "": {"connection", "ask", "follow", "judge"},
+    },
     # The table, which relays look into, knows nothing of the door, which holds the keyring.
     "service/operations": {"": {"table.h"}, "table.h": set(), "table.c": {"table.h"}},
 }

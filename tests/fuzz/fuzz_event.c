@@ -1,8 +1,8 @@
 #include "fuzz.h"
 
 #include "base/clock.h"
-#include "lib/answer.h"
-#include "lib/lease.h"
+#include "lib/ask/answer.h"
+#include "lib/follow/lease.h"
 
 enum { LEASE_MS = 3000 };
 static const uint64_t NOW_NS = 1000 * NS_PER_SEC;

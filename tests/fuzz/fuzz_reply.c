@@ -1,9 +1,9 @@
 #include "fuzz.h"
 
 #include "base/clock.h"
-#include "lib/answer.h"
-#include "lib/keys.h"
-#include "lib/lease.h"
+#include "lib/ask/answer.h"
+#include "lib/follow/lease.h"
+#include "lib/judge/keys.h"
 
 static const uint64_t NOW_NS = 1000 * NS_PER_SEC;
 
@@ -58,7 +58,7 @@ static void take_snapshot(const Jwkd__V1__JwksReply *snapshot)
 {
     struct keys *keys, *gone;
     jwkd_error error = {0};
-    if (!snapshot->environment) return; /* client/lib/remote.c refuses it before */
+    if (!snapshot->environment) return; /* client/lib/ask/remote.c refuses it before */
     if (keys_from_snapshot(snapshot, &keys, &error) != JWKD_OK) {
         MUST(error.message[0] != '\0');
         return;

@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "jose/jwt.h"
-#include "lib/keys.h"
+#include "lib/judge/keys.h"
 
 #include <jwkd.h>
 #include <setjmp.h>

@@ -1,14 +1,14 @@
 /* The scripts of proto/vectors/subscriber/ (their README says what they mean): a subscriber made of
- * client/lib/lease.c and client/lib/keys.c hears what they say, at the instants that they say, and must be as
- * fresh, judge and ask as they want. */
+ * client/lib/follow/lease.h and client/lib/judge/keys.c hears what they say, at the instants that they say,
+ * and must be as fresh, judge and ask as they want. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "lib/answer.h"
-#include "lib/keys.h"
-#include "lib/lease.h"
+#include "lib/ask/answer.h"
+#include "lib/follow/lease.h"
+#include "lib/judge/keys.h"
 #include "vectors/script.h"
 #include "wire/cases.h"
 
@@ -108,7 +108,7 @@ static Jwkd__V1__Change__Kind kind_of(struct run *run, const char *name)
     return JWKD__V1__CHANGE__KIND__NONE;
 }
 
-/* ---- the subscriber: as client/lib/verifier.c and client/lib/subscribe.c do */
+/* ---- the subscriber: as client/lib/verifier.c and client/lib/follow/subscribe.c do */
 
 static struct followed *find(struct run *run, const char *environment)
 {
