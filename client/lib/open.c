@@ -9,7 +9,7 @@
 #include "lib/ask/coalesce.h"
 #include "lib/connection/call.h"
 #include "lib/connection/fork.h"
-#include "lib/connection/probe.h"
+#include "dial/probe.h"
 #include "lib/connection/shut.h"
 #include "lib/follow/follow.h"
 
@@ -57,7 +57,7 @@ static jwkd_status client_dial(jwkd_client *client, jwkd_error *error)
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_ADD_PRE, on_pipe, client);
     if (result == 0) result = nng_pipe_notify(socket, NNG_PIPE_EV_REM_POST, on_pipe, client);
     if (result != 0) return fail(error, JWKD_INTERNAL, "no socket: %s", nng_strerror(result));
-    if (!client->background) TRY(probe(&client->url, client->timeout_ms, error));
+    if (!client->background) TRY(probe_service(&client->url, client->timeout_ms, error));
     dial_to(&client->dial, client->url.text, !client->background);
     return client->background ? JWKD_OK : client_hello(client, client->timeout_ms, error);
 }

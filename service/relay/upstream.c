@@ -11,6 +11,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/wait.h"
+#include "dial/dial.h"
+#include "dial/explain.h"
+#include "dial/probe.h"
 
 enum {
     RECEIVE_QUEUE = 4096, /* nng's 128 loses bursts */
@@ -23,21 +26,15 @@ enum {
     OFFERED_URLS = 16,
 };
 
-/* A dialer of nng's tries again first after the one, in the end after the other. In nng 1.5.2 both are upper
- * bounds of what chance gives, and half of the pauses are none. It gives up for good, without a word, when
- * the other end closes a new connection before the greeting is written: the system says EPIPE, nng makes
- * "closed" of it, and takes that for its own end. One that has had no connection for so long is to be
- * replaced. */
-enum { DIAL_AGAIN_MIN_MS = 100, DIAL_AGAIN_MAX_MS = 1000, DIALER_DEAD_MS = 3000 };
-
 #define NOT_ITS_OWNERS "the other end belongs neither to root nor to the owner of its directory"
 
 /* One of the two sockets. */
 struct link {
     struct upstream *upstream;
     nng_socket socket;
-    nng_dialer dialer;
-    char url[URL_SIZE]; /* what is dialled; "": nothing. These two are of the keeper alone */
+    struct dial dial;
+    bool has_dial;
+    char url[URL_SIZE]; /* what is dialled; "": nothing. Of the keeper alone */
     nng_pipe pipe;
     bool connected;
     uint64_t since_ns; /* it has been connected, or without a connection, since then */
@@ -105,6 +102,8 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
     }
     pthread_cond_broadcast(&upstream->changed);
     pthread_mutex_unlock(&upstream->lock);
+    if (admitted && event == NNG_PIPE_EV_ADD_PRE) dial_connected(&link->dial);
+    if (lost) dial_lost(&link->dial);
     if (lost && link == &upstream->events) replica_disconnect(upstream->options.replica);
 }
 
@@ -128,39 +127,24 @@ static void on_received(void *argument)
 
 /* ---- dialling; on the keeper */
 
-static void hang_up(struct link *link)
+/* The event stream is silent, although it should not be: the connection is none. */
+static void drop_silent(struct upstream *upstream)
 {
-    if (!link->url[0]) return;
-    nng_dialer_close(link->dialer); /* and its connection */
-    link->url[0] = '\0';
-}
-
-static void dial(struct upstream *upstream, struct link *link, const char *url)
-{
-    nng_dialer dialer;
-    hang_up(link);
-    pthread_mutex_lock(&upstream->lock);
-    link->since_ns = clock_elapsed_ns();
-    pthread_mutex_unlock(&upstream->lock);
-    if (nng_dial(link->socket, url, &dialer, NNG_FLAG_NONBLOCK) != 0) return; /* another time */
-    link->dialer = dialer;
-    snprintf(link->url, sizeof link->url, "%s", url);
-}
-
-/* What a link has to be dialled anew for. Under the lock. */
-static bool is_dead(const struct upstream *upstream, const struct link *link, uint64_t now_ns)
-{
-    if (!link->connected) return now_ns > link->since_ns + DIALER_DEAD_MS * NS_PER_MS;
+    struct link *events = &upstream->events;
     uint64_t silence_ns = (SILENCE_MS + (uint64_t)upstream->heartbeat_ms * SILENCE_BEATS) * NS_PER_MS;
-    return link == &upstream->events && now_ns > upstream->heard_ns + silence_ns;
+    pthread_mutex_lock(&upstream->lock);
+    bool silent = events->connected && clock_elapsed_ns() > upstream->heard_ns + silence_ns;
+    nng_pipe pipe = events->pipe;
+    pthread_mutex_unlock(&upstream->lock);
+    if (silent) nng_pipe_close(pipe);
 }
 
-static void keep_dialled(struct upstream *upstream, struct link *link, const char *url)
+/* `sure`: somebody has just been heard to listen there. */
+static void keep_dialled(struct link *link, const char *url, bool sure)
 {
-    pthread_mutex_lock(&upstream->lock);
-    bool anew = strcmp(link->url, url) != 0 || is_dead(upstream, link, clock_elapsed_ns());
-    pthread_mutex_unlock(&upstream->lock);
-    if (anew) dial(upstream, link, url);
+    if (strcmp(link->url, url) == 0) return;
+    snprintf(link->url, sizeof link->url, "%s", url);
+    dial_to(&link->dial, url, sure);
 }
 
 /* ---- hello; on the keeper */
@@ -259,7 +243,7 @@ static jwkd_status greet(struct upstream *upstream, jwkd_error *error)
         return fail(error, JWKD_DENIED, "it offers no event socket of the same transport in the same place");
     upstream->heartbeat_ms = hello->heartbeat_ms;
     replica_welcome(upstream->options.replica, hello, sent_ns);
-    keep_dialled(upstream, &upstream->events, events.text);
+    keep_dialled(&upstream->events, events.text, true);
     return JWKD_OK;
 }
 
@@ -317,8 +301,8 @@ static void say_hello_again(struct upstream *upstream)
 static void look(struct upstream *upstream, bool connected_now, bool anew)
 {
     uint64_t now_ns = clock_elapsed_ns();
-    keep_dialled(upstream, &upstream->requests, upstream->options.url.text);
-    if (upstream->events.url[0]) keep_dialled(upstream, &upstream->events, upstream->events.url);
+    keep_dialled(&upstream->requests, upstream->options.url.text, false);
+    drop_silent(upstream);
     if (anew) upstream->hello_at_ns = 0;
     if (!connected_now)
         complain(upstream, now_ns);
@@ -357,15 +341,14 @@ static void *keep(void *argument)
 
 static int limit(nng_socket socket, size_t most)
 {
-    int result = nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, most);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, DIAL_AGAIN_MIN_MS);
-    if (result == 0) result = nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, DIAL_AGAIN_MAX_MS);
-    return result;
+    return nng_socket_set_size(socket, NNG_OPT_RECVMAXSZ, most);
 }
 
-static int watch_pipes(struct link *link)
+static int prepare(struct link *link, uint8_t peer)
 {
-    int result = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, link);
+    link->has_dial = true;
+    int result = dial_init(&link->dial, link->socket, peer);
+    if (result == 0) result = nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, link);
     return result == 0 ? nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, on_pipe, link) : result;
 }
 
@@ -386,14 +369,14 @@ static int open_sockets(struct upstream *upstream)
 {
     nng_socket *events = &upstream->events.socket;
     int result = open_requests(&upstream->requests.socket);
-    if (result == 0) result = watch_pipes(&upstream->requests);
+    if (result == 0) result = prepare(&upstream->requests, PROBE_REPLIES);
     if (result == 0) result = nng_ctx_open(&upstream->context, upstream->requests.socket);
     if (result == 0) result = nng_aio_alloc(&upstream->ask, NULL, NULL);
     if (result == 0) set_patience(upstream->ask, upstream->options.patience_ms);
     if (result == 0) result = nng_sub0_open(events);
     if (result == 0) result = nng_socket_set_int(*events, NNG_OPT_RECVBUF, RECEIVE_QUEUE);
     if (result == 0) result = limit(*events, LIMIT_EVENT);
-    if (result == 0) result = watch_pipes(&upstream->events);
+    if (result == 0) result = prepare(&upstream->events, PROBE_EVENTS);
     if (result == 0) result = nng_socket_set(*events, NNG_OPT_SUB_SUBSCRIBE, "", 0); /* everything */
     if (result == 0) result = nng_aio_alloc(&upstream->receive, on_received, upstream);
     if (result == 0) nng_aio_set_timeout(upstream->receive, NNG_DURATION_INFINITE);
@@ -450,11 +433,14 @@ static void stop_keeper(struct upstream *upstream)
 
 static void close_link(struct link *link)
 {
+    if (link->has_dial) dial_stop(&link->dial);
     if (nng_socket_id(link->socket) <= 0) return;
     nng_pipe_notify(link->socket, NNG_PIPE_EV_ADD_PRE, NULL, NULL);
     nng_pipe_notify(link->socket, NNG_PIPE_EV_REM_POST, NULL, NULL);
     nng_close(link->socket);
     link->socket = (nng_socket)NNG_SOCKET_INITIALIZER;
+    if (link->has_dial) dial_clear(&link->dial);
+    link->has_dial = false;
 }
 
 void upstream_stop(struct upstream *upstream)
@@ -519,16 +505,14 @@ static void probe_clear(struct probe *probe)
     if (probe->aio) nng_aio_free(probe->aio);
 }
 
-/* Where nobody listens, ipc says so at once; tcp might not for minutes, and is given the patience of the
- * question. */
+/* Somebody listens, as was found out before. */
 static int probe_dial(struct probe *probe)
 {
-    int flags = probe->url->transport == TRANSPORT_IPC ? 0 : NNG_FLAG_NONBLOCK;
     int result = open_requests(&probe->socket);
     if (result == 0) result = nng_pipe_notify(probe->socket, NNG_PIPE_EV_ADD_PRE, on_probe_pipe, probe);
     if (result == 0) result = nng_ctx_open(&probe->context, probe->socket);
     if (result == 0) result = nng_aio_alloc(&probe->aio, NULL, NULL);
-    return result == 0 ? nng_dial(probe->socket, probe->url->text, NULL, flags) : result;
+    return result == 0 ? nng_dial(probe->socket, probe->url->text, NULL, NNG_FLAG_NONBLOCK) : result;
 }
 
 jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *out_version, jwkd_error *error)
@@ -538,7 +522,9 @@ jwkd_status upstream_probe(const struct url *url, uint32_t patience_ms, char *ou
     jwkd_error why = {0};
     struct url events;
     uint64_t sent_ns;
-    int result = probe_dial(&probe);
+    int result;
+    TRY(probe_service(url, patience_ms ? patience_ms : HELLO_MS, error));
+    result = probe_dial(&probe);
     if (probe.denied) return fail(error, JWKD_DENIED, NOT_ITS_OWNERS);
     if (result != 0)
         return fail(error, JWKD_UNREACHABLE, "nobody answers at %s: %s", url->text, nng_strerror(result));

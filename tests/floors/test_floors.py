@@ -16,6 +16,7 @@ MAY_USE = {
     "proto/base": set(),
     "proto/jose": {"base"},
     "proto/wire": {"base"},
+    "proto/dial": {"base", "wire"},
     "service/domain": FORMATS,
     "service/store": SIDE_BY_SIDE,
     "service/store/lmdb": SIDE_BY_SIDE | {"store"},
@@ -26,10 +27,10 @@ MAY_USE = {
     "service/keyring": SIDE_BY_SIDE | {"store", "seal", "signer", "events"},
     "service/operations": SIDE_BY_SIDE | {"store", "seal", "signer", "events", "keyring", "net"},
     "service/rpc": SIDE_BY_SIDE | {"operations", "net"},
-    "service/relay": {"base", "wire", "net", "operations"},
+    "service/relay": {"base", "wire", "dial", "net", "operations"},
     "service/daemon": SIDE_BY_SIDE | {"store", "store/lmdb", "seal", "signer", "events", "keyring", "net", "operations", "rpc", "relay"},
     "client/include": set(),
-    "client/lib": FORMATS,
+    "client/lib": FORMATS | {"dial"},
     "client/cli": {"base"},
     "client/examples": set(),
 }
@@ -58,7 +59,7 @@ ROOMS = {
 PUBLIC = {"jwkd.h": {"client/lib", "client/cli", "client/examples"}}
 # Libraries, and where alone they may be seen.
 CONFINED = {
-    "nng": {"service/net", "service/events", "service/relay", "service/daemon", "client/lib"},
+    "nng": {"proto/dial", "service/net", "service/events", "service/relay", "service/daemon", "client/lib"},
     "lmdb.h": {"service/store/lmdb"},
     "openssl": {"proto/base", "proto/jose", "service/seal", "service/signer", "service/store"},
     "jansson.h": {"client/cli"},

@@ -452,7 +452,7 @@ static void program__says_what_is_wrong(void **state)
     assert_true(service_said(&other, "answers, version"));
     other.upstream = "ipc:///nowhere/rpc.sock";
     assert_int_equal(service_run(&other, "--check"), 1);
-    assert_true(service_said(&other, "nobody answers at"));
+    assert_true(service_said(&other, "there is no socket /nowhere/rpc.sock"));
     assert_int_equal(service_run(&other, "--data=/tmp"), 2);
     assert_true(service_said(&other, "there is no option"));
     assert_int_equal(service_run(&other, "--help"), 0);

@@ -655,7 +655,7 @@ static void check__asks_for_a_sign_of_life(void **state)
     options.upstream = "tcp://127.0.0.1:1"; /* is reserved */
     options.patience_ms = 50;
     assert_int_equal(relay_check(&options, version, &error), JWKD_UNREACHABLE);
-    assert_non_null(strstr(error.message, "nobody answers"));
+    assert_non_null(strstr(error.message, "nobody listens at"));
     options.upstream = scene->url; /* a relay, which is as good */
     options.patience_ms = PATIENCE_SEC * 1000;
     assert_int_equal(relay_check(&options, version, &error), JWKD_OK);

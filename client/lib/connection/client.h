@@ -6,7 +6,7 @@
 #include <nng/nng.h>
 #include <pthread.h>
 
-#include "lib/connection/dial.h"
+#include "dial/dial.h"
 #include "wire/url.h"
 #include "wire/wire.h"
 

@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "base/wait.h"
 #include "lib/ask/answer.h"
-#include "lib/connection/probe.h"
+#include "dial/probe.h"
 #include "lib/connection/shut.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* Why nobody could be reached at a URL, for a person: the system has one word for many mistakes. */
-#ifndef LIB_EXPLAIN_H
-#define LIB_EXPLAIN_H
+#ifndef DIAL_EXPLAIN_H
+#define DIAL_EXPLAIN_H
 
 #include "base/status.h"
 #include "wire/url.h"

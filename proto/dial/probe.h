@@ -1,7 +1,7 @@
 /* Finding out at once whether a service listens: nng's own dialer keeps trying without a word where nobody
  * does or, asked to wait, waits without limit. */
-#ifndef LIB_PROBE_H
-#define LIB_PROBE_H
+#ifndef DIAL_PROBE_H
+#define DIAL_PROBE_H
 
 #include <nng/nng.h>
 #include <stdint.h>
@@ -17,6 +17,6 @@ enum { PROBE_REPLIES = 0x31, PROBE_EVENTS = 0x20 };
 int probe_greet(nng_aio *aio, const char *url, uint32_t timeout_ms, uint8_t peer) MUST_CHECK;
 
 /* Likewise, of a service. Fails as explain_unreachable() says. */
-jwkd_status probe(const struct url *url, uint32_t timeout_ms, jwkd_error *error) MUST_CHECK;
+jwkd_status probe_service(const struct url *url, uint32_t timeout_ms, jwkd_error *error) MUST_CHECK;
 
 #endif

@@ -1,8 +1,8 @@
-#include "lib/connection/probe.h"
+#include "dial/probe.h"
 
 #include <string.h>
 
-#include "lib/connection/explain.h"
+#include "dial/explain.h"
 
 /* What both ends of an SP connection say first: a zero byte, "SP", version 0, the number of the sender's
  * protocol, two zero bytes. It must be said: a listener of nng 1.5.2 that is left without a word pauses for
@@ -51,7 +51,7 @@ int probe_greet(nng_aio *aio, const char *url, uint32_t timeout_ms, uint8_t peer
     return result;
 }
 
-jwkd_status probe(const struct url *url, uint32_t timeout_ms, jwkd_error *error)
+jwkd_status probe_service(const struct url *url, uint32_t timeout_ms, jwkd_error *error)
 {
     nng_aio *aio;
     int result = nng_aio_alloc(&aio, NULL, NULL);

@@ -12,8 +12,8 @@
  *
  * All this is done by a thread that is there only while there is no connection: closing a dialer waits for
  * nng's threads, so none of these may do it. */
-#ifndef LIB_DIAL_H
-#define LIB_DIAL_H
+#ifndef DIAL_DIAL_H
+#define DIAL_DIAL_H
 
 #include <nng/nng.h>
 #include <pthread.h>

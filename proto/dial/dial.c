@@ -1,4 +1,4 @@
-#include "lib/connection/dial.h"
+#include "dial/dial.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/wait.h"
-#include "lib/connection/probe.h"
+#include "dial/probe.h"
 
 enum {
     SHORTEST_PAUSE_MS = 20,

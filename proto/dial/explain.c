@@ -1,4 +1,4 @@
-#include "lib/connection/explain.h"
+#include "dial/explain.h"
 
 #include <errno.h>
 #include <nng/nng.h>
