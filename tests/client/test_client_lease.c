@@ -1,5 +1,5 @@
 /* Registered, renewed, confirmed; fresh, behind, stale: a verifier against a service on real sockets. The
- * machine itself is tried out in test_lease.c. */
+ * machine itself is tried out in test_lease_counting.c and those beside it. */
 #include "client/cases.h"
 
 #include <jwkd.h>
