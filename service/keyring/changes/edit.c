@@ -72,6 +72,7 @@ void edit_add(struct edit *edit, Jwkd__V1__Change__Kind kind, int key)
 jwkd_status edit_view(struct edit *edit, struct plan_view *out, jwkd_error *error)
 {
     const struct ring_environment *environment = edit->after;
+    free(edit->keys);
     struct plan_key *keys = edit->keys = calloc(environment->count + 1, sizeof *keys);
     if (!keys) return fail(error, JWKD_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < environment->count; i++)

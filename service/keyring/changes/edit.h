@@ -44,7 +44,7 @@ void edit_clear(struct edit *edit);
 /* Counted from now. */
 void edit_schedule_rotation(struct edit *edit);
 void edit_add(struct edit *edit, Jwkd__V1__Change__Kind kind, int key);
-/* The environment's keys as the domain wants to see them, until the edit is cleared; once in an edit. */
+/* The environment's keys as the domain wants to see them, until the edit is cleared or this is asked again. */
 jwkd_status edit_view(struct edit *edit, struct plan_view *out, jwkd_error *error) MUST_CHECK;
 /* Carries out a plan. `new_key` (index in after->keys) stands for PLAN_NEW_KEY. */
 jwkd_status edit_carry_out(
