@@ -2,20 +2,18 @@
 #include "client/cases.h"
 
 #include <jwkd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "client/fake_service.h"
+#include "dial/slammer.h"
 
 #define OP(name) JWKD__V1__REQUEST__OPERATION_##name
 
@@ -195,49 +193,6 @@ static void call__survives_a_restart_of_the_service(void **state)
     fake_down(setting->fake);
     fake_up(setting->fake);
     assert_int_equal(get_jwks(setting->client, NULL), JWKD_OK);
-}
-
-/* Listens at an ipc URL, and closes connections without a word: those that it takes, and those that wait when
- * it ends. What is written to these fails at once, as to a service that is being stopped. */
-struct slammer {
-    int listener;
-    atomic_uint slammed;
-    atomic_bool stop;
-    pthread_t thread;
-};
-
-static void *slam(void *argument)
-{
-    struct slammer *slammer = argument;
-    struct pollfd ready = {.fd = slammer->listener, .events = POLLIN};
-    while (!slammer->stop) {
-        if (poll(&ready, 1, 10) <= 0) continue;
-        int connection = accept(slammer->listener, NULL, NULL);
-        if (connection >= 0) close(connection);
-        slammer->slammed++;
-    }
-    return NULL;
-}
-
-static void slammer_start(struct slammer *slammer, const char *url)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", url + strlen("ipc://"));
-    unlink(address.sun_path);
-    slammer->slammed = 0;
-    slammer->stop = false;
-    slammer->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(slammer->listener >= 0);
-    assert_int_equal(bind(slammer->listener, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(slammer->listener, 8), 0);
-    assert_int_equal(pthread_create(&slammer->thread, NULL, slam, slammer), 0);
-}
-
-static void slammer_stop(struct slammer *slammer)
-{
-    slammer->stop = true;
-    pthread_join(slammer->thread, NULL);
-    close(slammer->listener);
 }
 
 /* nng 1.5.2 dials no more after that, and says nothing. */

@@ -199,7 +199,6 @@ static void count_connection(nng_pipe pipe, nng_pipe_ev event, void *fake)
 void fake_start(struct fake *fake)
 {
     *fake = (struct fake){.directory = "/tmp/jwkd-fake-XXXXXX",
-        .boot_id = {1},
         .epoch = {2},
         .instance_id = {3},
         .revision = 5,
@@ -208,6 +207,14 @@ void fake_start(struct fake *fake)
     snprintf(fake->url, sizeof fake->url, "ipc://%s/rpc.sock", fake->directory);
     snprintf(fake->events_url, sizeof fake->events_url, "ipc://%s/events.sock", fake->directory);
     pthread_mutex_init(&fake->lock, NULL);
+    fake_up(fake);
+}
+
+void fake_up(struct fake *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->boot_id[0]++;
+    pthread_mutex_unlock(&fake->lock);
     assert_int_equal(nng_rep0_open(&fake->rep), 0);
     assert_int_equal(nng_pub0_open(&fake->pub), 0);
     assert_int_equal(nng_pipe_notify(fake->rep, NNG_PIPE_EV_ADD_PRE, count_connection, fake), 0);
@@ -216,11 +223,16 @@ void fake_start(struct fake *fake)
     assert_int_equal(pthread_create(&fake->thread, NULL, serve, fake), 0);
 }
 
-void fake_stop(struct fake *fake)
+void fake_down(struct fake *fake)
 {
     nng_close(fake->rep);
     nng_close(fake->pub);
     pthread_join(fake->thread, NULL);
+}
+
+void fake_stop(struct fake *fake)
+{
+    fake_down(fake);
     arena_clear(&fake->arena);
     pthread_mutex_destroy(&fake->lock);
     rmdir(fake->directory);

@@ -34,6 +34,9 @@ struct fake {
 
 void fake_start(struct fake *fake);
 void fake_stop(struct fake *fake);
+/* Closes the sockets; opens them again as another run of the service. */
+void fake_down(struct fake *fake);
+void fake_up(struct fake *fake);
 void fake_set_mode(struct fake *fake, enum fake_mode mode);
 /* The last request but for the relay's own hellos; until the next one comes. */
 const Jwkd__V1__Request *fake_last(struct fake *fake);

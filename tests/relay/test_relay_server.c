@@ -2,8 +2,10 @@
 #include "relay/fake_upstream.h"
 
 #include "base/clock.h"
+#include "dial/slammer.h"
 #include "relay/relay.h"
 
+#include <limits.h>
 #include <nng/protocol/pubsub0/sub.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <stdio.h>
@@ -11,7 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_SEC = 60, FLOOD = 320, FLOOD_SOCKETS = 4, IN_FLIGHT = 256 };
+enum {
+    PATIENCE_SEC = 60,
+    FLOOD = 320,
+    FLOOD_SOCKETS = 4,
+    IN_FLIGHT = 256,
+    SLAMS = 2,
+    RESTARTS = 6,
+    MOST_FAILURES = 300
+};
 
 struct scene {
     struct fake fake;
@@ -642,6 +652,38 @@ static void request__to_a_silent_service_ends_with_its_deadline(void **state)
     assert_int_equal(ask_status(scene), JWKD_OK);
 }
 
+/* ---- a service that is restarted */
+
+/* How many requests fail before the relay has found the service again. */
+static unsigned count_failures(struct scene *scene)
+{
+    unsigned failures = 0;
+    for (; ask_status(scene) != JWKD_OK && failures < MOST_FAILURES; failures++)
+        pause_shortly();
+    return failures;
+}
+
+/* A service that stops turns connections away: a dialer of nng 1.5.2 may give up for good at any of them, and
+ * one that was only replaced after seconds fails hundreds of requests here. */
+static void relay__is_back_as_soon_as_the_service_is(void **state)
+{
+    struct scene *scene = *state;
+    unsigned failures = 0;
+    for (int round = 0; round < RESTARTS; round++) {
+        struct slammer slammer;
+        fake_down(&scene->fake);
+        slammer_start(&slammer, scene->fake.url);
+        for (time_t until = time(NULL) + PATIENCE_SEC; slammer.slammed < SLAMS && time(NULL) < until;)
+            pause_shortly();
+        slammer_stop(&slammer);
+        assert_in_range(slammer.slammed, SLAMS, UINT_MAX);
+        fake_up(&scene->fake);
+        failures += count_failures(scene);
+        await_upstream(scene);
+    }
+    assert_in_range(failures, 0, MOST_FAILURES - 1);
+}
+
 /* ---- starting */
 
 static void check__asks_for_a_sign_of_life(void **state)
@@ -709,6 +751,7 @@ int main(void)
         CASE(answer__to_something_else_is_not_passed_on),
         CASE(requests__to_a_silent_service_do_not_pile_up),
         CASE(request__to_a_silent_service_ends_with_its_deadline),
+        CASE(relay__is_back_as_soon_as_the_service_is),
         CASE(check__asks_for_a_sign_of_life),
         CASE(relay__does_not_begin_what_cannot_work),
     };
