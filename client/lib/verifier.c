@@ -54,7 +54,7 @@ static void swap_keys(jwkd_verifier *verifier, struct keys *keys)
 }
 
 /* Whether a key that has just verified a signature still may. Read last: a deactivation that came meanwhile
- * counts (proto/WIRE.md, Freshness). */
+ * counts (proto/DELIVERY.md H7). */
 static bool still_live(jwkd_verifier *verifier, const struct keys *judged_by, const struct jwk *key)
 {
     if (atomic_load_explicit(&verifier->current, memory_order_seq_cst) == judged_by) return true;
@@ -90,7 +90,8 @@ static void verifier_on_event(struct follower *follower, const Jwkd__V1__Event *
     pthread_mutex_unlock(&verifier->changing);
 }
 
-/* Whether a snapshot says more than what is held: never back to an older revision of the same environment. */
+/* Whether a snapshot says more than what is held: never back to an older revision of the same environment
+ * (proto/DELIVERY.md S3). */
 static bool is_news(const struct keys *held, const struct keys *taken)
 {
     return !held->known || !identity_comparable(&held->identity, &taken->identity) ||

@@ -25,3 +25,17 @@ uint64_t service_clock_ns(const struct service_clock *clock, uint64_t now_ns)
 {
     return now_ns - offset_at(clock, now_ns);
 }
+
+bool service_clock_age(
+    const struct service_clock *clock, uint64_t stamp_ns, uint64_t now_ns, uint64_t *out_age_ns)
+{
+    int64_t age_ns = (int64_t)(service_clock_ns(clock, now_ns) - stamp_ns);
+    if (age_ns < 0) return false;
+    *out_age_ns = (uint64_t)age_ns;
+    return true;
+}
+
+uint64_t lease_horizon_ns(uint64_t length_ns)
+{
+    return length_ns + length_ns / DRIFT_PARTS;
+}

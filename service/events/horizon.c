@@ -1,6 +1,7 @@
 /* Until when a change may not have come to everybody. */
 #include "base/clock.h"
 #include "events/tables.h"
+#include "wire/service_clock.h"
 
 uint32_t registry_max_lease_ms(const struct registry *registry)
 {
@@ -18,11 +19,9 @@ void registry_set_first_new_environment(struct registry *registry, uint64_t envi
     registry->first_new_environment = environment_id;
 }
 
-/* A lease and 1000 ppm of drift. */
 static uint64_t horizon_ns(uint32_t lease_ms)
 {
-    uint64_t lease_ns = lease_ms * NS_PER_MS;
-    return lease_ns + lease_ns / 1000;
+    return lease_horizon_ns(lease_ms * NS_PER_MS);
 }
 
 uint64_t registry_horizon_ns(const struct registry *registry)

@@ -97,8 +97,9 @@ void replica_disconnect(struct replica *replica)
 static bool is_current(const struct replica *replica, uint64_t now_ns)
 {
     if (!replica->beaten || !replica->measured) return false;
-    int64_t age_ns = (int64_t)(service_clock_ns(&replica->clock, now_ns) - replica->stamp_ns);
-    return age_ns >= 0 && (uint64_t)age_ns < replica->current_ns;
+    uint64_t age_ns;
+    return service_clock_age(&replica->clock, replica->stamp_ns, now_ns, &age_ns) &&
+           age_ns < replica->current_ns;
 }
 
 uint64_t replica_time_left_ms(struct replica *replica, const Jwkd__V1__Request *request, uint64_t least_ms,

@@ -1,4 +1,5 @@
-/* One request and its answer: envelope, deadline, repetition under the same request id. */
+/* One request and its answer: envelope, deadline, repetition under the same request id (proto/DELIVERY.md C1,
+ * C5). */
 #ifndef LIB_CALL_H
 #define LIB_CALL_H
 

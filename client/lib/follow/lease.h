@@ -1,4 +1,5 @@
-/* A subscriber's side of the lease (proto/WIRE.md, Registration to Freshness).
+/* A subscriber's side of the lease (proto/WIRE.md, Registration to Freshness; why each rule is as it is:
+ * proto/DELIVERY.md R1 to R9, H1 to H9).
  *
  * A machine without clock, threads, sockets or memory of its own: it is told what left, what was answered and
  * what was heard, each with the instant; it says what to ask next, and until when the keys of an environment
@@ -153,8 +154,6 @@ void part_hear(
 /* ---- lease_pace.c, for both */
 bool lease_is_registered(const struct lease *lease);
 uint64_t lease_registered_until(const struct lease *lease); /* if nothing is answered any more */
-/* How old a stamp is, at most; false: it lies ahead, so that one of the two clocks cannot be believed. */
-bool lease_age(const struct lease *lease, uint64_t stamp_ns, uint64_t now_ns, uint64_t *out_age_ns);
 void lease_want_confirm(struct lease *lease, uint64_t now_ns);
 /* Not at the instant at which all others ask as well; `left_ns`: until the lease ends that is judged by, 0:
  * none is. */

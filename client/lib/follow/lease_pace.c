@@ -1,4 +1,4 @@
-/* What lease_run.c and lease_part.c both go by: the registration, the clocks, and when to ask. */
+/* What lease_run.c and lease_part.c both go by: the registration, and when to ask. */
 #include "base/clock.h"
 #include "lib/follow/lease.h"
 
@@ -16,14 +16,6 @@ bool lease_is_registered(const struct lease *lease)
 uint64_t lease_registered_until(const struct lease *lease)
 {
     return lease->renewed_ns + lease->registered_ms * NS_PER_MS;
-}
-
-bool lease_age(const struct lease *lease, uint64_t stamp_ns, uint64_t now_ns, uint64_t *out_age_ns)
-{
-    int64_t age_ns = (int64_t)(service_clock_ns(&lease->clock, now_ns) - stamp_ns);
-    if (age_ns < 0) return false;
-    *out_age_ns = (uint64_t)age_ns;
-    return true;
 }
 
 /* Evenly from 0 to `most_ns`; the xorshift of Marsaglia (2003), which is enough to spread. */
@@ -53,7 +45,8 @@ void lease_space_out(struct lease *lease, struct lease_pace *pace, uint64_t left
 }
 
 /* Many subscribers hear of a change at the same instant. The first quarter of the time is left to the event
- * itself: where they share processors, early confirmations would hold up those who have yet to hear. */
+ * itself: where they share processors, early confirmations would hold up those who have yet to hear
+ * (proto/DELIVERY.md R8). */
 void lease_want_confirm(struct lease *lease, uint64_t now_ns)
 {
     uint64_t most_ns = lease->spread_ms * NS_PER_MS, least_ns = most_ns / 4;

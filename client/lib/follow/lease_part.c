@@ -54,12 +54,12 @@ void part_fail(struct lease *lease, struct lease_part *part, uint64_t now_ns)
 /* ---- who vouches for what is held */
 
 /* The last heartbeat counts once nothing is missing that it speaks of, be it when it is heard or when a
- * snapshot comes later. */
+ * snapshot comes later (proto/DELIVERY.md H3, H4). */
 static void vouch(const struct lease *lease, struct lease_part *part, uint64_t now_ns)
 {
     uint64_t age_ns;
     if (!part->member || !lease->beaten || part->synced < lease->beat_revision) return;
-    if (!lease_age(lease, lease->stamp_ns, now_ns, &age_ns)) return;
+    if (!service_clock_age(&lease->clock, lease->stamp_ns, now_ns, &age_ns)) return;
     uint64_t at_ns = age_ns < now_ns ? now_ns - age_ns : 0;
     uint64_t length_ns = lease_length_ms(lease, part) * NS_PER_MS;
     uint64_t end_ns = age_ns < length_ns ? now_ns + (length_ns - age_ns) : 0;
@@ -73,7 +73,7 @@ static bool is_more(const struct lease_part *part, const struct identity *other)
            other->revision > part->held.revision;
 }
 
-/* What one has missed, others may have missed as well, and all hear of it at once. */
+/* What one has missed, others may have missed as well, and all hear of it at once (proto/DELIVERY.md R8). */
 void lease_miss(struct lease *lease, struct lease_part *part, const struct identity *heard, uint64_t now_ns)
 {
     bool lacked = part->state == PART_LACKING;

@@ -32,7 +32,8 @@ enum {
 };
 
 /* A registration that is lost may still stand at the service, where it would hold up every promotion: the
- * next hello names it, unless the service itself said that it is gone. */
+ * next hello names it, unless the service itself said that it is gone
+ * (proto/DELIVERY.md R3). */
 static const struct transition {
     enum lease_state next;
     unsigned actions;
@@ -139,7 +140,8 @@ void lease_remove(struct lease *lease, struct lease_part *part, uint64_t now_ns)
         now_ns; /* a farewell is waited for, and nobody else says one at the same instant */
 }
 
-/* The longest of all, so that the service does not take a subscriber for harmless too early. */
+/* The longest of all, so that the service does not take a subscriber for harmless too early
+ * (proto/DELIVERY.md P2). */
 uint32_t lease_wish_ms(const struct lease *lease)
 {
     uint32_t longest_ms = 0;
@@ -239,7 +241,8 @@ static void renew(struct lease *lease, uint64_t sent_ns)
     lease->renew_at_ns = sent_ns + between_ns - lease_spread(lease, between_ns / RENEW_SPREAD);
 }
 
-/* A lease is never longer than what the run of the service grants that we are registered with now. */
+/* A lease is never longer than what the run of the service grants that we are registered with now
+ * (proto/DELIVERY.md R9), and a snapshot is taken first (R4). */
 static void begin_registration(struct lease *lease)
 {
     lease->sequence = 0;
@@ -381,7 +384,7 @@ void lease_hear_heartbeat(struct lease *lease, const Jwkd__V1__Heartbeat *heartb
     if (!is_registered_at(lease, now_ns) || !is_our_boot(lease, wire_view(heartbeat->boot_id))) return;
     bool backwards = lease->beaten && (heartbeat->stamp_ns <= lease->stamp_ns ||
                                           heartbeat->service_revision < lease->beat_revision);
-    if (backwards || !lease_age(lease, heartbeat->stamp_ns, now_ns, &age_ns)) {
+    if (backwards || !service_clock_age(&lease->clock, heartbeat->stamp_ns, now_ns, &age_ns)) {
         doubt(lease, now_ns);
         return;
     }

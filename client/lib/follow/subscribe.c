@@ -80,7 +80,8 @@ static Jwkd__V1__State *held_find(const struct held_list *held, const char *envi
     return NULL;
 }
 
-/* Of two verifiers of an environment, the one that is behind counts. */
+/* Of two verifiers of an environment, the one that is behind counts: confirmed is what all judge by
+ * (proto/DELIVERY.md R6). */
 static void held_add(struct held_list *held, const struct lease_part *part)
 {
     Jwkd__V1__State *state = held_find(held, part->environment);
@@ -199,8 +200,8 @@ static jwkd_status ask_who_is_meant(struct follow *follow)
     return ask_renewal(follow, &reply);
 }
 
-/* Everybody who follows the environment gets the same at the same instant: what is confirmed is held
- * by all. */
+/* Everybody who follows the environment gets the same at the same instant: what is confirmed is held by all
+ * (proto/DELIVERY.md R6). */
 static void hand_out(struct follow *follow, const struct taking *taking)
 {
     uint64_t now_ns = clock_elapsed_ns();

@@ -4,7 +4,7 @@
 
 #include "wire/wire.h"
 
-/* Equal only if all three are (proto/WIRE.md, States). */
+/* Equal only if all three are (proto/WIRE.md, States; proto/DELIVERY.md S1). */
 struct identity {
     uint8_t epoch[16];
     uint64_t environment_id, revision;

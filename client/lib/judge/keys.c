@@ -267,7 +267,7 @@ static jwkd_status apply_published(struct keys *keys, const Jwkd__V1__Key *key)
     CLEANUP(jwk_unref_at) struct jwk *jwk = NULL;
     const struct jwk *known;
     if (keyset_find(keys->published, bytes_of_text(key->kid), &known) == KEY_REVOKED)
-        return JWKD_MALFORMED; /* that is for good */
+        return JWKD_MALFORMED; /* that is for good: proto/DELIVERY.md D7 */
     if (key->public_jwk.len == 0) {
         TRY(withdraw(keys, key->kid));
         return names_add(&keys->withheld, key->kid);

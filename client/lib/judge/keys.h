@@ -41,7 +41,8 @@ jwkd_status keys_from_snapshot(
 /* From a document of somebody else. `default_algs` and `out_skipped` as in keyset_from_json(). */
 jwkd_status keys_from_jwks(struct bytes jwks, uint32_t default_algs, struct keys **out,
     struct skipped_keys *out_skipped, jwkd_error *error) MUST_CHECK;
-/* What `old` becomes by the event that follows it exactly. Anything but OK: take a snapshot instead. */
+/* What `old` becomes by the event that follows it exactly (proto/DELIVERY.md S3). Anything but OK: take a
+ * snapshot instead. */
 jwkd_status keys_after(const struct keys *old, const Jwkd__V1__Event *event, const struct pins *pins,
     struct keys **out) MUST_CHECK;
 /* The same keys with other pins; or, `deleted`, of an environment that is gone: nothing but the revoked. */

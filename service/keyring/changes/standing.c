@@ -4,13 +4,15 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "wire/service_clock.h"
 
 /* Whether every lease has run out that could lack the key: by the wall clock, for the run that published it
  * may be over. */
 static bool every_lease_has_ended(
     const struct registry *registry, const struct ring_key *key, uint64_t now_ns)
 {
-    uint64_t horizon_ms = (uint64_t)registry_longest_lease_ms(registry, now_ns) * 1001 / 1000;
+    uint64_t horizon_ms =
+        lease_horizon_ns(registry_longest_lease_ms(registry, now_ns) * NS_PER_MS) / NS_PER_MS;
     return clock_wall_sec() > key->created_at + RING_COMMIT_SEC + (int64_t)(horizon_ms / 1000 + 1);
 }
 
