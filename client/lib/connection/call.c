@@ -148,7 +148,7 @@ static void call_unanswered(struct call *call)
 {
     if (!call->hello)
         client_forget_session(call->client, call->boot_id);
-    else if (clock_elapsed_ns() - call->sent_ns >= HELLO_MS * NS_PER_MS)
+    else if (call->patience_ms >= HELLO_MS) /* not by our clock: nng's is slewed, and may be ahead of it */
         client_hello_unheard(call->client, call->pipe);
     if (call->silences < MOST_SILENCES) call->silences++;
     if (time_left_ms(call, clock_elapsed_ns()) > 0)
@@ -294,10 +294,11 @@ void call_step(void *argument)
         if (!call->hello) call->unanswered = true;
         call->phase = CALL_RECEIVING;
         call->pipe = client_pipe(call->client);
-        nng_duration left_ms = time_left_ms(call, clock_elapsed_ns());
-        nng_duration patience_ms = (call->hello ? HELLO_MS : PATIENCE_MS) << call->silences;
-        if (may_be_repeated(call) && left_ms > patience_ms) left_ms = patience_ms;
-        nng_aio_set_timeout(call->aio, left_ms > 0 ? left_ms : 1);
+        call->patience_ms = time_left_ms(call, clock_elapsed_ns());
+        nng_duration most_ms = (call->hello ? HELLO_MS : PATIENCE_MS) << call->silences;
+        if (may_be_repeated(call) && call->patience_ms > most_ms) call->patience_ms = most_ms;
+        if (call->patience_ms < 1) call->patience_ms = 1;
+        nng_aio_set_timeout(call->aio, call->patience_ms);
         nng_ctx_recv(call->context, call->aio);
         return;
     case CALL_RECEIVING:

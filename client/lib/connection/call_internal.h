@@ -16,7 +16,8 @@ struct call {
     nng_aio *aio, *sleep; /* nng 1.5.2 takes a timeout for success on an aio that ever slept: hence two */
     nng_pipe pipe;        /* that the message under way was sent by */
     enum call_phase phase;
-    uint64_t sent_ns; /* shortly before the message under way left */
+    uint64_t sent_ns;         /* shortly before the message under way left */
+    nng_duration patience_ms; /* how long nng waits for the answer to it */
     struct call_order order;
     uint8_t request_id[16];
     uint8_t sent_id[16]; /* of the message under way: the request's, or a hello's own */
