@@ -7,8 +7,8 @@
 
 enum environment_mode { MODE_OVERLAP, MODE_EXCLUSIVE };
 
-/* Its name, and a member for each row of the settings, of the name of its field; but default_algorithm is
- * default_alg here. default_bits is 0 for what is not RSA. */
+/* The environment's name, and one member for each row of the settings, called as the row's field, except that
+ * default_algorithm is default_alg here. default_bits is 0 for a key type other than RSA. */
 // clang-format off
 struct environment {
     char name[LIMIT_ENVIRONMENT_NAME + 1];
@@ -34,12 +34,12 @@ struct environment {
  * LIMIT_ENVIRONMENT_NAME. */
 bool environment_name_valid(const char *name);
 
-/* Whether an environment that is made must not be called so: an address of the service over HTTP begins like
- * it. One that was made earlier keeps its name. */
+/* Whether a new environment must not have this name, because an address of the service over HTTP begins with
+ * it. An environment that was made earlier keeps its name. */
 bool environment_name_reserved(const char *name);
 
-/* Fills what was left at zero with the defaults (jwkd.h, jwkd_environment), given that it was not set on
- * purpose. */
+/* Fills the members that are zero with the defaults (jwkd.h, jwkd_environment). It takes for granted that
+ * nobody set a zero on purpose. */
 void environment_defaults(struct environment *environment);
 
 /* INVALID_ARGUMENT or UNSUPPORTED, saying which setting and why. */

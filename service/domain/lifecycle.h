@@ -4,12 +4,12 @@
 
 #include "base/bytes.h"
 
-/* "Primary" is an active key that its environment names; it is a state here because other things
- * are allowed. */
+/* "Primary" is an active key that its environment names. It is a state here because other actions are allowed
+ * in it. */
 enum key_state { KEY_ABSENT, KEY_ACTIVE, KEY_PRIMARY, KEY_DEACTIVATED, KEY_DESTROYED, KEY_STATE_COUNT };
 
-/* KEY_HOLD and KEY_RETIRE mark an active key: not to be promoted by itself; to be deactivated by itself once
- * the last token that it signed has expired. Promotion takes both marks off. */
+/* KEY_HOLD and KEY_RETIRE mark an active key. A held key is not promoted by itself. A retiring key is
+ * deactivated by itself once the last token that it signed has expired. Promotion takes both marks off. */
 enum key_action {
     KEY_PUBLISH,
     KEY_PROMOTE,

@@ -36,7 +36,7 @@ size_t plan_live_keys(const struct plan_view *view)
     return live;
 }
 
-/* In exclusive mode the one live key must be named by whoever replaces it. */
+/* In exclusive mode a request that replaces the one live key must name that key. */
 static jwkd_status check_invalidation(
     const struct plan_view *view, bool hold, const char *kid, int *out_key, jwkd_error *error)
 {
@@ -61,7 +61,8 @@ static jwkd_status check_invalidation(
     return JWKD_OK;
 }
 
-/* `key` takes the place of the primary key, if there is one and it is not gone by then. */
+/* `key` takes the place of the primary key, unless there is none or it is `gone`, which this plan
+ * deactivates. */
 static void replace_primary(
     const struct plan_view *view, int key, int gone, bool retire_old, struct plan *plan)
 {
@@ -112,7 +113,7 @@ jwkd_status plan_retire(const struct plan_view *view, const char *kid, struct pl
     return JWKD_OK;
 }
 
-/* The key that a rotation replaced by this one: it began to retire in the same revision. */
+/* The key that a rotation replaced: it began to retire in the revision that made the new key primary. */
 static int find_replaced(const struct plan_view *view, uint64_t revision)
 {
     for (size_t i = 0; i < view->count; i++)
@@ -143,7 +144,7 @@ jwkd_status plan_abort_rotation(
     return JWKD_OK;
 }
 
-/* Whether `a` is to succeed rather than `b`. */
+/* Whether `a` is a better successor than `b`. */
 static bool succeeds_before(const struct plan_key *a, const struct plan_key *b)
 {
     bool a_last = a->held || a->retiring, b_last = b->held || b->retiring;

@@ -1,4 +1,5 @@
-/* Deciding a change: from how an environment's keys stand and what is wanted to the steps of one revision. */
+/* Deciding a change: it takes how an environment's keys stand and what is wanted, and gives the steps of one
+ * revision. */
 #ifndef DOMAIN_PLAN_H
 #define DOMAIN_PLAN_H
 
@@ -9,10 +10,10 @@ struct plan_key {
     const char *kid;
     enum key_state state;
     uint64_t born;     /* the revision that published it: later ones are younger */
-    uint64_t revision; /* that changed it last */
+    uint64_t revision; /* that changed the key last */
     bool held;         /* not to be promoted by itself */
     bool retiring;     /* to be deactivated by itself */
-    bool confirmed;    /* every subscriber holds it: worth knowing when a successor is sought */
+    bool confirmed;    /* every subscriber has confirmed it: counts when a successor is chosen */
 };
 
 /* An environment as it stands. Borrowed. */
@@ -42,28 +43,29 @@ enum promote {
     PROMOTE_LATER, /* once the subscribers have it: plan_promote() */
     PROMOTE_NOW,
 };
-/* A new key. Exclusive mode replaces at once whatever is asked for; there `invalidate_kid` (NULL or "": none)
- * must name the live key where there is one. `retire_old`: a primary key that is replaced retires. */
+/* Publishes a new key. Exclusive mode replaces the live key at once, whatever `promote` says;
+ * `invalidate_kid` (NULL or "": none) must then name the live key, if there is one. `retire_old`: a primary
+ * key that is replaced retires. */
 jwkd_status plan_publish(const struct plan_view *view, enum promote promote, bool retire_old,
     const char *invalidate_kid, struct plan *out, jwkd_error *error) MUST_CHECK;
-/* An active key becomes primary, held or retiring until then or not; no steps: it is already. */
+/* Makes an active key primary, even one that is held or retiring. No steps: it is primary already. */
 jwkd_status plan_promote(const struct plan_view *view, const char *kid, bool retire_old, struct plan *out,
     jwkd_error *error) MUST_CHECK;
-/* An active key is to be deactivated by itself. */
+/* Marks an active key to be deactivated by itself. */
 jwkd_status plan_retire(
     const struct plan_view *view, const char *kid, struct plan *out, jwkd_error *error) MUST_CHECK;
-/* A rotation is taken back: `new_kid` is held, and, where it is primary, the key that began to retire in the
- * revision that made it so becomes primary again. FAILED_PRECONDITION: there is no such key, or none any
- * more. */
+/* Takes a rotation back: `new_kid` is held. If it is primary already, the key that began to retire in that
+ * revision becomes primary again. NOT_FOUND: no key has this kid. FAILED_PRECONDITION: the new key is not
+ * live any more, or the old one is not there or not live any more. */
 jwkd_status plan_abort_rotation(
     const struct plan_view *view, const char *new_kid, struct plan *out, jwkd_error *error) MUST_CHECK;
-/* A deactivated primary is succeeded (proto/DELIVERY.md P8) by the youngest active key; one that is confirmed
- * goes before one that is not, and held or retiring ones come last. */
+/* Deactivates a key. A primary key is succeeded (proto/DELIVERY.md P8) by the youngest active key. A
+ * confirmed key goes before one that is not, and held or retiring keys come last. */
 jwkd_status plan_deactivate(const struct plan_view *view, const char *kid, bool allow_none, struct plan *out,
     jwkd_error *error) MUST_CHECK;
 jwkd_status plan_destroy(
     const struct plan_view *view, const char *kid, struct plan *out, jwkd_error *error) MUST_CHECK;
-/* Whether the environment may change to `mode`: exclusive wants at most one live key. */
+/* Whether the environment may change to `mode`: exclusive mode needs at most one live key. */
 jwkd_status plan_mode(const struct plan_view *view, enum environment_mode mode, jwkd_error *error) MUST_CHECK;
 
 size_t plan_live_keys(const struct plan_view *view);
