@@ -1,5 +1,5 @@
-/* What a storage engine provides: rows of bytes, and one atomic, durable, guarded write. Expectations,
- * revisions and message authentication are made above it, in store.c, the same for every engine. */
+/* What a storage engine provides: rows of bytes, and one atomic, durable, guarded write. store.c makes
+ * expectations, revisions and message authentication above it, in the same way for every engine. */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
 
@@ -51,16 +51,17 @@ struct engine_ops {
     /* Must be ENGINE_VERSION. */
     unsigned version;
 
-    /* Must. Opens the store at a place, or makes it, and checks it. NOT_FOUND: there is none, and it was not
-     * to be made. FAILED_PRECONDITION: in use, gone, or another one than it should be. DENIED: under another
-     * key-encryption key, or not to be read. CORRUPT. Each with a message that says what to do. */
+    /* Must. Opens the store at a place, or makes it, and checks it. NOT_FOUND: there is no store, and none
+     * was to be made. FAILED_PRECONDITION: the store is in use, gone, or another one than it should be.
+     * DENIED: it is under another key-encryption key, or may not be read. CORRUPT. Each message says what to
+     * do. */
     jwkd_status (*open)(const struct engine_opening *opening, struct engine_opened *out, jwkd_error *error);
 
-    /* Must. What open would find, without changing anything or waiting for anybody. Where nothing is yet but
-     * may be made, that is in order. */
+    /* Must. Finds what open would find, without changing anything or waiting for anybody. OK as well where
+     * there is no store yet but one may be made. */
     jwkd_status (*check)(const struct engine_opening *opening, uint64_t *out_rows, jwkd_error *error);
 
-    /* Must. A look at a place, before there is anything to open it with. */
+    /* Must. Looks at a place before there is a key to open the store with. */
     enum store_presence (*look)(const void *place);
 
     /* Must. Visits the records of these keys, of one state of the store and in the order of the keys; an
@@ -73,30 +74,32 @@ struct engine_ops {
     jwkd_status (*list)(
         void *engine, struct bytes prefix, struct bytes after, engine_visit *visit, void *context);
 
-    /* Must. Makes all changes or none, durably, provided that the record of the state row still is `guard`;
-     * CONFLICT when it is not, and nothing was changed. The keys differ from each other; the limits are kept.
-     * UNAVAILABLE with a message when the medium cannot take it at present; each call tries anew. An engine
-     * that can find out what became of a change does so before it answers. `urgent`: space kept back may be
-     * used; while there is none, what is not urgent adds no row. */
+    /* Must. Makes all changes or none, durably, on condition that the record of the state row is still
+     * `guard`. CONFLICT: it is not, and nothing was changed. The caller sees to it that the keys differ and
+     * the limits are kept. UNAVAILABLE with a message: the medium cannot take the change at present; each
+     * call tries anew. An engine that can find out what became of a change does so before it answers.
+     * `urgent`: the change may use the space that is kept back. While that space is missing, a change that is
+     * not urgent adds no row. */
     jwkd_status (*apply)(void *engine, struct bytes guard, const struct engine_change *changes, size_t count,
         bool urgent, jwkd_error *error);
 
-    /* May, all or none, where nobody else writes to the store: a place for one note. `note` puts bytes (at
-     * most ENGINE_NOTE_SIZE) in place of those that were there; they are durable on return, sooner than a
-     * change would be. UNAVAILABLE: the change is to be applied instead. `noted` appends what was put last,
-     * with anything behind it; at opening only. `forget` overwrites the first `size` bytes, some time. All
-     * are called as apply is. */
+    /* May, all three or none of them, where nobody else writes to the store: a place for one note. `note`
+     * puts bytes (at most ENGINE_NOTE_SIZE) in place of the last note. They are durable on return, sooner
+     * than a change would be. UNAVAILABLE: the caller applies the change instead. `noted` appends the last
+     * note, with anything that lies behind it; it is called at opening only. `forget` overwrites the first
+     * `size` bytes, and the disk has that some time later. All three are called as apply is. */
     jwkd_status (*note)(void *engine, struct bytes note);
     jwkd_status (*noted)(void *engine, struct buffer *out);
     void (*forget)(void *engine, size_t size);
 
-    /* May. Without it the store is always STORE_READ_WRITE. Never blocks. */
+    /* May. An engine without it is always STORE_READ_WRITE. Never blocks. */
     enum store_condition (*condition)(const void *engine);
 
     /* May. A commit has come to this revision of the store, durably. Called as apply is; never fails. */
     void (*came_to)(void *engine, uint64_t revision);
 
-    /* May. Whether what was opened is not what was last committed here, but was put back from a backup. */
+    /* May. Whether the store that was opened is not the one that was last committed here, but was put back
+     * from a backup. */
     bool (*went_back)(const void *engine);
 
     /* Must. Releases everything. */
@@ -117,14 +120,15 @@ enum { ENGINE_KEY_ID_SIZE = 32, ENGINE_STATE_SIZE = RECORD_HEAD_SIZE + 8 + RECOR
 struct engine_state {
     uint64_t revision; /* raised by one by every commit */
     uint64_t count;
-    /* The exclusive or of every caller's row's code: a row that vanished, came back or went back shows. */
+    /* The exclusive or of the codes of all callers' rows. It shows a row that vanished, came back or went
+     * back. */
     uint8_t sum[RECORD_MAC_SIZE];
 };
 
 /* Appends the record. */
 jwkd_status engine_identity_make(struct authenticator *authenticator, const struct engine_identity *identity,
     struct buffer *out) MUST_CHECK;
-/* What an identity record says, believed or not: its code is not looked at. False when it is none. */
+/* What an identity record says. Its code is not checked. False: it is no such record. */
 bool engine_identity_read(struct bytes record, struct engine_identity *out);
 
 jwkd_status engine_state_make(

@@ -4,7 +4,7 @@
 
 enum { SIZE_BYTES = 4 };
 
-/* No row's key begins with a zero byte: nothing else opens under this one. */
+/* No row's key begins with a zero byte, so no row's record opens as a note's. */
 static const struct bytes NOTE_KEY = {(const uint8_t *)"\0note", 5};
 
 static void put_u32(uint8_t *out, uint32_t value)

@@ -8,11 +8,12 @@
 
 #include "base/cleanup.h"
 
-/* Contexts with the key in them are costly to make and cheap to reset, so that those at rest are kept. */
+/* Contexts with the key in them are costly to make and cheap to reset, so those that are not in use are
+ * kept. */
 enum { CONTEXTS_KEPT = 16 };
 
 struct authenticator {
-    EVP_MAC_CTX *first;    /* keyed, never used itself */
+    EVP_MAC_CTX *first;    /* has the key; only copied, never used itself */
     pthread_mutex_t mutex; /* guards the two below */
     size_t idle_count;
     EVP_MAC_CTX *idle[CONTEXTS_KEPT];
@@ -91,7 +92,7 @@ static jwkd_status authenticate(
     put_u64(numbers, row->key.size);
     put_u64(numbers + 8, row->revision);
     size_t size = 0;
-    /* Without a key, init starts over with the one that the context has. */
+    /* Init without a key starts over with the key that the context has. */
     bool done = EVP_MAC_init(context, NULL, 0, NULL) == 1 && EVP_MAC_update(context, numbers, 8) == 1 &&
                 EVP_MAC_update(context, row->key.data, row->key.size) == 1 &&
                 EVP_MAC_update(context, numbers + 8, 8) == 1 &&

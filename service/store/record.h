@@ -21,11 +21,11 @@ void authenticator_free(struct authenticator *authenticator);
 jwkd_status record_make(
     struct authenticator *authenticator, const struct store_row *row, struct buffer *out) MUST_CHECK;
 
-/* CORRUPT unless `record` is the one made for `key`. The row's views are those of the arguments. */
+/* CORRUPT unless `record` is the one made for `key`. The views in the row are into the arguments. */
 jwkd_status record_open(struct authenticator *authenticator, struct bytes key, struct bytes record,
     struct store_row *out) MUST_CHECK;
 
-/* Its message authentication code; the record must have been opened or made. */
+/* The record's message authentication code. The record must have been opened or made. */
 const uint8_t *record_mac(struct bytes record);
 
 void put_u64(uint8_t *out, uint64_t value);

@@ -15,8 +15,8 @@ struct store {
     pthread_mutex_t committing; /* held by the one commit under way, across the engine's calls */
     struct buffer note; /* guarded by committing: a note that is not in the database yet; empty: none */
     atomic_bool noted;  /* whether there is one */
-    bool proven; /* guarded by committing: the last change was made, so that the database is durable as it can
-                    be read */
+    bool proven; /* guarded by committing: the last change succeeded, so the database is durable as it can be
+                    read */
     uint8_t id[STORE_ID_SIZE];
     struct store_limits limits;
 };
@@ -25,8 +25,8 @@ DEFINE_CLEANUP(struct store *, store_close)
 
 /* ---- notes */
 
-/* The database may have taken it although it said that it did not. CONFLICT: it has not, and is in another
- * state. */
+/* After a broken guard: whether the database took the note by an attempt that was reported as failed.
+ * CONFLICT: it did not, and is in another state. */
 static jwkd_status find_out(struct store *store, const struct note *note)
 {
     CLEANUP(buffer_clear) struct buffer state = {0};
@@ -50,8 +50,8 @@ static void came_to(struct store *store, uint64_t revision)
     if (store->proven && store->ops->came_to) store->ops->came_to(store->engine, revision);
 }
 
-/* What is in the database, and may yet be lost there, stays where it was noted: until the next note, which
- * waits for a change that is made. */
+/* If the database has the note's change but may yet lose it (not `proven`), the note stays in its place until
+ * the next one. The next note waits until a change has succeeded. */
 static void forget_note(struct store *store)
 {
     if (store->proven && store->ops->forget) store->ops->forget(store->engine, store->note.size);
@@ -59,7 +59,7 @@ static void forget_note(struct store *store)
     atomic_store(&store->noted, false);
 }
 
-/* Brings what is noted into the database. */
+/* Brings the note into the database. */
 static jwkd_status apply_note(struct store *store, struct note *out, jwkd_error *error)
 {
     TRY(note_open(store->authenticator, buffer_bytes(&store->note), out));
@@ -77,9 +77,9 @@ static jwkd_status settle(struct store *store, jwkd_error *error)
     return JWKD_OK;
 }
 
-/* The note that was put last, unless the database has gone on since; one that was never written whole was
- * never spoken of. What the engine knows of how far the database had come stays as it was: it may have been
- * put back from a backup. */
+/* Takes up the last note, unless the database has gone on since. A note that was never written whole was
+ * never told to anybody. The engine is not told how far the database came: it may have been put back from a
+ * backup. */
 static jwkd_status take_up_note(struct store *store, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer state = {0};
@@ -103,8 +103,8 @@ static jwkd_status take_up_note(struct store *store, jwkd_error *error)
     return status == JWKD_CORRUPT ? JWKD_OK : status;
 }
 
-/* Whether it is durable now. It counts only behind what is durable itself: not after a change that failed,
- * and may have happened. */
+/* Whether the note is durable now. It counts only if the state that it follows is durable. So none is put
+ * after a change that failed, since that change may have happened all the same. */
 static bool put_note(struct store *store, const struct note *note)
 {
     bool done = store->ops->note && store->proven &&
@@ -136,7 +136,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* What is left of an engine's limits for the callers' rows. */
+/* What the engine's limits leave for the callers' rows. */
 static struct store_limits limits_within(const struct engine_limits *engine)
 {
     size_t state = ENGINE_STATE_KEY.size + ENGINE_STATE_SIZE;
@@ -155,7 +155,7 @@ static bool is_whole(const struct engine_ops *ops)
            ops->apply && ops->close;
 }
 
-/* Checks what every engine relies on. */
+/* Checks what every engine takes for granted. */
 static jwkd_status prepare(const struct store_options *options, struct engine_opening *out, jwkd_error *error)
 {
     if (!is_whole(options->engine))
@@ -226,7 +226,7 @@ size_t store_write_size(const struct store_write *write)
 void store_close(struct store *store)
 {
     if (!store) return;
-    (void)!store_settle(store, NULL); /* or the next opening does */
+    (void)!store_settle(store, NULL); /* if that fails, the next opening does it */
     buffer_clear(&store->note);
     store->ops->close(store->engine);
     authenticator_free(store->authenticator);
@@ -322,18 +322,18 @@ jwkd_status store_list(
 
 /* ---- writing */
 
-/* A commit while it is being put together. */
+/* A commit that is being put together. */
 struct plan {
     struct store *store;
     bool urgent;
-    struct engine_state state; /* as it will be */
-    struct buffer guard;       /* the state's record as it is, */
-    struct buffer next;        /* and as it will be */
+    struct engine_state state; /* after the commit */
+    struct buffer guard;       /* the state's record before the commit, */
+    struct buffer next;        /* and after it */
     struct bytes *keys;        /* of the state's row, and of each write */
-    size_t looked_at;          /* so many of them were read */
-    jwkd_status status;        /* of what they hold */
+    size_t looked_at;          /* how many of them were read */
+    jwkd_status status;        /* what reading them came to */
     struct buffer
-        records; /* the new ones; of its full size from the start, so that views into it stay valid */
+        records; /* the new ones; it has its full size from the start, so that views into it stay valid */
     const struct store_write **sorted;
     struct engine_change *changes; /* one for each write, and the state's */
     size_t change_count;
@@ -410,7 +410,7 @@ static jwkd_status plan_new(struct plan *plan, const struct store_write *write)
     return JWKD_OK;
 }
 
-/* The row as it is, which goes out of the count and sum, and what becomes of it. */
+/* Takes the present row out of the count and the sum, and plans what becomes of it. */
 static jwkd_status plan_row(struct plan *plan, const struct store_write *write, struct bytes record)
 {
     struct store_row row = {.revision = STORE_ABSENT};
@@ -434,7 +434,7 @@ static jwkd_status plan_state(struct plan *plan, struct bytes record)
     return JWKD_OK;
 }
 
-/* The state's row first, and then those to be written. */
+/* Called for the state's row first, then for each row to be written. */
 static bool plan_one(void *context, struct bytes key, struct bytes record)
 {
     (void)key;
@@ -444,7 +444,7 @@ static bool plan_one(void *context, struct bytes key, struct bytes record)
     return plan->status == JWKD_OK;
 }
 
-/* All are read at once: on some engines each reading is a round trip. */
+/* Reads all rows at once: on some engines each reading is a round trip. */
 static jwkd_status plan_rows(struct plan *plan, size_t count)
 {
     struct store *store = plan->store;

@@ -32,12 +32,12 @@ static void walk_clear(struct walk *walk)
 static jwkd_status walk_row(struct walk *walk, struct bytes key, struct bytes record)
 {
     struct store_row row;
-    /* Strictly ascending keys also mean that a damaged tree which leads in circles is left. */
+    /* In a damaged tree that leads in circles the keys do not ascend, so the walk ends. */
     if (engine_compare(buffer_bytes(&walk->previous), key) >= 0) return JWKD_CORRUPT;
     TRY(record_open(walk->authenticator, key, record, &row));
     walk->previous.size = 0;
     TRY(buffer_append_bytes(&walk->previous, key));
-    /* A row that is there, but not where a search looks for it, is as good as lost. */
+    /* A row that is not where a search looks for it is as good as lost. */
     walk->again.size = 0;
     TRY(engine_get_one(walk->ops, walk->engine, key, &walk->again));
     if (!bytes_equal(buffer_bytes(&walk->again), record)) return JWKD_CORRUPT;
@@ -137,7 +137,7 @@ static void work_apart(check_work *work, void *context, int pipe_end)
     static const int FAULTS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTERM, SIGINT, SIGPIPE};
     for (size_t i = 0; i < sizeof FAULTS / sizeof *FAULTS; i++)
         signal(FAULTS[i], SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would read what it finds */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* without the parent nobody reads the finding */
     prctl(PR_SET_DUMPABLE, 0);        /* keys are in this memory */
     struct finding finding = {0};
     finding.status = work(context, &finding.report, &finding.error);

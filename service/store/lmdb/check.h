@@ -1,5 +1,5 @@
-/* The check at start: every row is walked, looked up and authenticated, in a child process, since reading a
- * damaged file through a memory map may end in SIGBUS or worse. */
+/* The check at start: it walks, looks up and authenticates every row. It runs in a child process, since
+ * reading a damaged file through a memory map may end in SIGBUS or worse. */
 #ifndef STORE_LMDB_CHECK_H
 #define STORE_LMDB_CHECK_H
 
@@ -12,15 +12,15 @@ struct check_report {
     uint64_t revision;
 };
 
-/* CORRUPT when a row is damaged, missing or too many. FAILED_PRECONDITION: not the store that `marker` names.
- * DENIED: under another key than the one to open it with. Without a marker (NULL): FAILED_PRECONDITION unless
- * the store holds nothing yet. */
+/* CORRUPT: a row is damaged, missing or too many. FAILED_PRECONDITION: it is not the store that `marker`
+ * names. DENIED: it is under another key than the one to open it with. Without a marker (NULL)
+ * FAILED_PRECONDITION, unless the store holds nothing yet. */
 jwkd_status check_rows(const struct engine_ops *ops, void *engine, const struct engine_opening *opening,
     const struct marker *marker, struct check_report *out, jwkd_error *error) MUST_CHECK;
 
 typedef jwkd_status check_work(void *context, struct check_report *out, jwkd_error *error);
 
-/* Does `work` in a child and hands over what it found; CORRUPT, when the child dies of it. */
+/* Does `work` in a child and hands over what it found. CORRUPT: the child died of it. */
 jwkd_status check_apart(
     check_work *work, void *context, struct check_report *out, jwkd_error *error) MUST_CHECK;
 

@@ -18,14 +18,14 @@ static jwkd_status fail_to_open(const char *path, jwkd_error *error)
     return fail(error, status, "the directory %s cannot be opened: %s", path, strerror(errno));
 }
 
-/* Without the parent on disk as well, a crash could take the whole directory along. */
+/* The parent is synced, too: otherwise a crash could take the whole directory along. */
 static bool make(const char *path)
 {
     if (mkdir(path, 0700) != 0) return errno == EEXIST;
     CLEANUP(fd_close_at) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return false;
     CLEANUP(fd_close_at) int parent = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* One that may be searched but not read cannot be synced, and is none of ours. */
+    /* A parent that may be searched but not read cannot be synced. Such a parent is not ours. */
     return parent < 0 ? errno == EACCES : fsync(parent) == 0;
 }
 
@@ -37,7 +37,7 @@ jwkd_status directory_open(const char *path, bool create, struct directory *out,
         fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (fd < 0) return fail_to_open(path, error);
-    /* Absolute, since the caller may change its working directory before a file is opened again. */
+    /* Absolute, since the process may change its working directory before a file is opened again. */
     char *whole = realpath(path, NULL);
     if (!whole) {
         close(fd);
@@ -86,7 +86,7 @@ jwkd_status directory_lock(struct directory *directory, jwkd_error *error)
     char text[16];
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)size, 0) != size) {
-        /* The disk is full; the pid is for people only, the lock holds without it. */
+        /* The disk is full. The pid is only for people; the lock holds without it. */
     }
     directory->lock = fd;
     fd = -1;
@@ -113,7 +113,7 @@ bool directory_reserve(const struct directory *directory, const char *name, size
     int fd = openat(directory->fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     struct stat file;
     if (fd < 0 || fstat(fd, &file) != 0) return false;
-    /* Blocks, not the size: a copy from a backup may be all hole. */
+    /* Blocks count, not the size: a copy from a backup may be one large hole. */
     if (file.st_size >= (off_t)size && file.st_blocks >= (blkcnt_t)(size / BLOCK_SIZE)) return true;
     errno = posix_fallocate(fd, 0, (off_t)size);
     return errno == 0;

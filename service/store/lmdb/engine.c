@@ -22,8 +22,8 @@
 #define LOCK_TABLE_FILE "lock.mdb"
 #define NEW_FILE "new.mdb" /* a database being made */
 
-/* Growing the map under a reader ends in SIGSEGV, so that the address space is taken once; it costs nothing
- * unused. */
+/* Growing the map under a reader ends in SIGSEGV, so the address space is taken once. It costs nothing while
+ * it is unused. */
 #define MAP_SIZE_DEFAULT (UINT64_C(64) << 30)
 #define MAP_SIZE_LEAST (UINT64_C(64) << 20)
 enum {
@@ -44,8 +44,8 @@ struct lmdb {
     MDB_dbi rows;
     _Atomic enum store_condition condition;
     atomic_bool ballast_missing;
-    bool went_back; /* as found at opening */
-    /* The rest is the committing thread's. */
+    bool went_back; /* as it was found at opening */
+    /* The rest is for the committing thread only. */
     bool writable;
     uint64_t reopened_ns; /* last tried */
     int witness;          /* -1: not open yet */
@@ -123,7 +123,8 @@ static int open_env(const char *path, unsigned flags, size_t map_size, MDB_env *
     }
 }
 
-/* Opens the database for reading only, past LMDB's own locks unless `shared` with a process that writes. */
+/* Opens the database for reading only. Goes past LMDB's own locks, unless `shared` with a process that
+ * writes. */
 static int open_to_read(struct lmdb *lmdb, bool shared)
 {
     lmdb->writable = false;
@@ -133,7 +134,7 @@ static int open_to_read(struct lmdb *lmdb, bool shared)
 
 static int open_to_write(struct lmdb *lmdb)
 {
-    /* LMDB writes to its lock table through a map: with a hole where the disk has no room, that would be
+    /* LMDB writes to its lock table through a map. If the file had a hole and the disk no room, that would be
      * SIGBUS. */
     const struct directory *directory = &lmdb->directory;
     if (!directory_reserve(directory, LOCK_TABLE_FILE, LOCK_TABLE_SIZE)) {
@@ -185,7 +186,7 @@ static jwkd_status lmdb_get(
         jwkd_status status = status_of(mdb_get(reading.txn, lmdb->rows, &name, &record));
         if (status != JWKD_OK && status != JWKD_NOT_FOUND) return status;
         if (record.mv_size > RECORD_HEAD_SIZE + LIMIT_STORE_VALUE) return JWKD_CORRUPT;
-        /* An empty record is none that was written here. */
+        /* No record that was written here is empty. */
         if (status == JWKD_OK && record.mv_size == 0) return JWKD_CORRUPT;
         if (!visit(context, keys[i], bytes_of_val(&record))) break;
     }
@@ -197,7 +198,8 @@ static bool begins_with(struct bytes key, struct bytes prefix)
     return key.size >= prefix.size && (prefix.size == 0 || memcmp(key.data, prefix.data, prefix.size) == 0);
 }
 
-/* Puts the cursor on the first row at or behind both. */
+/* Puts the cursor on the first row that does not come before `prefix`, and comes after `after` (empty: any
+ * row). */
 static int seek(MDB_cursor *cursor, struct bytes prefix, struct bytes after, MDB_val *key, MDB_val *record)
 {
     *key = val_of(engine_compare(after, prefix) > 0 ? after : prefix);
@@ -235,7 +237,7 @@ static int change(MDB_txn *txn, MDB_dbi rows, const struct engine_change *change
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* Rows that are written anew, or go, find room in the file's free pages. */
+/* A row that is rewritten or erased finds room in the file's free pages; a new one may not. */
 static bool adds_row(MDB_txn *txn, MDB_dbi rows, const struct engine_change *change)
 {
     MDB_val key = val_of(change->key), record;
@@ -286,7 +288,7 @@ static bool due(uint64_t *last_ns)
     return true;
 }
 
-/* Takes the ballast back where there is room for it. Whether it is there. */
+/* Takes the ballast back where there is room for it. True: the ballast is there. */
 static bool keep_ballast(struct lmdb *lmdb)
 {
     if (lmdb->ballast_missing) {
@@ -295,8 +297,8 @@ static bool keep_ballast(struct lmdb *lmdb)
     return !lmdb->ballast_missing;
 }
 
-/* Whether the file itself can be opened for writing, so that a database that serves readers is not closed in
- * vain. */
+/* Whether the file itself can be opened for writing. If not, the database that serves readers need not be
+ * closed. */
 static bool can_write(const struct lmdb *lmdb)
 {
     CLEANUP(fd_close_at) int fd = openat(lmdb->directory.fd, DATA_FILE, O_RDWR | O_CLOEXEC);
@@ -313,7 +315,7 @@ static int open_anew(struct lmdb *lmdb)
     return rc;
 }
 
-/* After a start on a read-only medium, or an error that LMDB does not go on after. */
+/* Opens for writing again, after a start on a read-only medium or after an error that stops LMDB. */
 static jwkd_status reopen(struct lmdb *lmdb, jwkd_error *error)
 {
     static const char ADVICE[] = "make it writable again; nothing needs to be restarted";
@@ -328,7 +330,7 @@ static jwkd_status reopen(struct lmdb *lmdb, jwkd_error *error)
         mdb_strerror(rc), ADVICE);
 }
 
-/* What the outcome means for the caller, and for the commits to come. */
+/* What the outcome means for this caller, and for the next commits. */
 static jwkd_status conclude(struct lmdb *lmdb, int rc, jwkd_error *error)
 {
     const char *path = lmdb->directory.path;
@@ -339,7 +341,8 @@ static jwkd_status conclude(struct lmdb *lmdb, int rc, jwkd_error *error)
     if (rc == GUARD_BROKEN)
         return fail(error, JWKD_CONFLICT, "%s was changed by another process meanwhile", path);
     if (is_full(lmdb, rc)) {
-        /* Whether the medium is full is seen at any time; a quota or the map is, by a change. */
+        /* lmdb_condition() sees a full medium by itself. Only a change that failed shows a full quota or
+         * map. */
         lmdb->condition = rc == ENOSPC || rc == EIO ? STORE_READ_WRITE : STORE_FULL;
         return fail(error, JWKD_UNAVAILABLE, "the disk that holds %s is full; make some room", path);
     }
@@ -352,7 +355,7 @@ static jwkd_status conclude(struct lmdb *lmdb, int rc, jwkd_error *error)
     return fail(error, status, "%s cannot be written: %s", path, mdb_strerror(rc));
 }
 
-/* When LMDB could not write its meta page it refuses everything from then on, reading too. */
+/* Whether LMDB refuses everything, reading too. It does so once it could not write its meta page. */
 static bool panics(struct lmdb *lmdb)
 {
     CLEANUP(reading_end) struct reading reading = {0};
@@ -366,8 +369,8 @@ static jwkd_status lmdb_apply(void *engine, struct bytes guard, const struct eng
 {
     struct lmdb *lmdb = engine;
     if (!lmdb->writable) TRY(reopen(lmdb, error));
-    /* Without a ballast, what room there is belongs to urgent changes. The ceilings of keys that sign are
-     * rows that are written anew, and still can be. */
+    /* While the ballast is missing, what room there is belongs to urgent changes. Rows that exist can still
+     * be rewritten, and so can the ceilings of keys that sign. */
     int rc = write_gated(lmdb, guard, changes, count, urgent || keep_ballast(lmdb));
     if (urgent && (is_full(lmdb, rc) || rc == EIO) && ballast_drop(&lmdb->directory)) {
         lmdb->ballast_missing = true;
@@ -375,7 +378,7 @@ static jwkd_status lmdb_apply(void *engine, struct bytes guard, const struct eng
     }
     if (urgent && rc == 0) keep_ballast(lmdb);
     jwkd_status status = conclude(lmdb, rc, error);
-    if (rc != 0 && panics(lmdb)) open_anew(lmdb); /* so that what became of the commit can be read */
+    if (rc != 0 && panics(lmdb)) open_anew(lmdb); /* so that the caller can read what became of the commit */
     return status;
 }
 
@@ -384,7 +387,7 @@ static enum store_condition lmdb_condition(const void *engine)
     const struct lmdb *lmdb = engine;
     enum store_condition condition = lmdb->condition;
     if (condition != STORE_READ_WRITE) return condition;
-    /* While there are free pages in the file a full medium does not show by a change that failed. */
+    /* Changes may succeed on a full medium as long as the file has free pages. */
     return lmdb->ballast_missing || medium_is_full(lmdb) ? STORE_FULL : STORE_READ_WRITE;
 }
 
@@ -394,8 +397,8 @@ static void lmdb_came_to(void *engine, uint64_t revision)
     witness_note(lmdb->directory.fd, &lmdb->witness, revision);
 }
 
-/* Whether a change that is noted is sure to find room, on the medium and in the map: what does not fit is to
- * be refused while it still can be. */
+/* Whether a change is sure to find room, on the medium and in the map, after it is noted. A change that does
+ * not fit must be refused before it is noted. */
 static bool has_room(struct lmdb *lmdb)
 {
     MDB_envinfo information;
@@ -453,7 +456,7 @@ jwkd_status lmdb_make(
         path = NULL;
         return fail(error, JWKD_NO_MEMORY, "no memory for a file name");
     }
-    unlinkat(directory->fd, NEW_FILE, 0); /* of an attempt that did not end */
+    unlinkat(directory->fd, NEW_FILE, 0); /* left by an attempt that did not end */
     int rc = write_first(path, lmdb->map_size, first, count);
     if (rc == 0 &&
         (renameat(directory->fd, NEW_FILE, directory->fd, DATA_FILE) != 0 || fsync(directory->fd) != 0)) {
@@ -524,9 +527,9 @@ jwkd_status lmdb_new(struct directory *directory, size_t map_size, size_t ballas
 
 struct engine_limits lmdb_limits(const struct lmdb *lmdb)
 {
-    /* A transaction may hold 2^17 pages that it has changed, of at least 4 KiB where that is the machine's. A
-     * row changes the pages on the way to it, and those of its value, which lies in pages of its own where it
-     * is long. With these limits no more than half of them can come together. */
+    /* A transaction may hold 2^17 pages that it has changed, each of 4 KiB or more, as the machine's pages
+     * are. A row changes the pages on the way to it and those of its value, which has pages of its own if it
+     * is long. With these limits no more than half of the 2^17 can come together. */
     enum { PAGES = 1 << 16, PAGE = 4096, WAY = 4 };
     return (struct engine_limits){.rows = PAGES / 2 / WAY,
         .bytes = (size_t)PAGES / 2 * PAGE,

@@ -11,8 +11,9 @@ struct lmdb_place {
     size_t ballast_size;   /* bytes kept back for urgent commits; 0: 1 MiB */
 };
 
-/* Opening and checking walk every row in a child process first, so that a damaged file cannot take the caller
- * along. Opening locks the directory against a second process, of which a refusal says the pid. */
+/* Opening and checking first walk every row in a child process, so that a damaged file cannot bring down the
+ * caller. Opening locks the directory against a second process. If another process has the lock, the refusal
+ * gives its pid. */
 extern const struct engine_ops LMDB_ENGINE;
 
 #endif

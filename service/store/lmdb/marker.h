@@ -1,5 +1,6 @@
 /* The marker: a small text file beside the database that says which database belongs there. LMDB opens an
- * emptied file as a new, empty database, and somebody else's as its own; the marker is how that shows. */
+ * emptied file as a new, empty database, and another store's database without a word. The marker shows
+ * both. */
 #ifndef STORE_LMDB_MARKER_H
 #define STORE_LMDB_MARKER_H
 
@@ -13,14 +14,16 @@ struct marker {
     size_t key_id_size;
 };
 
-/* Three lines: format=1, store=HEX, key=HEX. MALFORMED: no marker. UNSUPPORTED: of a later format. */
+/* Three lines: format=1, store=HEX, key=HEX. MALFORMED: it is no marker. UNSUPPORTED: it is of a later
+ * format. */
 jwkd_status marker_parse(struct bytes text, struct marker *out) MUST_CHECK;
 /* Appends the text. */
 jwkd_status marker_format(const struct marker *marker, struct buffer *out) MUST_CHECK;
 
 /* `directory` is open; `path` is its name for messages. NOT_FOUND (without message): there is none. */
 jwkd_status marker_read(int directory, const char *path, struct marker *out, jwkd_error *error) MUST_CHECK;
-/* Written beside and renamed, so that a crash leaves none or a whole one; durable on return. */
+/* Writes the marker under another name and renames it, so that a crash leaves none or a whole one. Durable on
+ * return. */
 jwkd_status marker_write(
     int directory, const char *path, const struct marker *marker, jwkd_error *error) MUST_CHECK;
 

@@ -23,8 +23,8 @@ static bool write_all(int fd, const uint8_t *data, size_t size, off_t at)
     return true;
 }
 
-/* Zeros that were written, not room that was promised: the first write into that would be the file system's,
- * too. */
+/* Writes zeros instead of asking for room. The first write into room that was only promised would make the
+ * file system write, too. */
 static bool fill(int directory, int fd, off_t from)
 {
     static const uint8_t zeros[PAGE];
@@ -45,7 +45,7 @@ int note_file_open(int directory)
     return opened;
 }
 
-/* Whole pages, so that none has to be read first. */
+/* Writes whole pages, so that none has to be read first. */
 static bool write_pages(int fd, struct bytes note)
 {
     size_t whole = note.size / PAGE * PAGE, rest = note.size - whole;

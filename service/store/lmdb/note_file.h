@@ -1,5 +1,5 @@
-/* The place of an engine's note: a file of one size, written in place, so that a note takes one write and the
- * file system has nothing to write of its own. */
+/* The place of an engine's note: a file of one size, written in place. So a note takes one write, and the
+ * file system has nothing of its own to write. */
 #ifndef STORE_LMDB_NOTE_FILE_H
 #define STORE_LMDB_NOTE_FILE_H
 
@@ -7,14 +7,15 @@
 
 #define NOTE_FILE "jwkd.note"
 
-/* Makes it where it is missing. The open file, or -1: it cannot be written. */
+/* Makes the file where it is missing, and opens it. -1: it cannot be written. */
 int note_file_open(int directory);
-/* Durably, from the start of the file on. False: it was cleared again, as far as the disk lets it. */
+/* Writes the note durably, from the start of the file. False: that failed, and the file was cleared again, as
+ * far as the disk lets it. */
 bool note_file_write(int fd, struct bytes note);
-/* Zeros over the first `size` bytes, which the disk has some time: private keys, sealed, do not stay in it
- * behind their erasure. */
+/* Puts zeros over the first `size` bytes; the disk has them some time later. So private keys, which are
+ * sealed there, do not outlive their erasure. */
 void note_file_clear(int fd, size_t size);
-/* Appends what is in it. NOT_FOUND, DENIED, UNAVAILABLE, NO_MEMORY. */
+/* Appends the file's contents. NOT_FOUND, DENIED, UNAVAILABLE, NO_MEMORY. */
 jwkd_status note_file_read(int directory, struct buffer *out) MUST_CHECK;
 
 #endif

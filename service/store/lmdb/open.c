@@ -35,7 +35,7 @@ static jwkd_status begin(
     return status == JWKD_OK ? status : fail(error, status, "no memory for the store");
 }
 
-/* What is in the directory before anything is opened. */
+/* What is in the directory before it is opened. */
 struct finding {
     bool has_marker, has_data;
     struct marker marker;
@@ -75,7 +75,7 @@ struct examination {
     const struct marker *marker;
 };
 
-/* In the child. */
+/* Runs in the child. */
 static jwkd_status examine(void *context, struct check_report *out, jwkd_error *error)
 {
     const struct examination *examination = context;
@@ -95,7 +95,7 @@ static jwkd_status examine_apart(struct lmdb *lmdb, const struct engine_opening 
     return check_apart(examine, &examination, out, error);
 }
 
-/* A start has to read what was noted. */
+/* A start has to read the note, so the check tries it. */
 static jwkd_status check_note(struct lmdb *lmdb, jwkd_error *error)
 {
     CLEANUP(buffer_clear) struct buffer note = {0};
@@ -115,7 +115,7 @@ jwkd_status lmdb_check_store(const struct engine_opening *opening, uint64_t *out
     if (status == JWKD_OK && !finding.has_data) {
         status = fail(error, JWKD_NOT_FOUND, "there is no store in %s", lmdb_directory(lmdb)->path);
     }
-    /* What is not there yet is in order where it may be made. */
+    /* A store that is missing is in order where one may be made. */
     if (status == JWKD_NOT_FOUND && opening->create) status = JWKD_OK;
     if (status == JWKD_OK && finding.has_data)
         status = examine_apart(lmdb, opening, &finding, &report, error);
@@ -133,8 +133,8 @@ static jwkd_status make_database(struct lmdb *lmdb, const struct engine_opening 
     return lmdb_make(lmdb, first, 2, error);
 }
 
-/* A new database gets its marker only after it was checked like any other; a crash in between is made good by
- * the next start, which finds a database that holds nothing yet. */
+/* A new database gets its marker only after it was checked like any other. After a crash in between, the next
+ * start finds a database that holds nothing yet, and goes on from there. */
 static jwkd_status find_store(struct lmdb *lmdb, const struct engine_opening *opening, jwkd_status locked,
     struct check_report *out, jwkd_error *error)
 {

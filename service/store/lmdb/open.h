@@ -1,4 +1,4 @@
-/* How a store in a directory is found, made, checked and opened: the first three of engine_ops. */
+/* How a store in a directory is found, made, checked and opened: the first three functions of engine_ops. */
 #ifndef STORE_LMDB_OPEN_H
 #define STORE_LMDB_OPEN_H
 

@@ -12,9 +12,9 @@ enum {
     PAGE_SIZE_LEAST = 512,
     PAGE_SIZE_MOST = 32768,
     DEPTH_MOST = 32,
-    FIRST_PAGE = 2, /* behind the two that describe the database */
-    /* How far the last page may lie behind the file's end: one transaction's pages are at most 2^17, and
-     * those that it took and gave back again were never written. */
+    FIRST_PAGE = 2, /* the first two describe the database */
+    /* How far the last page may lie behind the file's end. One transaction has at most 2^17 pages, and those
+     * that it took and gave back were never written. */
     TAIL_MOST = 1 << 20,
 };
 enum page_flags {
@@ -33,14 +33,14 @@ struct page_head {
     uint16_t pad, flags;
     union {
         struct {
-            uint16_t lower, upper; /* the end of the offsets, the start of the nodes */
+            uint16_t lower, upper; /* the end of the offsets; the start of the nodes */
         };
-        uint32_t pages; /* of a value that has its own */
+        uint32_t pages; /* of a value that has pages of its own */
     };
 };
 
 struct tree {
-    uint32_t page_size; /* in the first tree's description only */
+    uint32_t page_size; /* in the description of the first tree only */
     uint16_t flags, depth;
     size_t branches, leaves, overflows, entries, root;
 };
@@ -57,8 +57,8 @@ struct meta {
 };
 
 struct node {
-    uint32_t
-        size; /* of the value; in a branch the low half of a page's number, whose high half is in the flags */
+    uint32_t size; /* of the value; in a branch the low half of a page's number, the high half being in the
+                      flags */
     uint16_t flags, key_size;
 };
 
@@ -66,7 +66,8 @@ struct pages {
     int fd;
     size_t page_size;
     size_t count;     /* in the file */
-    size_t last_page; /* ever taken; the file may end before it, when the last ones are free */
+    size_t last_page; /* the last page that was ever taken; the file may end before it when the last pages are
+                         free */
     uint8_t *taken;   /* a bit for each page of the file */
 };
 
@@ -91,8 +92,8 @@ static bool is_meta(const struct meta *meta, size_t number)
            (trees[FREE_LISTS].flags & (INTEGER_KEY | FIXED_MAP | DUPLICATES)) == INTEGER_KEY;
 }
 
-/* Commits write them in turn. A scribbled transaction number would make LMDB take the older one, which is to
- * lose the last commit in silence; but the two are always of successive transactions. */
+/* Commits write the two descriptions in turn, so their transaction numbers follow each other. If one number
+ * is scribbled on, LMDB may take the older description, and the last commit is lost in silence. */
 static bool read_meta(struct pages *pages, struct meta *out)
 {
     struct meta even, odd;
@@ -122,7 +123,7 @@ static bool take(struct pages *pages, size_t first, size_t count)
     return true;
 }
 
-/* Free pages behind the file's end are none that can be taken twice. */
+/* Free pages behind the file's end need no bit: nothing else can take them. */
 static bool take_free(struct pages *pages, size_t page)
 {
     return page < pages->count ? take(pages, page, 1) : page <= pages->last_page;
@@ -142,7 +143,7 @@ static bool take_free_list(struct pages *pages, struct bytes list)
     return true;
 }
 
-/* Takes the pages of a value that has its own; *out_offset is where in the file it begins. */
+/* Takes the pages of a value that has its own. *out_offset is where the value begins in the file. */
 static bool take_value(struct pages *pages, size_t first, size_t size, size_t *out_offset)
 {
     struct page_head head;
@@ -168,7 +169,7 @@ static bool check_leaf_node(struct pages *pages, const struct node *node, struct
     memcpy(&first, value.data, sizeof first);
     if (!take_value(pages, first, node->size, &offset)) return false;
     if (!free_lists) return true;
-    /* Not larger than the file: its pages were taken. */
+    /* The value is not larger than the file, since its pages could be taken. */
     CLEANUP(free_at) uint8_t *list = malloc(node->size);
     return list && read_at(pages->fd, list, node->size, offset) &&
            take_free_list(pages, bytes_of(list, node->size));
@@ -187,7 +188,7 @@ static bool check_node(struct pages *pages, struct bytes bytes, unsigned depth, 
     return node.key_size <= rest.size && check_page(pages, (size_t)child, depth - 1, free_lists);
 }
 
-/* A page of a tree with all below it; leaves have the depth 1. */
+/* Checks a page of a tree, and all pages below it. Leaves have the depth 1. */
 static bool check_page(struct pages *pages, size_t number, unsigned depth, bool free_lists)
 {
     CLEANUP(free_at) uint8_t *page = malloc(pages->page_size);

@@ -8,11 +8,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-/* Always of one length, so that writing in place leaves nothing of what was there. */
+/* Always of the same length, so that nothing of the earlier text is left when it is written in place. */
 #define FORMAT "revision=%020llu\nfile=%020llu\nat=%020lld\n"
 enum { SIZE = 9 + 20 + 1 + 5 + 20 + 1 + 3 + 20 + 1, DIGITS = 20, TOLERANCE_SEC = 120 };
 
-/* Cuts "NAME=" and twenty digits and a line's end off the front of *text. */
+/* Cuts "NAME=", twenty digits and the end of the line off the front of *text. */
 static bool cut_number(struct bytes *text, const char *name, uint64_t *out)
 {
     size_t length = strlen(name);
@@ -50,9 +50,9 @@ static bool is_about(int64_t a, int64_t b)
     return a - b <= TOLERANCE_SEC && b - a <= TOLERANCE_SEC;
 }
 
-/* What writes to a file changes both of its times; who copies into it, or sets its times, leaves them apart.
- * After a power failure what was written may be older than the times: a disk is given half a minute for it.
- */
+/* A write sets the two times of the file and the time in its text alike. Somebody who copies a file into it,
+ * or sets its times, makes them differ. After a power failure the text may be older than the times: a disk is
+ * given half a minute to write it. */
 static bool is_as_written(const struct witness *witness, const struct stat *file)
 {
     return witness->inode == file->st_ino && is_about(witness->at, file->st_mtim.tv_sec) &&
@@ -85,5 +85,5 @@ void witness_note(int directory, int *in_out_fd, uint64_t revision)
     snprintf(text, sizeof text, FORMAT, (unsigned long long)revision, (unsigned long long)file.st_ino,
         (long long)(now > 0 ? now : 0));
     ssize_t written = pwrite(*in_out_fd, text, SIZE, 0);
-    if (first && written == SIZE) (void)fsync(*in_out_fd); /* or a power failure leaves it empty */
+    if (first && written == SIZE) (void)fsync(*in_out_fd); /* otherwise a power failure leaves it empty */
 }
