@@ -1,7 +1,7 @@
 #include "keyring/changes/standing.h"
 #include "keyring/records/rows.h"
 
-/* The operation as it is now: of a row, with what can be said of one that waits. Fills `reply`. */
+/* Fills `reply` with the operation as it is now: from its row, with what can be said of one that waits. */
 static jwkd_status answer_operation(struct keyring *keyring, struct bytes id, struct reply *reply,
     Jwkd__V1__Operation **out, jwkd_error *error)
 {

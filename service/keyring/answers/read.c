@@ -1,4 +1,4 @@
-/* What can be asked without changing anything. */
+/* Reading: what can be asked for without changing anything. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -112,7 +112,7 @@ static bool same_state(
            state->environment_id == environment->id && state->revision == environment->revision;
 }
 
-/* The kids that a verifier must know of beside the published keys. */
+/* Lists the kids that a verifier must know beside the published keys. */
 static jwkd_status list_kids(
     const struct ring_environment *environment, struct reply *reply, Jwkd__V1__JwksReply *jwks)
 {
@@ -157,7 +157,7 @@ jwkd_status keyring_get_jwks(struct keyring *keyring, const struct caller *calle
     return JWKD_OK;
 }
 
-/* Collects log rows, as long as they follow each other. */
+/* Collects log rows, as long as their revisions follow each other. */
 struct changes_reader {
     struct reply *reply;
     uint64_t expected; /* the revision that must come next */
@@ -179,7 +179,7 @@ static bool read_change(void *context, const struct store_row *row)
         jwkd__v1__event__unpack(&reader->reply->arena.allocator, row->value.size, row->value.data);
     if (!event || !event->state) {
         reader->status = reader->count ? JWKD_OK : JWKD_CORRUPT;
-        reader->more = reader->count > 0; /* the reply is full: the rest is asked for next */
+        reader->more = reader->count > 0; /* the reply is full: the caller asks for the rest next */
         return false;
     }
     reader->gap = event->state->revision != reader->expected;

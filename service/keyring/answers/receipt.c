@@ -26,7 +26,7 @@ static jwkd_status fill_lines(const struct registry_receipt *kept, uint64_t pres
     return JWKD_OK;
 }
 
-/* Both ways of saying when, rounded up. */
+/* Sets both forms of the instant, rounded up. */
 static void set_effective(int64_t remaining_ns, Jwkd__V1__Receipt *out)
 {
     const int64_t ms = (int64_t)NS_PER_MS, sec = (int64_t)NS_PER_SEC;
@@ -45,8 +45,8 @@ static jwkd_status tell_kept(const struct registry_receipt *kept, uint64_t prese
     return fill_lines(kept, present, now_ns, reply, out);
 }
 
-/* Of a deactivation before the start, or long ago. The key tells when it was decided, in whole seconds;
- * whoever did not hear of it in the run before has registered in this one, or is stale. */
+/* For a deactivation before the start, or long ago. The key tells when it was decided, in whole seconds. A
+ * verifier that did not hear of it in the run before has registered in this one, or is stale. */
 static void tell_forgotten(
     const struct registry *registry, const struct ring_key *key, uint64_t now_ns, Jwkd__V1__Receipt *out)
 {
@@ -56,7 +56,7 @@ static void tell_forgotten(
     if (until_known_ns > 0 && until_known_ns > remaining_ns) remaining_ns = until_known_ns;
     if (key->state == KEY_DEACTIVATED) out->revision = key->revision;
     out->bounded = remaining_ns <= 0;
-    out->forgotten = true; /* whoever served stale keys may go on */
+    out->forgotten = true; /* nobody knows any more whether a verifier served stale keys */
     set_effective(remaining_ns, out);
 }
 
@@ -102,7 +102,7 @@ jwkd_status keyring_get_receipt(struct keyring *keyring, const struct caller *ca
     receipt->kid = wire_text(jwk_kid(key->jwk));
     receipt->at = key->deactivated_at;
     receipt->last_expiry = atomic_load(&key->usage->last.expiry);
-    receipt->jwks_max_age_sec = environment->settings.jwks_max_age_sec; /* all that older rows know of */
+    receipt->jwks_max_age_sec = environment->settings.jwks_max_age_sec; /* older rows know only this */
     if (receipt->jwks_max_age_sec < key->jwks_wait_sec) receipt->jwks_max_age_sec = key->jwks_wait_sec;
     jwkd_status status = tell(keyring, environment, key, reply, receipt);
     if (status != JWKD_OK) return fail(error, status, "out of memory for the answer");

@@ -11,7 +11,7 @@
 #include "keyring/changes/wall.h"
 #include "keyring/state.h"
 
-/* What signs: taken from one snapshot. */
+/* The key that signs, from one snapshot. */
 struct signing {
     const struct ring_environment *environment;
     struct ring_key *key;
@@ -34,8 +34,8 @@ static jwkd_status choose_key(
     return JWKD_OK;
 }
 
-/* Whether the key may still sign now: a token made with a key that was deactivated meanwhile is not given
- * out, nor with one that retires since, for that waits for no token that it does not know of. */
+/* Whether the key may still sign. If it was deactivated meanwhile, the token is not given out. Nor is it if
+ * the key has begun to retire, since a retirement waits only for tokens that it knows of. */
 static bool still_live(struct keyring *keyring, const struct signing *signing)
 {
     CLEANUP(snapshot_unref_at) struct snapshot *now = keyring_snapshot(keyring);
@@ -47,8 +47,9 @@ static bool still_live(struct keyring *keyring, const struct signing *signing)
            !environment->keys[index]->retiring_since;
 }
 
-/* To be asked after every use of the key, whatever came of it: a deactivation had the signer forget the key,
- * and we may have unsealed it again after that. */
+/* Whether the key may not sign any more. Call it after every use of the key, even if the use failed. A
+ * deactivation made the signer forget the key, but this use may have unsealed it again; here the signer
+ * forgets it once more. */
 static bool withdrawn(struct keyring *keyring, const struct signing *signing)
 {
     if (still_live(keyring, signing)) return false;
@@ -137,7 +138,7 @@ struct keyring_signing {
     Jwkd__V1__SignedToken *tokens, **pointers;
     struct signing with;
     struct ceiling_patience patience;
-    size_t first;         /* signed before the others; NOTHING: none is */
+    size_t first;         /* signed before the others; NOTHING: no token is */
     pthread_mutex_t lock; /* guards the reply's memory while several threads sign */
     atomic_size_t begun;
     atomic_bool out_of_memory;
@@ -192,8 +193,8 @@ static void sign_rest(struct keyring_signing *signing)
         continue;
 }
 
-/* The token that is to live longest, if the disk may have to be asked for it; else NOTHING. Claims with an
- * exp of their own are not looked at: where that reaches further, several threads may wait. */
+/* The token that is to live longest, if the disk may have to be asked for it; else NOTHING. An exp in the
+ * claims is not looked at: if it reaches further, several threads may wait. */
 static size_t what_may_wait_for_disk(const struct keyring_signing *signing)
 {
     const Jwkd__V1__SignRequest *request = signing->request;
@@ -229,7 +230,7 @@ jwkd_status keyring_sign_begin(struct keyring *keyring, const struct caller *cal
     return JWKD_OK;
 }
 
-/* All of it with the key that signs now. */
+/* Signs the whole batch with the key that signs now. */
 static jwkd_status sign_again(struct keyring_signing *signing, jwkd_error *error)
 {
     signing->first = NOTHING;
@@ -287,8 +288,8 @@ static jwkd_status check_raw(const Jwkd__V1__SignRawRequest *raw, jwkd_error *er
             error, JWKD_INVALID_ARGUMENT, "a raw payload needs a typ of its own, neither JWT nor at+jwt");
     if (raw->payload.len > LIMIT_CLAIMS)
         return fail(error, JWKD_INVALID_ARGUMENT, "a payload has at most %d bytes", LIMIT_CLAIMS);
-    /* A JSON object signed raw would be a JWT past every rule; whatever begins like one is taken for one, for
-     * other readers are more lenient than ours. */
+    /* A JSON object that is signed raw would be a JWT that no rule was applied to. A payload that only begins
+     * like one is refused, too, since other readers are more lenient than ours. */
     const uint8_t *c = raw->payload.data, *end = c + raw->payload.len;
     if (raw->payload.len >= 3 && memcmp(c, "\xef\xbb\xbf", 3) == 0) c += 3;
     while (c < end &&
@@ -313,7 +314,7 @@ jwkd_status keyring_sign_raw(struct keyring *keyring, const struct caller *calle
     struct signing signing;
     TRY(begin_signing(keyring, raw->environment, reply, &signing, error));
     CLEANUP(buffer_clear) struct buffer token = {0};
-    key_usage_signed(signing.key->usage, (struct reach){0}, clock_wall_sec()); /* it has no expiry to reach */
+    key_usage_signed(signing.key->usage, (struct reach){0}, clock_wall_sec()); /* it has no expiry */
     jwkd_status status =
         make_token(keyring, &signing, bytes_of_text(raw->type), wire_view(raw->payload), &token);
     if (withdrawn(keyring, &signing))

@@ -1,12 +1,13 @@
-/* Those who follow the keys: what they ask for, and what is told about them. */
+/* Subscribers: what they ask for, and what is told about them. */
 #include "keyring/answers/subscribers.h"
 
 #include "base/clock.h"
 
 /* ---- renewing */
 
-/* What an item of a renewal means here. The name goes on being followed; the state counts only if it is one
- * of this store, of this very environment, and there is such a revision. */
+/* Finds what an item of a renewal means here. The environment of that name goes on being followed. The
+ * item's state counts only if it has this store's epoch and this environment's id, and a revision that
+ * exists. */
 static bool resolve(const struct keyring *keyring, const struct snapshot *snapshot,
     const Jwkd__V1__RenewRequest__Held *item, struct registry_held *out)
 {
@@ -61,7 +62,7 @@ jwkd_status keyring_follow_jwks(struct keyring *keyring, const struct caller *ca
 {
     if (request->get_jwks->instance_id.len == 0)
         return keyring_get_jwks(keyring, caller, request, reply, error);
-    /* Before the snapshot is read: whatever is published after it waits for this subscriber. */
+    /* Follow before reading the snapshot: then a key that is published after it waits for this subscriber. */
     uint64_t followed;
     TRY(follow(keyring, caller->principal, request->get_jwks, &followed, error));
     TRY(keyring_get_jwks(keyring, caller, request, reply, error));
@@ -102,7 +103,7 @@ jwkd_status subscribers_describe(const struct registry_subscriber *subscriber, u
     return copy_texts(subscriber, reply, out);
 }
 
-/* The revision of the environment that a subscriber follows; 0 where it is no more. */
+/* The present revision of the environment that a subscriber follows; 0: the environment is gone. */
 static uint64_t present_revision(
     const struct snapshot *snapshot, const struct registry_subscriber *subscriber)
 {

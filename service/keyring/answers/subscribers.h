@@ -4,7 +4,7 @@
 
 #include "keyring/state.h"
 
-/* Fills a message, whose texts and bytes are copied into the reply. `present` is the environment's revision
+/* Fills a message; its texts and bytes are copied into the reply. `present` is the environment's revision
  * now. */
 jwkd_status subscribers_describe(const struct registry_subscriber *subscriber, uint64_t present,
     uint64_t now_ns, struct reply *reply, Jwkd__V1__Subscriber *out) MUST_CHECK;

@@ -1,11 +1,11 @@
-/* Verifying for those who cannot by themselves. It reads the snapshot, and neither the store nor a writer's
- * lock. */
+/* Verifying for callers that cannot do it themselves. It reads the snapshot, and neither the store nor a
+ * writer's lock. */
 #include "base/clock.h"
 #include "jose/jwt.h"
 #include "keyring/state.h"
 
-/* The key's standing is read last, after the signature was checked: that read is the instant the answer
- * speaks of. */
+/* Reads how the key stands last, after the signature was checked. The answer speaks of the instant of that
+ * read. */
 static jwkd_verdict read_last(struct keyring *keyring, const struct ring_environment *judged_by,
     const struct jwt *jwt, jwkd_verdict verdict)
 {

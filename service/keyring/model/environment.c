@@ -35,7 +35,7 @@ void ring_environment_unref(struct ring_environment *environment)
 jwkd_status ring_environment_add(struct ring_environment *environment, struct ring_key *key)
 {
     size_t count = environment->count, more = count ? 2 * count : 1;
-    if ((count & (count - 1)) == 0) { /* there is room for the next power of two, always */
+    if ((count & (count - 1)) == 0) { /* there is always room up to the next power of two */
         struct ring_key **keys = realloc(environment->keys, more * sizeof *keys);
         if (!keys) {
             ring_key_unref(key);
@@ -66,7 +66,7 @@ jwkd_status ring_environment_copy(const struct ring_environment *environment, st
     return JWKD_OK;
 }
 
-enum { ELSEWHERE_SEC = 24 * 3600 }; /* nobody knows for how long a key signed before it was imported */
+enum { ELSEWHERE_SEC = 24 * 3600 }; /* nobody knows how long a key signed before it was imported */
 
 int64_t ring_key_longest_lifetime(const struct ring_environment *environment, const struct ring_key *key)
 {
@@ -79,15 +79,15 @@ int64_t ring_key_longest_lifetime(const struct ring_environment *environment, co
 bool ring_key_worth_naming(
     const struct ring_environment *environment, const struct ring_key *key, int64_t now)
 {
-    /* No token outlives the largest lifetime that was ever allowed here; but a key may have signed elsewhere
-     * before it was imported, so a day is always granted. */
+    /* No token outlives the largest lifetime that was ever allowed here. But a key may have signed elsewhere
+     * before it was imported, so this is at least a day. */
     int64_t lifetime = environment->largest_lifetime_sec;
     if (lifetime < ELSEWHERE_SEC) lifetime = ELSEWHERE_SEC;
     return !key_state_live(key->state) &&
            key->deactivated_at + lifetime + environment->settings.leeway_sec >= now;
 }
 
-/* Longer than any lease: until then somebody may ask for the receipt. */
+/* Longer than any lease: as long as this, somebody may ask for the receipt. */
 enum { RECEIPT_SEC = 15 * 60 };
 
 static bool is_past(const struct ring_environment *environment, const struct ring_key *key, int64_t now)
@@ -119,7 +119,7 @@ jwkd_status ring_environment_finish(struct ring_environment *environment, int64_
     CLEANUP(free_at) struct jwk **keys = calloc(environment->count + 1, sizeof *keys);
     CLEANUP(free_at) struct bytes *kids = calloc(environment->count + 1, sizeof *kids);
     if (!keys || !kids) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    for (size_t i = environment->count; i-- > 0;) { /* the youngest first, as readers of a JWKS expect */
+    for (size_t i = environment->count; i-- > 0;) { /* youngest first, as readers of a JWKS expect */
         struct ring_key *key = environment->keys[i];
         if (key_state_live(key->state))
             keys[live++] = key->jwk;

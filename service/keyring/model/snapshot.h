@@ -12,8 +12,8 @@ struct snapshot {
     struct ring_environment **environments;
 };
 
-/* A snapshot with `replacement` in place of the environments of these names (a NULL pointer removes). Names
- * of `count` replacements are distinct. Takes references of its own. */
+/* Makes a snapshot with `replacement` in place of the environments of these names (a NULL pointer removes).
+ * The names of the `count` replacements are distinct. Takes references of its own. */
 struct snapshot_change {
     const char *name;
     struct ring_environment *environment;
