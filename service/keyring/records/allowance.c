@@ -9,18 +9,18 @@
 
 /* An answer that is kept. */
 struct kept {
-    uint64_t since_ns; /* the store's age */
-    int64_t at;        /* the time that its row is named by */
+    uint64_t since_ns; /* by the store's age */
+    int64_t at;        /* the time in the name of its row */
     uint8_t id[LIMIT_REQUEST_ID];
 };
 
-/* Oldest first: a ring. */
+/* A ring, oldest first. */
 struct queue {
     struct kept *items;
     size_t first, count, capacity;
 };
 
-/* Of one caller. */
+/* The allowance of one caller. */
 struct allowance {
     struct queue changes, deactivations;
     char principal[];
@@ -76,7 +76,7 @@ static void free_allowance(void *allowance)
     free(owned);
 }
 
-/* NULL: it has nothing kept; or there is no memory to ask. */
+/* NULL: nothing of the caller's is kept, or there is no memory to look for it. */
 static struct allowance *find(const struct keyring *keyring, const char *principal)
 {
     struct allowance *wanted = new_allowance(principal);
@@ -107,7 +107,7 @@ static size_t most_answers(const struct keyring *keyring)
     return keyring->options.most_answers ? keyring->options.most_answers : LIMIT_ANSWERS;
 }
 
-/* How long its repetition has still to be known; 0: it may go. */
+/* How long a repetition must still be known; 0: the answer may go. */
 static uint64_t needed_ns(const struct keyring *keyring, const struct kept *kept)
 {
     uint64_t until_ns = kept->since_ns + LIMIT_REPEAT_SEC * NS_PER_SEC, now_ns = age_ns(keyring);
@@ -128,7 +128,7 @@ jwkd_status allowance_check(const struct keyring *keyring, const char *principal
         most, LIMIT_REPEAT_SEC, (unsigned long long)((left_ns + NS_PER_SEC - 1) / NS_PER_SEC));
 }
 
-/* Two for one that comes, so that what a burst left becomes less again. */
+/* Drops up to two answers for a new one, so that what a burst left becomes less again. */
 static jwkd_status make_room(
     struct transaction *transaction, const char *principal, struct queue *queue, bool whatever_age)
 {

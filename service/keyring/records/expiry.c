@@ -16,7 +16,8 @@ struct expiry {
     jwkd_status status;
 };
 
-/* Of a promotion that waits longer than answers are kept; its end gives it a new day. */
+/* Whether the promotion of this id still waits. It may wait for longer than answers are kept; its end gives
+ * its row a new date. */
 static bool operation_waits(const struct keyring *keyring, const char *hex)
 {
     char id[2 * OPERATION_ID + 1];
@@ -39,7 +40,7 @@ static void let_go(struct keyring *keyring, const struct store_row *row)
         allowance_forget(keyring, principal, bytes_of(id, sizeof id));
 }
 
-/* answered/TIME/REQUEST-ID/PRINCIPAL */
+/* the row's name is answered/TIME/REQUEST-ID/PRINCIPAL */
 static bool expire_answer(void *context, const struct store_row *row)
 {
     struct expiry *expiry = context;

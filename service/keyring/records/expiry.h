@@ -4,7 +4,7 @@
 
 #include "keyring/records/transaction.h"
 
-/* Erases answers older than LIMIT_ANSWER_AGE_SEC, a bounded number a call; *out_more says that there are
+/* Erases answers older than LIMIT_ANSWER_AGE_SEC, a bounded number at each call. *out_more: there are
  * others. */
 jwkd_status expiry_of_answers(struct transaction *transaction, bool *out_more) MUST_CHECK;
 

@@ -13,7 +13,7 @@ struct loader {
     size_t capacity;
     struct ring_environment **by_id; /* the same, in order of id */
     jwkd_status status;
-    char row[ROW_KEY_SIZE]; /* where it went wrong */
+    char row[ROW_KEY_SIZE]; /* the row that could not be loaded */
 };
 
 static bool load_failed(struct loader *loader, jwkd_status status, const struct store_row *row)
@@ -71,7 +71,7 @@ static bool load_key(void *context, const struct store_row *row)
     return true;
 }
 
-/* ceiling/OWNER/KID */
+/* the row's name is ceiling/OWNER/KID */
 static bool load_ceiling(void *context, const struct store_row *row)
 {
     struct loader *loader = context;
@@ -87,8 +87,8 @@ static bool load_ceiling(void *context, const struct store_row *row)
     jwkd_status status = index < 0 ? JWKD_CORRUPT : rows_read_ceiling(row, &ceiling);
     if (status != JWKD_OK) return load_failed(loader, status, row);
     const struct ring_key *key = environment->keys[index];
-    /* Of a version that did not keep the age, or of an age that such a version forgot: as far as one of now
-     * would reach. */
+    /* A version that does not know the age left it at 0, or left an old one that is out of date. Then the
+     * ceiling reaches as far as a new one would. */
     int64_t longest = ring_key_longest_lifetime(environment, key);
     int64_t furthest = age_sec(loader->keyring) + longest + key_usage_step((uint32_t)longest);
     if (ceiling.age == 0 || ceiling.age > furthest) ceiling.age = furthest;
@@ -117,7 +117,7 @@ static bool load_ready_key(void *context, const struct store_row *row)
     struct loader *loader = context;
     struct ready_key *key;
     jwkd_status status = rows_read_ready_key(row, &key);
-    if (status == JWKD_UNSUPPORTED) return true; /* made by a newer OpenSSL: left alone */
+    if (status == JWKD_UNSUPPORTED) return true; /* made by a newer OpenSSL: leave it alone */
     if (status != JWKD_OK) return load_failed(loader, status, row);
     key->next = loader->out->ready;
     loader->out->ready = key;
@@ -139,7 +139,7 @@ static jwkd_status read_work(const struct store_row *row, struct pending **out)
     if (work->digest.len == sizeof digest)
         memcpy(digest, work->digest.data, sizeof digest);
     else
-        TRY(operation_digest(request, digest)); /* of a version that did not keep it */
+        TRY(operation_digest(request, digest)); /* the version that wrote it did not keep the digest */
     return pending_new(request, work->principal, digest, work->environment_id, out);
 }
 
@@ -169,14 +169,14 @@ static jwkd_status finish(struct loader *loader, jwkd_error *error)
 {
     const struct keyring *keyring = loader->keyring;
     int64_t now = clock_wall_sec();
-    /* Beyond it only where a version that did not keep the age forgot it. */
+    /* It is further only if a version that does not know the age left it so. */
     int64_t furthest = age_sec(keyring) + LIMIT_JWKS_MAX_AGE_SEC + RING_COMMIT_SEC;
     for (size_t i = 0; i < loader->out->count; i++) {
         struct ring_environment *environment = loader->out->environments[i];
         const struct key_type *type;
         sort_keys(environment);
         if (environment->jwks_kept_until > furthest) environment->jwks_kept_until = furthest;
-        /* Further ahead only where it was reckoned by a wall clock that was ahead. */
+        /* It is later only if a wall clock that was ahead gave it. */
         int64_t latest = now + environment->settings.rotate_every_sec;
         if (environment->rotate_at > latest) environment->rotate_at = latest;
         environment->promotion.published_ns = clock_elapsed_ns();

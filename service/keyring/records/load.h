@@ -4,17 +4,17 @@
 
 #include "keyring/state.h"
 
-/* What the rows say but the service's. Nothing of it is the keyring's yet. */
+/* What the rows say, except for the service's row. The keyring has nothing of it yet. */
 struct loaded {
     struct ring_environment **environments; /* in order of name; references */
     size_t count;
     struct pending *pending;
     struct ready_key *ready;
 };
-/* CORRUPT says which row. *out is to be cleared then, too. */
+/* CORRUPT: the message says which row. The caller clears *out then, too. */
 jwkd_status load_rows(struct keyring *keyring, struct loaded *out, jwkd_error *error) MUST_CHECK;
 void loaded_clear(struct loaded *loaded);
-/* Its ready keys become those of the reserve. */
+/* Gives the ready keys to the reserve. */
 void loaded_give_ready(struct loaded *loaded, struct reserve *reserve);
 
 #endif

@@ -103,7 +103,7 @@ jwkd_status rows_put_operation(struct transaction *transaction, const Jwkd__V1__
     char name[ROW_KEY_SIZE];
     operation_row_name(wire_view(operation->id), name);
     TRY(transaction_put_message(transaction, name, &operation->base, STORE_ANY));
-    if (operation->ended_at && operation->ended_at != operation->begun_at) { /* counted from its end */
+    if (operation->ended_at && operation->ended_at != operation->begun_at) { /* its age counts from its end */
         answered_name(operation->begun_at, wire_view(operation->id), ROWS_OPERATION_PRINCIPAL, name);
         TRY(transaction_erase(transaction, name));
     }
@@ -314,7 +314,7 @@ jwkd_status rows_read_environment(const struct store_row *row, struct ring_envir
     environment->created_at = stored->created_at;
     environment->rotate_at = stored->rotate_at;
     TRY(read_promotion(stored->pending, &environment->promotion));
-    if (environment->promotion.jwks_wait_sec == 0) /* nobody was waited for, or nobody said so then */
+    if (environment->promotion.jwks_wait_sec == 0) /* no reader is waited for, or the row is an older one */
         environment->promotion.jwks_wait_sec = environment->settings.jwks_max_age_sec;
     environment->jwks_kept_until = stored->jwks_kept_until;
     environment->largest_lifetime_sec = stored->largest_token_lifetime_sec; /* 0 in older rows */

@@ -86,7 +86,7 @@ jwkd_status service_row_read(struct keyring *keyring, struct arena *arena, const
     uint64_t *out_revision, jwkd_error *error)
 {
     TRY(read_row(keyring, arena, out, out_revision, error));
-    /* An epoch that is only to become the store's is nobody else's. */
+    /* If this run's own new epoch is not in the store yet, nobody else has begun one. */
     if (keyring->records.not_renewed ||
         memcmp((*out)->epoch.data, keyring->epoch, sizeof keyring->epoch) == 0)
         return JWKD_OK;
@@ -123,8 +123,8 @@ jwkd_status service_row_find_out(struct keyring *keyring, jwkd_status failure, s
     if (status == JWKD_OK) {
         if (revision == keyring->records.service_row_revision) return failure;
         if (!bytes_equal(buffer_bytes(&row), written)) return fail(error, JWKD_CONFLICT, OTHERS);
-        /* It can be read, which is not to say that it would outlive a crash. An empty commit on top of it
-         * does. */
+        /* The row can be read, but a crash may still lose it. An empty commit on top of it makes it
+         * durable. */
         status = store_commit(keyring->options.store, NULL, 0, urgent, NULL, NULL);
         if (status == JWKD_CONFLICT) return fail(error, status, OTHERS);
         if (status == JWKD_OK) {
@@ -163,7 +163,8 @@ static void lost_uses_clear(struct lost_uses *uses)
     free(uses->items);
 }
 
-/* The largest lifetime may have been raised in that history, too: a day is granted, as to an imported key. */
+/* The largest lifetime may have been raised in that history, too. So it is at least a day, as for an imported
+ * key. */
 enum { LOST_SEC = 24 * 3600 };
 
 static jwkd_status add_environment(
@@ -197,8 +198,8 @@ static jwkd_status list_lost_uses(const struct keyring *keyring, struct ring_env
     return JWKD_OK;
 }
 
-/* Ready keys may have been given out in that history, to another environment, and even have been deactivated
- * since: none is used. */
+/* In that history ready keys may have been given to another environment, and may even have been deactivated
+ * since. So none of them is used. */
 struct ready_rows {
     char (*names)[ROW_KEY_SIZE];
     size_t count;
@@ -230,7 +231,8 @@ static jwkd_status list_ready_rows(const struct keyring *keyring, struct ready_r
     return out->status;
 }
 
-/* As many of the last ones of `count` writes as the store takes at once, beside the service's row. */
+/* How many of the `count` writes, from the last one back, the store takes at once beside the service's
+ * row. */
 static size_t portion(const struct keyring *keyring, const struct store_write *writes, size_t count)
 {
     const struct store_limits *limits = store_limits(keyring->options.store);
@@ -239,11 +241,11 @@ static size_t portion(const struct keyring *keyring, const struct store_write *w
         bytes += store_write_size(&writes[count - taken - 1]);
         if (bytes > limits->bytes / 2) break;
     }
-    return taken ? taken : count; /* the store says what it does not take */
+    return taken ? taken : count; /* let the store refuse a write that is too large by itself */
 }
 
-/* The service's row comes last, with what is left: until then no more is so than that keys may have signed
- * further, and that there are fewer ready keys. */
+/* The service's row comes last, with what is left. A crash before that does no harm: keys may have signed
+ * further, and there are fewer ready keys. */
 static jwkd_status commit_portions(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct store_write *writes, size_t count, jwkd_error *error)
 {
@@ -286,9 +288,9 @@ static void tell_of_epoch(const struct keyring *keyring, jwkd_status failure)
               "anew. What was deactivated after the backup was made is live again: look, and deactivate it");
 }
 
-/* ---- settling */
+/* ---- renewing */
 
-/* In one commit: the row, and with another epoch how far each key may have signed, and that no ready key is
+/* Commits the row. With another epoch also how far each key may have signed, and that no ready key is
  * used. */
 static jwkd_status write_renewed(struct keyring *keyring, const Jwkd__Row__Service *row, bool another,
     struct ring_environment *const *environments, size_t count, jwkd_error *error)
@@ -314,7 +316,7 @@ void service_row_renew(struct keyring *keyring, const Jwkd__Row__Service *row,
     struct registry *registry = keyring->options.registry;
     jwkd_error error = {0};
     Jwkd__Row__Service renewed = *row;
-    renewed.wall_high = keyring->wall.high; /* perhaps accepted a moment ago */
+    renewed.wall_high = keyring->wall.high; /* may have been accepted a moment ago */
     uint32_t earlier_ms = row->max_lease_ms,
              wanted_ms = registry ? registry_max_lease_ms(registry) : earlier_ms;
     bool another = wants_epoch(keyring), longer = wanted_ms > earlier_ms;
@@ -325,12 +327,13 @@ void service_row_renew(struct keyring *keyring, const Jwkd__Row__Service *row,
     if (status == JWKD_OK && (another || longer))
         status = write_renewed(keyring, &renewed, another, environments, count, &error);
     keyring->records.not_renewed = another && status != JWKD_OK;
-    /* Leases of the run before last as long as they were granted; longer ones than the store knows of are
-     * granted only once it does. Rows without one are of a version without leases. */
+    /* The leases of the run before last as long as they were granted. Longer leases than the store knows of
+     * are granted only once it knows of them. A row without a lease was written by a version without
+     * leases. */
     bool unknown = longer && status != JWKD_OK;
     if (registry) registry_set_leases(registry, earlier_ms, unknown && earlier_ms ? earlier_ms : wanted_ms);
-    /* Of a store that was put back, the run before may have made environments with the ids that are next now.
-     */
+    /* If the store was put back, the run before may have made environments with the ids that come next
+     * now. */
     if (registry && !another)
         registry_set_first_new_environment(registry, keyring->records.next_environment_id);
     if (another) tell_of_epoch(keyring, status);

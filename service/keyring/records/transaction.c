@@ -101,7 +101,7 @@ struct ring_environment *transaction_find(const struct transaction *transaction,
 {
     for (size_t i = 0; i < transaction->touched_count; i++)
         if (strcmp(transaction->touched[i].name, name) == 0) return transaction->touched[i].environment;
-    return snapshot_find(transaction->keyring->present.snapshot, name); /* only this thread swaps it */
+    return snapshot_find(transaction->keyring->present.snapshot, name); /* only this thread replaces it */
 }
 
 jwkd_status transaction_touch(
@@ -153,7 +153,7 @@ size_t transaction_environments(const struct transaction *transaction)
     return count;
 }
 
-/* Every text of it in the transaction's memory. */
+/* Copies every text into the transaction's memory. */
 static jwkd_status copy_made(
     struct transaction *transaction, const struct keyring_made *made, struct keyring_made *out)
 {
