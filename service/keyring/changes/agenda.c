@@ -14,10 +14,10 @@ struct agenda_entry {
     char name[LIMIT_ENVIRONMENT_NAME + 1];
     uint8_t operation[OPERATION_ID]; /* the promotion that waits, and since when its key can be seen */
     uint64_t published_ns;
-    int64_t rotate_at; /* by the schedule, and when that was learned */
+    int64_t rotate_at; /* by the schedule; and when the agenda learned that */
     struct moment scheduled;
     const struct key_type *lacks; /* a due rotation waits for a key of this type */
-    uint64_t due_ns;              /* when it is to be looked at, as was reckoned last; UINT64_MAX: never */
+    uint64_t due_ns;              /* when to look at it, as it was reckoned last; UINT64_MAX: never */
 };
 
 struct moment moment_now(void)
@@ -25,8 +25,8 @@ struct moment moment_now(void)
     return (struct moment){.elapsed_ns = clock_elapsed_ns(), .wall_sec = clock_wall_sec()};
 }
 
-/* How long until the wall clock says `at`, and as much time has passed since `from` as it then was until
- * `at`. */
+/* How long until two things are so: the wall clock says `at`, and since `from` as much time has passed as
+ * there then was until `at`. */
 static uint64_t left_ns(int64_t at, struct moment from, struct moment now)
 {
     int64_t by_wall = at - now.wall_sec, planned = at - from.wall_sec;
@@ -97,15 +97,16 @@ static const struct ring_environment *environment_of(
     return environment && environment->id == entry->environment_id ? environment : NULL;
 }
 
-/* The last token has expired by the wall clock, and has lived as long as it was given when it was made. */
+/* How long until the last token has expired by the wall clock, and has lived as long as it was given when it
+ * was made. */
 static uint64_t retires_in_ns(const struct keyring *keyring, const struct ring_environment *environment,
     const struct ring_key *key, struct moment now)
 {
-    if (!key->usage->retires) return UINT64_MAX; /* nobody sees yet that it retires: it may be signing */
+    if (!key->usage->retires) return UINT64_MAX; /* not visible in the snapshot yet: it may be signing */
     struct reach last = reach_read(&key->usage->last);
-    if (last.expiry == 0) return 0; /* nothing was signed: nothing to wait for */
+    if (last.expiry == 0) return 0; /* nothing was signed, so there is nothing to wait for */
     last = reach_further(last, environment->settings.leeway_sec);
-    /* One second more, for exp is a second and the clock is between two. */
+    /* One second more: exp is a whole second, and the clock is somewhere within one. */
     int64_t by_wall = last.expiry + 1 - now.wall_sec;
     uint64_t wall_ns = by_wall > 0 ? (uint64_t)by_wall * NS_PER_SEC : 0;
     uint64_t until_ns = (uint64_t)last.age * NS_PER_SEC, present_ns = now.elapsed_ns + keyring->age_ahead_ns;
@@ -121,7 +122,8 @@ static uint64_t promoted_in_ns(struct keyring *keyring, const struct ring_enviro
     return due_ns > now.elapsed_ns ? due_ns - now.elapsed_ns : 0;
 }
 
-/* Where nothing signs the schedule stands still: somebody stopped it, and only they let it go on. */
+/* Without a primary key the schedule stands still: somebody stopped the signing, and the schedule must not
+ * start it again. */
 static bool rotates(const struct ring_environment *environment, const struct agenda_entry *entry)
 {
     return entry->rotate_at && environment->primary >= 0;
@@ -174,7 +176,7 @@ uint64_t agenda_next_ns(const struct keyring *keyring)
 
 /* ---- what is expected ---- */
 
-/* Everybody sees now which keys retire. */
+/* Marks which keys retire, now that the snapshot shows it. True: at least one does. */
 static bool see_retiring(const struct ring_environment *environment)
 {
     bool any = false;
@@ -194,7 +196,7 @@ static jwkd_status take_up(
     struct agenda_entry *entry = find_entry(keyring, environment->settings.name);
     if (entry && (!expected || entry->environment_id != environment->id)) {
         remove_entry(
-            keyring, environment->settings.name); /* of the environment that had the name before, too */
+            keyring, environment->settings.name); /* also if it is of an earlier environment of that name */
         entry = NULL;
     }
     if (!expected) return JWKD_OK;
@@ -232,8 +234,8 @@ void agenda_take_up(
                 "out of memory: a promotion, retirement or rotation waits until the service is started "
                 "again");
     }
-    count_waiting(keyring); /* from here on whoever confirms has it reckoned anew; whoever did before is
-                               counted below */
+    count_waiting(keyring); /* from here on a confirmation has its entry reckoned anew; the loop below counts
+                               earlier ones */
     for (size_t i = 0; i < count; i++) {
         struct agenda_entry *entry = find_entry(keyring, touched[i].name);
         if (entry) reckon(keyring, entry, now);
@@ -274,7 +276,7 @@ static jwkd_status carry_out(struct edit *edit, const struct plan *plan)
     return JWKD_OK;
 }
 
-/* What a promotion waited for. */
+/* Says what a promotion waited for. */
 static const char *promoted_because(const struct promotion *standing)
 {
     bool readers = standing->jwks_max_age_ns != 0;
@@ -289,7 +291,7 @@ static const char *promoted_because(const struct promotion *standing)
                    : "every subscriber confirmed the key";
 }
 
-/* Nobody's name begins so but the service's own. */
+/* Only the service's own names begin so. */
 #define BY_SCHEDULE "service:schedule"
 #define BY_OPERATION "service:operation/"
 
@@ -321,11 +323,12 @@ static jwkd_status deactivate(struct transaction *transaction, const char *name,
     TRY(edit_view(&edit, &view, NULL));
     struct plan plan;
     TRY(plan_deactivate(
-        &view, kid, true, &plan, NULL)); /* it is not the primary key: signing does not stop by this */
+        &view, kid, true, &plan, NULL)); /* it is not the primary key, so signing does not stop */
     return carry_out(&edit, &plan);
 }
 
-/* As if somebody had asked for it; with an empty reserve, in a moment. */
+/* Decides a rotation as if a caller had asked for it. If the reserve is empty, it is done once there is a
+ * key. */
 static jwkd_status rotate(struct transaction *transaction, struct agenda_entry *entry)
 {
     uint8_t id[LIMIT_REQUEST_ID], digest[32] = {0};
@@ -352,7 +355,8 @@ static jwkd_status rotate(struct transaction *transaction, struct agenda_entry *
         return JWKD_OK;
     }
     if (status == JWKD_OK || transaction->spoiled) return status;
-    /* It cannot be now, e.g. a rotation is under way: not before a minute from now. */
+    /* It cannot begin now, e.g. because a rotation is under way. It is tried again after a minute at the
+     * earliest. */
     entry->scheduled = moment_now();
     entry->rotate_at = entry->scheduled.wall_sec + 60;
     struct keyring *keyring = transaction->keyring;
@@ -393,7 +397,7 @@ void agenda_run(struct transaction *transaction, struct moment now, bool *out_fa
         if (entry->due_ns > now.elapsed_ns) continue;
         jwkd_status status = run_entry(transaction, entry, now);
         reckon(keyring, entry,
-            now); /* as things are committed: what the transaction changes is due until then */
+            now); /* by what is committed: what the transaction changes stays due until it is committed */
         if (status == JWKD_OK) continue;
         *out_failed = true;
         keyring_trouble(keyring, status, "what was due could not be done; it is tried again");

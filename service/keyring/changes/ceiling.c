@@ -103,7 +103,7 @@ jwkd_status ceiling_put(
         const struct ring_environment *environment = transaction_find(transaction, wish->environment);
         if (!environment || strcmp(environment->owner, wish->owner) != 0) continue; /* deleted meanwhile */
         if (ring_environment_find(environment, jwk_kid(wish->key->jwk)) < 0)
-            continue; /* past, and made room */
+            continue; /* it was past, and was removed to make room */
         TRY(ceiling_raise(transaction, wish->owner, wish->key, wish->at));
     }
     return JWKD_OK;

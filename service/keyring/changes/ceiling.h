@@ -9,7 +9,7 @@
 
 struct transaction;
 
-/* What a signature needs, whoever it is of. */
+/* A higher ceiling that a signature needs. */
 struct ceiling_wish {
     struct ceiling_wish *next;
     char environment[LIMIT_ENVIRONMENT_NAME + 1], owner[17];
@@ -17,14 +17,15 @@ struct ceiling_wish {
     struct reach at;
 };
 
-/* How long the threads of one request may wait for the disk in all; zeroed, it begins with the first wait. */
+/* How long the threads of one request may wait for the disk, all together. The time begins with the first
+ * wait; zeroed before that. */
 struct ceiling_patience {
     struct timespec until; /* of CLOCK_MONOTONIC; guarded by the lock of the keyring's queue */
 };
 
-/* Before a token of this reach is made: waits, where the disk must be asked first, which is so after a pause
- * only; otherwise higher ceilings are asked for ahead of need. UNAVAILABLE: it cannot be written. Any thread
- * but the writer's. */
+/* Call it before a token of this reach is made. It waits if the disk must be asked first, which happens only
+ * after a pause. Otherwise it asks for a higher ceiling ahead of need. UNAVAILABLE: the ceiling cannot be
+ * written. Any thread but the writer's. */
 jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment *environment,
     struct ring_key *key, struct reach reach, struct ceiling_patience *patience,
     jwkd_error *error) MUST_CHECK;
@@ -32,8 +33,9 @@ jwkd_status ceiling_cover(struct keyring *keyring, const struct ring_environment
 /* Raises how far a key's signatures may reach; never lowers it. */
 jwkd_status ceiling_raise(struct transaction *transaction, const char *owner, const struct ring_key *key,
     struct reach ceiling) MUST_CHECK;
-/* The writer: puts the wishes into the transaction, up to *out_rest, for which it has no room; once it is
- * committed or not, ceiling_wake() wakes who waits and frees them. */
+/* For the writer: puts the wishes into the transaction. *out_rest are those that it has no room for. After
+ * the commit, whether it succeeded or not, ceiling_wake() wakes the threads that wait for these wishes, and
+ * frees the wishes. */
 jwkd_status ceiling_put(
     struct transaction *transaction, struct ceiling_wish *wishes, struct ceiling_wish **out_rest) MUST_CHECK;
 void ceiling_wake(

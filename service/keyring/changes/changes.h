@@ -5,28 +5,31 @@
 
 #include "keyring/changes/edit.h"
 
-/* What a change was asked for with. */
+/* A change, and what it was asked for with. */
 struct change_request {
     const Jwkd__V1__Request *request;
     const char *principal;
     const uint8_t *digest;
     struct keyring_command *prepared; /* an import's sealed key; NULL for others */
-    bool listed;                      /* what must wait for a key stands on somebody's list already */
+    bool listed;                      /* if it must wait for a key, it is on a list of waiting ones already */
 };
 
-/* Decides. JWKD_OK: the transaction holds the change and `reply` the answer that takes effect once it is
- * committed (nothing in the transaction: nothing changed). IN_PROGRESS: a generation waits for its key,
- * written durably by the transaction. UNSUPPORTED: the request is no change. Other failures leave the
- * transaction as it was, but for ready keys that did not open and are dropped; or spoiled. */
+/* Decides a change. JWKD_OK: the transaction has the change, and `reply` is the answer, which counts once the
+ * transaction is committed; if the transaction has nothing, nothing changed. IN_PROGRESS: a generation waits
+ * for its key, and the transaction writes that down. UNSUPPORTED: the request is no change. Any other failure
+ * leaves the transaction as it was, except for ready keys that did not open and are dropped; or leaves it
+ * spoiled. */
 jwkd_status change_decide(struct transaction *transaction, const struct change_request *change,
     struct reply *reply, jwkd_error *error) MUST_CHECK;
 
-/* What is so once is so for ever: its answer holds also where it cannot be kept. */
+/* Whether the change can never be undone, as a deactivation. Its answer then stays true even where it cannot
+ * be kept. */
 bool change_is_final(const Jwkd__V1__Request *request);
-/* What must never have to wait for a caller's other changes, or be refused for their sake. */
+/* Whether it is a deactivation: it must never wait for a caller's other changes, or be refused because of
+ * them. */
 bool change_is_deactivation(const Jwkd__V1__Request *request);
 
-/* On which terms a key is published. */
+/* How a key is to be published. */
 struct publication_terms {
     bool hold, now, rotation;
     const char *invalidate_kid; /* "": none */
@@ -39,7 +42,7 @@ struct generation {
 };
 struct generation change_generation(const Jwkd__V1__Request *request);
 
-/* The type of key that a generation wants, as things stand. */
+/* The type of key that a generation wants, by the environment's present settings. */
 jwkd_status change_key_type(const struct ring_environment *environment, const struct generation *request,
     enum alg *out_alg, const struct key_type **out_type, jwkd_error *error) MUST_CHECK;
 

@@ -16,7 +16,7 @@ static jwkd_status put_service_row(struct transaction *transaction)
         transaction, SERVICE_ROW, &row.base, transaction->keyring->records.service_row_revision);
 }
 
-/* What was committed becomes what everybody sees. */
+/* Makes what was committed visible to everybody, and tells it. */
 static void apply(struct transaction *transaction, struct snapshot *next)
 {
     struct keyring *keyring = transaction->keyring;
@@ -25,7 +25,8 @@ static void apply(struct transaction *transaction, struct snapshot *next)
     key_usage_raise(&keyring->wall.high, transaction->now);
     for (struct transaction_ceiling *entry = transaction->ceilings; entry; entry = entry->next)
         reach_raise(&entry->usage->ceiling, entry->at);
-    /* Listed before they can be seen: a heartbeat that is stamped after the swap never lacks them. */
+    /* List events before they can be seen: then a heartbeat that is stamped after the swap never lacks
+     * them. */
     for (struct transaction_event *entry = transaction->events; entry && keyring->publisher;
          entry = entry->next)
         publisher_list(keyring->publisher, &entry->event);
@@ -33,7 +34,7 @@ static void apply(struct transaction *transaction, struct snapshot *next)
     uint64_t swapped_ns = clock_elapsed_ns();
     agenda_take_up(keyring, transaction->touched, transaction->touched_count, swapped_ns);
     for (struct transaction_event *entry = transaction->events; entry; entry = entry->next) {
-        keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread swaps it away */
+        keyring_open_receipts(keyring, next, &entry->event, swapped_ns); /* only this thread replaces it */
         jwkd_status status = keyring->publisher ? publisher_send(keyring->publisher, &entry->event) : JWKD_OK;
         if (status != JWKD_OK)
             keyring_trouble(keyring, status, "an event was not sent; subscribers will take a snapshot");
@@ -51,7 +52,7 @@ static void apply(struct transaction *transaction, struct snapshot *next)
     transaction->taken = NULL;
 }
 
-/* The transaction has its last row then. */
+/* Commits the rows. The last row of the transaction is the service's. */
 static jwkd_status store_transaction(
     struct transaction *transaction, uint64_t *out_revision, jwkd_error *error)
 {
@@ -80,7 +81,7 @@ static jwkd_status commit(struct transaction *transaction, jwkd_error *error)
     TRY(store_transaction(transaction, &row_revision, error));
     atomic_fetch_add_explicit(&keyring->counts.commits, 1, memory_order_relaxed);
     keyring->records.service_row_revision = row_revision;
-    for (size_t i = 0; i < transaction->touched_count; i++) /* nobody else sees them yet */
+    for (size_t i = 0; i < transaction->touched_count; i++) /* nobody else can see them yet */
         if (transaction->touched[i].environment)
             transaction->touched[i].environment->row_revision = row_revision;
     apply(transaction, TAKE(next));

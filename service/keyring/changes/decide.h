@@ -1,11 +1,11 @@
-/* How each change is decided: what changes/table.c refers to. */
+/* How each change is decided: the functions that changes/table.c refers to. */
 #ifndef KEYRING_CHANGES_DECIDE_H
 #define KEYRING_CHANGES_DECIDE_H
 
 #include "keyring/changes/changes.h"
 
-/* Decides one change of an environment that the edit has begun to change, and carries it out in the edit's
- * transaction. See change_decide(). */
+/* Decides one change of the environment that the edit is of, and carries it out in the edit's transaction.
+ * See change_decide(). */
 typedef jwkd_status change_decision(
     struct edit *edit, const struct change_request *change, struct reply *reply, jwkd_error *error);
 
@@ -13,11 +13,11 @@ change_decision decide_create_environment, decide_update_environment, decide_del
 change_decision decide_generate, decide_import;
 change_decision decide_set_primary, decide_deactivate, decide_retire, decide_destroy, decide_abort_rotation;
 
-/* Publishes a key whose sealed form and JWK are at hand, and answers. */
+/* Publishes a key whose sealed form and JWK are there, and answers. */
 jwkd_status change_publish(struct edit *edit, struct ring_key *key, const struct publication_terms *terms,
     struct reply *reply, jwkd_error *error) MUST_CHECK;
 
-/* The answer of a change that is about a key: with its public key, if it is to be shown now. */
+/* Answers a change of a key. `show`: with the public key. */
 jwkd_status change_answer_key(const struct edit *edit, int index, bool show, struct reply *reply) MUST_CHECK;
 
 #endif

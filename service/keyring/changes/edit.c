@@ -7,8 +7,7 @@
 #include "keyring/model/message.h"
 #include "keyring/records/rows.h"
 
-/* The name of who changes it goes into the event and its row as it is: never cut, for two would become one.
- */
+/* The caller's name goes into the event and its row as a whole. If names were cut, two could become one. */
 static jwkd_status begin(
     struct edit *edit, struct transaction *transaction, struct edit_cause cause, jwkd_error *error)
 {
@@ -89,7 +88,7 @@ jwkd_status edit_view(struct edit *edit, struct plan_view *out, jwkd_error *erro
     return JWKD_OK;
 }
 
-/* Replaces a shared key by a copy that this edit may change. */
+/* Replaces a shared key by a copy that the edit may change. */
 static jwkd_status own_key(struct edit *edit, int index, struct ring_key **out)
 {
     struct ring_key *copy;
@@ -175,7 +174,7 @@ static jwkd_status put_changed_keys(struct edit *edit)
     return JWKD_OK;
 }
 
-/* The key that the change is about is the first that it did something to. */
+/* The change is about the first key that it did something to. */
 static struct keyring_made describe(const struct edit *edit)
 {
     const struct ring_environment *after = edit->after;
@@ -224,7 +223,7 @@ static jwkd_status put_event(struct edit *edit, struct environment_message *envi
     event.changes = pointers;
     event.principal = wire_text(edit->cause.principal);
     if (!edit->deleted)
-        TRY(rows_put_event(edit->transaction, edit->after, &event)); /* of a past run, thus without boot id */
+        TRY(rows_put_event(edit->transaction, edit->after, &event)); /* for later runs: without boot id */
     event.boot_id = wire_bytes(bytes_of(keyring->options.boot_id, sizeof keyring->options.boot_id));
     const struct keyring_made made = describe(edit);
     return transaction_publish(edit->transaction, &event, &made);

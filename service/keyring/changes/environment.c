@@ -55,7 +55,8 @@ jwkd_status decide_create_environment(
     return answer_environment(edit, reply);
 }
 
-/* The age is lowered: a JWKS that somebody has by then may be kept as long as was said when it was got. */
+/* Called when jwks_max_age_sec is lowered. Readers may keep a JWKS that they have by then for as long as they
+ * were told when they got it. */
 static void honour_jwks_age(struct edit *edit, uint32_t earlier_sec)
 {
     int64_t until = edit->transaction->age + earlier_sec + RING_COMMIT_SEC;

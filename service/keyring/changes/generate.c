@@ -36,7 +36,7 @@ jwkd_status change_key_type(const struct ring_environment *environment, const st
     return JWKD_OK;
 }
 
-/* From the reserve to an environment. CORRUPT: the key does not open and never will. */
+/* Takes a key from the reserve to an environment. CORRUPT: the key does not open and never will. */
 static jwkd_status rebind(
     const struct edit *edit, const struct ready_key *ready, enum alg alg, struct ring_key **out)
 {
@@ -52,7 +52,8 @@ static jwkd_status rebind(
     return JWKD_OK;
 }
 
-/* With the transaction the key is gone for good, its row too, or back in the reserve. */
+/* If the transaction is committed, the key is gone from the reserve for good, with its row. Otherwise it goes
+ * back. */
 static jwkd_status use_up(struct transaction *transaction, struct ready_key *ready)
 {
     ready->next = transaction->taken;
@@ -60,8 +61,8 @@ static jwkd_status use_up(struct transaction *transaction, struct ready_key *rea
     return ready->stored ? rows_erase_ready_key(transaction, ready) : JWKD_OK;
 }
 
-/* A ready key, bound to the environment; *out_ready is NULL when there is none. One that does not open would
- * fail whoever takes it next as well: it is dropped, and another one taken. */
+/* Takes a ready key and binds it to the environment. *out_ready is NULL when there is none. A key that does
+ * not open would fail the next request as well, so it is dropped, and another one is taken. */
 static jwkd_status take_ready(struct edit *edit, const struct key_type *type, enum alg alg,
     struct ready_key **out_ready, struct ring_key **out_key, jwkd_error *error)
 {
@@ -85,7 +86,7 @@ static jwkd_status take_ready(struct edit *edit, const struct key_type *type, en
     return JWKD_OK;
 }
 
-/* What a generation waits with, so that it is done although the service is started anew meanwhile. */
+/* Writes down a generation that waits, so that it is done even if the service is started anew meanwhile. */
 static jwkd_status put_work(
     struct transaction *transaction, const struct change_request *change, uint64_t environment_id)
 {
@@ -138,7 +139,7 @@ jwkd_status decide_generate(
     const struct key_type *type;
     TRY(change_key_type(edit->after, request, &alg, &type, error));
     if (request->terms.rotation) TRY(check_rotation(edit->after, error));
-    /* What can be refused is refused before somebody waits for a key. */
+    /* Refuse what can be refused before anybody waits for a key. */
     struct plan_view view;
     TRY(edit_view(edit, &view, error));
     struct plan plan;

@@ -4,8 +4,8 @@
 
 /* ---- ahead of the writer */
 
-/* Whether the writer is going to answer without doing anything: the request, or another of its id, was
- * answered before. */
+/* Whether the writer is going to answer without doing anything, since the request id was used before: for
+ * this request or for another. */
 static bool answered_already(struct keyring *keyring, const struct keyring_command *command)
 {
     uint8_t digest[OPERATION_DIGEST_SIZE];
@@ -24,8 +24,8 @@ static bool fits_environment(const struct jwk *jwk, enum alg usual_here)
     return alg_kty(usual_here) == KTY_OKP && jwk_with_alg(jwk, usual_here, &same) == JWKD_OK;
 }
 
-/* A key of another algorithm than the environment's would sign what its readers may not expect, at once: that
- * has to be said. */
+/* A key of another algorithm than the environment's would begin to sign at once, and its readers may not
+ * expect that. So the request must say that it is meant. */
 static jwkd_status check_meant(const Jwkd__V1__ImportRequest *request, const struct jwk *jwk,
     const struct environment *settings, jwkd_error *error)
 {

@@ -25,10 +25,10 @@ jwkd_status change_answer_key(const struct edit *edit, int index, bool show, str
 struct key_change {
     jwkd_status (*plan)(const struct edit *edit, const struct plan_view *view,
         const Jwkd__V1__Request *request, const char *kid, struct plan *out, jwkd_error *error);
-    /* Whoever decides what signs, or what no longer does, decides against a promotion that waits: of this
-     * key, or of another one. NULL: it goes on waiting. */
+    /* The reasons for which the change ends a promotion that waits: that of the same key, or that of another
+     * key. A change that decides which key signs, or no longer does, ends it. NULL: it goes on waiting. */
     const char *ends_its_own, *ends_others;
-    Jwkd__V1__Operation__Phase its_own; /* in which phase it ends; that of another key is cancelled */
+    Jwkd__V1__Operation__Phase its_own; /* in which phase its own ends; another key's is cancelled */
 };
 
 static jwkd_status end_promotion(struct edit *edit, const struct key_change *change, const char *kid)
@@ -55,8 +55,8 @@ static jwkd_status change_key(struct edit *edit, const struct key_change *change
     return change_answer_key(edit, index, false, reply);
 }
 
-/* The primary key set primary once more changes nothing but this: another one that waits to replace it does
- * so no longer. */
+/* Setting the primary key primary again changes one thing only: a key that waits to replace it does so no
+ * longer. */
 static jwkd_status plan_set_primary(const struct edit *edit, const struct plan_view *view,
     const Jwkd__V1__Request *request, const char *kid, struct plan *out, jwkd_error *error)
 {
@@ -134,7 +134,7 @@ static jwkd_status plan_abortion(const struct edit *edit, const struct plan_view
     return plan_abort_rotation(view, kid, out, error);
 }
 
-/* The rotation that waits; or else the last one, whose key is primary now. */
+/* Aborts the rotation that waits; if none does, the last one, whose key is primary now. */
 jwkd_status decide_abort_rotation(
     struct edit *edit, const struct change_request *asked, struct reply *reply, jwkd_error *error)
 {

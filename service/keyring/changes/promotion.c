@@ -9,7 +9,7 @@ bool operation_nobody_waits(struct edit *edit)
 {
     struct registry *registry = edit->transaction->keyring->options.registry;
     const struct ring_environment *environment = edit->after;
-    if (environment->count == 0) return true; /* nothing was ever signed here: nobody misses anything */
+    if (environment->count == 0) return true; /* no token was ever signed here: no verifier lacks a key */
     if (ring_environment_jwks_wait(environment, edit->transaction->age)) return false;
     if (!registry) return true;
     uint64_t now_ns = clock_elapsed_ns();

@@ -7,7 +7,7 @@
 #include "keyring/model/message.h"
 #include "keyring/records/rows.h"
 
-/* When the key is to become primary, and why. */
+/* Chooses when the key becomes primary, and says why. */
 static enum promote choose_promotion(
     struct edit *edit, const struct publication_terms *terms, const char **out_reason)
 {
@@ -47,7 +47,7 @@ static jwkd_status answer_operation(
     return JWKD_OK;
 }
 
-/* An imported key may have signed elsewhere, and nobody knows until when. */
+/* An imported key may have signed elsewhere, and nobody knows how far those tokens reach. */
 static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
 {
     struct reach reach = transaction_reach(edit->transaction, ring_key_longest_lifetime(edit->after, key));
@@ -55,7 +55,7 @@ static jwkd_status cover_earlier_use(struct edit *edit, struct ring_key *key)
     return ceiling_raise(edit->transaction, edit->after->owner, key, reach);
 }
 
-/* Publishes a key whose sealed form and JWK are at hand. */
+/* Publishes a key whose sealed form and JWK are there. */
 jwkd_status change_publish(struct edit *edit, struct ring_key *key, const struct publication_terms *terms,
     struct reply *reply, jwkd_error *error)
 {
@@ -78,7 +78,7 @@ jwkd_status change_publish(struct edit *edit, struct ring_key *key, const struct
     if (ring_environment_find(environment, jwk_kid(key->jwk)) >= 0)
         return fail(error, JWKD_ALREADY_EXISTS, "the environment has a key with this kid already");
     TRY(rows_check_never_held(edit->transaction, key->jwk, error));
-    uint8_t operation[OPERATION_ID]; /* not the request's id: two callers may choose the same */
+    uint8_t operation[OPERATION_ID]; /* not the request's id: two callers may choose the same one */
     if (random_fill(operation, sizeof operation) != JWKD_OK)
         return fail(error, JWKD_INTERNAL, "no random bytes");
     const struct bytes id = bytes_of(operation, sizeof operation);
@@ -99,7 +99,7 @@ jwkd_status change_publish(struct edit *edit, struct ring_key *key, const struct
         edit_schedule_rotation(edit);
     }
     TRY(edit_finish(edit, error));
-    TRY(change_answer_key(edit, index, !key->imported, reply)); /* whoever imports a key has it */
+    TRY(change_answer_key(edit, index, !key->imported, reply)); /* the caller has a key that it imports */
     return terms->hold ? JWKD_OK
                        : answer_operation(edit, id, terms->rotation, promote == PROMOTE_NOW, reason, reply);
 }

@@ -57,7 +57,7 @@ static unsigned queue_limit(const struct keyring *keyring)
     return keyring->options.change_queue ? keyring->options.change_queue : DEFAULT_QUEUE;
 }
 
-/* A deactivation finds a place where other changes do not. */
+/* Deactivations have places where other changes have none. */
 static unsigned urgent_limit(const struct keyring *keyring)
 {
     unsigned limit = queue_limit(keyring);
@@ -69,7 +69,7 @@ jwkd_status keyring_change(struct keyring *keyring, struct keyring_command *comm
     unsigned limit = change_is_deactivation(command->request) ? urgent_limit(keyring) : queue_limit(keyring);
     jwkd_status status = JWKD_OK;
     command->next = NULL;
-    if (strlen(command->caller.principal) > LIMIT_PRINCIPAL) /* cut, two callers could become one */
+    if (strlen(command->caller.principal) > LIMIT_PRINCIPAL) /* cut, two names could become one */
         return fail(
             error, JWKD_INVALID_ARGUMENT, "the caller's name is longer than %d characters", LIMIT_PRINCIPAL);
     pthread_mutex_lock(&keyring->queue.lock);

@@ -1,4 +1,4 @@
-/* What the writer is given to do. Any thread adds to it; none is held up. */
+/* What the writer is given to do. Any thread adds to it, and none waits. */
 #ifndef KEYRING_CHANGES_QUEUE_H
 #define KEYRING_CHANGES_QUEUE_H
 
@@ -11,12 +11,13 @@ struct writer_work {
     struct ceiling_wish *wishes;
     bool poked;
 };
-/* The writer: waits for it, until an instant of the running-time clock at the latest. False: it is over. */
+/* For the writer: waits for work, at most until an instant of the running-time clock. False: the service
+ * stops, and there is nothing left to do. */
 bool queue_wait(struct keyring *keyring, uint64_t until_ns, struct writer_work *out);
 
-/* A key that was made; `context` is the keyring. */
+/* Hands over a key that was made. `context` is the keyring. */
 void queue_deliver(void *context, struct ready_key *key);
-/* Has the writer look what is due. */
+/* Makes the writer look whether something is due. */
 void keyring_poke(struct keyring *keyring);
 
 #endif

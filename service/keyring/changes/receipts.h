@@ -5,7 +5,7 @@
 
 #include "keyring/state.h"
 
-/* After the swap to `snapshot`, before the event is sent. */
+/* Call it after the swap to `snapshot` and before the event is sent. */
 void keyring_open_receipts(struct keyring *keyring, const struct snapshot *snapshot,
     const struct publisher_event *event, uint64_t swapped_ns);
 

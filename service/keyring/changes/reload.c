@@ -8,9 +8,9 @@
 #include "keyring/records/service_row.h"
 #include "keyring/records/allowance.h"
 
-enum { READINGS = 8 }; /* of all rows, while somebody goes on writing */
+enum { READINGS = 8 }; /* of all rows, if somebody goes on writing */
 
-/* What has changed of the snapshot that is seen. */
+/* The differences between the snapshot that everybody sees and the rows. */
 struct difference {
     struct snapshot_change *changes;
     size_t count;
@@ -29,7 +29,8 @@ static void add(struct difference *difference, const char *name, struct ring_env
         (struct snapshot_change){.name = name, .environment = environment};
 }
 
-/* What a key has signed goes on, and durable ceilings only ever grow. */
+/* Keeps what a key has signed, and raises its ceiling to the one that was read: durable ceilings only ever
+ * grow. */
 static void go_on_using(const struct ring_environment *old, struct ring_environment *read)
 {
     for (size_t i = 0; i < read->count; i++) {
@@ -53,11 +54,11 @@ static jwkd_status compare(
         const struct ring_environment *before = snapshot_find(old, environment->settings.name);
         bool same = before && before->id == environment->id;
         if (same) go_on_using(before, environment);
-        /* Its row is written whenever anything of it changes. */
+        /* An environment's row is written whenever anything of it changes. */
         if (same && before->row_revision == environment->row_revision) continue;
         add(out, environment->settings.name, environment);
     }
-    for (size_t i = 0, j = 0; i < old->count; i++) { /* both in order of name */
+    for (size_t i = 0, j = 0; i < old->count; i++) { /* both are in order of name */
         const char *name = old->environments[i]->settings.name;
         while (j < read->count && strcmp(read->environments[j]->settings.name, name) < 0)
             j++;
@@ -66,19 +67,19 @@ static jwkd_status compare(
     return snapshot_next(old, out->changes, out->count, service_revision, &out->next);
 }
 
-/* From now on heartbeats say that it has changed; its log has the events. */
+/* Lists the change for heartbeats. Its events are in the log. */
 static void list(struct keyring *keyring, const struct snapshot_change *change)
 {
     const struct ring_environment *old = snapshot_find(keyring->present.snapshot, change->name),
                                   *environment = change->environment ? change->environment : old;
     const struct publisher_event event = {.environment = change->name,
         .environment_id = environment->id,
-        .revision = environment->revision + (change->environment ? 0 : 1), /* as a deletion counts */
+        .revision = environment->revision + (change->environment ? 0 : 1), /* a deletion counts as one */
         .service_revision = keyring->records.service_revision};
     if (keyring->publisher) publisher_list(keyring->publisher, &event);
 }
 
-/* Private keys that nobody may sign with any more. */
+/* Makes the signer forget private keys that nobody may sign with any more. */
 static void forget_keys(
     struct signer *signer, const struct ring_environment *old, const struct ring_environment *present)
 {
@@ -90,7 +91,7 @@ static void forget_keys(
     }
 }
 
-/* In the order of a commit: listed, seen, done. */
+/* In the order of a commit: first heartbeats list it, then everybody sees it, then the rest is done. */
 static void apply(struct keyring *keyring, struct loaded *read, struct difference *difference)
 {
     struct snapshot *old = snapshot_ref(keyring->present.snapshot);
@@ -108,8 +109,8 @@ static void apply(struct keyring *keyring, struct loaded *read, struct differenc
     snapshot_unref(old);
 }
 
-/* Rows are read one prefix after the other: that all are of one state shows by the service's, which every
- * commit writes. CONFLICT: they are not. */
+/* Reads the rows, one prefix after the other. They are all of one state if the service's row is the same
+ * before and after, since every commit writes it. CONFLICT: it is not. */
 static jwkd_status read_all(struct keyring *keyring, struct loaded *out, jwkd_error *error)
 {
     CLEANUP(arena_clear) struct arena arena = {0}, again = {0};

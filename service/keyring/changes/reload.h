@@ -1,13 +1,13 @@
-/* Somebody else changed the store: what they changed becomes what everybody sees here. */
+/* After somebody else changed the store: makes their changes visible to everybody here. */
 #ifndef KEYRING_RELOAD_H
 #define KEYRING_RELOAD_H
 
 #include "keyring/state.h"
 
-/* The writer, where the keyring is outdated, and while nothing is in a transaction. Reads all rows anew. What
- * they changed is listed by heartbeats before it is seen, and verifiers fetch it; no event is sent, and
- * deactivations have no receipt. UNAVAILABLE, CORRUPT, NO_MEMORY: it stays outdated, and is to be tried
- * again. INTERNAL: this run cannot go on (keyring->records.estranged). */
+/* For the writer, if the keyring is outdated and nothing is in a transaction. Reads all rows anew. Heartbeats
+ * list the changes before everybody sees them, and verifiers fetch them; no event is sent, and deactivations
+ * have no receipt. UNAVAILABLE, CORRUPT, NO_MEMORY: the keyring stays outdated, and the caller tries again
+ * later. INTERNAL: this run cannot go on (keyring->records.estranged). */
 jwkd_status keyring_reload(struct keyring *keyring, jwkd_error *error) MUST_CHECK;
 
 #endif

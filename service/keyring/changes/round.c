@@ -9,12 +9,13 @@
 
 enum {
     SHOWN_ONCE = 64, /* answers kept in memory until they are collected */
-    CONFLICTS = 8,   /* a round is decided so often before it is given up */
+    CONFLICTS = 8,   /* a round is given up after so many conflicts */
 };
 
 /* ---- one change ---- */
 
-/* A key that is shown once is not kept in the store: whoever waited for it collects it from memory, once. */
+/* The store does not keep a key that is shown once. The caller that waited for it collects it from memory,
+ * once. */
 static bool collect_shown(
     struct keyring *keyring, const struct change_request *change, struct decided *decided)
 {
@@ -44,7 +45,7 @@ static jwkd_status pack_reply(const struct reply *reply, struct buffer *out)
     return wire_pack(&reply->message.base, out);
 }
 
-/* The answer as it is kept: without a key that is shown once. */
+/* Keeps the answer, without a key that is shown once. */
 static jwkd_status keep_answer(
     struct transaction *transaction, const struct change_request *change, struct reply *reply)
 {
@@ -88,11 +89,12 @@ static jwkd_status decide(
     reply_init(&reply, change->request);
     jwkd_status status = change_decide(transaction, change, &reply, &error);
     if (status == JWKD_IN_PROGRESS && add_waiting(round, change) != JWKD_OK) transaction->spoiled = true;
-    /* Kept even if nothing changes: what is OK now might be refused when the request is repeated. */
+    /* Keep it even if nothing changes: if the request is repeated later, it might be refused. */
     if (status == JWKD_OK && keep_answer(transaction, change, &reply) != JWKD_OK) transaction->spoiled = true;
-    /* Decided with, or against, a change that is not committed yet: if the commit fails, so does this answer.
-     * So it does where it cannot be kept, as on a full disk, unless it is final: any other may be refused
-     * when the request is repeated, or undo what somebody did since. */
+    /* The answer depends on the commit if the transaction has a change that it was decided with or against.
+     * It also does if only the answer itself is to be written, unless the change is final: if the answer
+     * cannot be kept, as on a full disk, a repetition of the request may be refused, or undo what somebody
+     * did since. */
     *out_changed = transaction->events || round->waiting ||
                    (transaction->write_count != 0 && !change_is_final(change->request));
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
@@ -101,7 +103,7 @@ static jwkd_status decide(
 
 /* ---- what was answered before ---- */
 
-/* Views would move with the buffer: until all are in it, `value` has the size alone. */
+/* Appending moves the buffer, so until all answers are in it `value` has a size only. */
 static bool look_at_answer(void *context, const struct store_row *row)
 {
     struct round *round = context;
@@ -137,7 +139,8 @@ void round_look_up(struct round *round, const struct keyring_command *commands)
     set_views(round);
 }
 
-/* What could not be read together is by itself: a row that is damaged is no other change's matter. */
+/* An answer that the common reading did not get is read by itself: a damaged row must not concern other
+ * changes. */
 static jwkd_status look_for_answer(
     const struct round *round, const struct change_request *change, struct buffer *out)
 {
@@ -155,7 +158,7 @@ static jwkd_status repeated(
     jwkd_status status = look_for_answer(round, change, &kept);
     if (status == JWKD_CONFLICT)
         return fail(error, status, "the request id was used for another operation; take a new one");
-    /* The digest was compared: it is the same request. */
+    /* The digest was compared, so it is the same request. */
     if (status == JWKD_OK && !collect_shown(keyring, change, decided)) {
         buffer_clear(&decided->reply);
         decided->reply = kept;
@@ -166,8 +169,8 @@ static jwkd_status repeated(
     return JWKD_NOT_FOUND;
 }
 
-/* The same request twice within one transaction: the second waits for the next, where it finds the first
- * one's answer. */
+/* Whether this round has the same request already. The second one waits for the next round, where it finds
+ * the answer to the first. */
 static bool in_this_round(const struct round *round, const struct keyring_command *command)
 {
     for (size_t i = 0; i < round->count; i++) {
@@ -194,7 +197,7 @@ void round_decide(struct round *round, struct keyring_command *command)
         .digest = command->digest,
         .prepared = command};
     jwkd_error error = {0};
-    /* Not even answers may be looked up: they might speak of a change that nobody here can see. */
+    /* Do not even look up answers: they might speak of a change that nobody here can see. */
     if (round->transaction.keyring->records.estranged)
         decided->status = fail(&error, JWKD_UNAVAILABLE, "nothing can be changed; " KEYRING_RESTART);
     else if (round->transaction.keyring->records.outdated)
@@ -226,7 +229,7 @@ void round_decide(struct round *round, struct keyring_command *command)
 
 /* ---- generations that wait ---- */
 
-/* Tries to carry out one waiting generation; true when its answer, good or bad, is in the transaction. */
+/* Tries to carry out one waiting generation. True: its answer, good or bad, is in the transaction. */
 static bool serve(struct round *round, struct pending *pending)
 {
     struct transaction *transaction = &round->transaction;
@@ -252,7 +255,7 @@ static bool serve(struct round *round, struct pending *pending)
         status == JWKD_UNAVAILABLE)
         return false;
     rows_request_name("work", wire_view(request->request_id), pending->principal, name);
-    /* A failure is not kept: who asks again is told how it stands then. */
+    /* A failure is not kept: a repetition of the request is told how things stand then. */
     if (transaction_erase(transaction, name) != JWKD_OK ||
         (status == JWKD_OK && keep_answer(transaction, &change, &reply) != JWKD_OK))
         transaction->spoiled = true;
@@ -268,7 +271,7 @@ void round_serve_waiting(struct round *round)
     for (struct pending **link = &keyring->pending; *link && !round->transaction.spoiled;) {
         struct pending *pending = *link;
         if (!transaction_has_room(&round->transaction)) {
-            keyring_poke(keyring); /* the next round goes on */
+            keyring_poke(keyring); /* the next round goes on with the rest */
             break;
         }
         if (serve(round, pending)) {
@@ -281,7 +284,7 @@ void round_serve_waiting(struct round *round)
     }
 }
 
-/* What was served is done with, but for answers that somebody still has to see. */
+/* Frees the generations that were served, but keeps those with an answer that is still to be collected. */
 static void keep_shown(struct keyring *keyring, struct pending *served)
 {
     for (struct pending *next; served; served = next) {
@@ -362,7 +365,7 @@ static void begin_transaction(struct round *round, struct keyring *keyring)
     round->transaction.single = single;
 }
 
-/* As if nothing had been decided. */
+/* Takes all decisions back. */
 static void undo(struct round *round)
 {
     struct keyring *keyring = round->transaction.keyring;
@@ -379,7 +382,7 @@ static void undo(struct round *round)
     transaction_clear(&round->transaction);
 }
 
-/* Keys that were made since the start of the round have their rows in each attempt. */
+/* Puts the rows of the keys that were made since the start of the round into the new transaction, too. */
 static void accept_again(struct round *round)
 {
     struct ready_key *made = round->accepted;
@@ -424,13 +427,13 @@ jwkd_status round_finish(struct round *round)
     else
         pending_free_all(round->waiting);
     transaction_clear(
-        &round->transaction); /* gives keys back to the reserve before anybody is told to try again */
+        &round->transaction); /* gives keys back to the reserve before any caller is told to try again */
     answer_all(round, round->status, error);
     buffer_clear(&round->looked_up);
     return round->status;
 }
 
-/* What somebody else changed is read first, where it could not be before. */
+/* First reads what somebody else changed, if that failed before. */
 jwkd_status round_begin(struct round *round, struct keyring *keyring)
 {
     jwkd_error error = {0};

@@ -10,27 +10,27 @@ enum { ROUND_COMMANDS = 64 /* changes committed together */ };
 struct decided {
     struct keyring_command *command;
     struct buffer reply;       /* packed */
-    struct pending *collected; /* whose answer that is, if it was shown once */
+    struct pending *collected; /* where `reply` comes from, if it was shown once */
     jwkd_status status;
-    bool changed; /* its answer depends on the commit */
+    bool changed; /* the answer depends on the commit */
 };
 
 struct round {
     struct transaction transaction;
-    struct store_row answers[ROUND_COMMANDS]; /* as they were looked up; their values lie in `looked_up` */
+    struct store_row answers[ROUND_COMMANDS]; /* as they were looked up; the values are in `looked_up` */
     size_t answer_count;
     struct buffer looked_up;
     struct decided decided[ROUND_COMMANDS];
     size_t count;
-    struct ready_key *accepted; /* made keys whose rows are in the transaction */
-    struct pending *served;     /* waiting generations that are done once it is committed */
-    struct pending *waiting;    /* new ones */
+    struct ready_key *accepted; /* made keys that have rows in the transaction */
+    struct pending *served;     /* generations that are done once the transaction is committed */
+    struct pending *waiting;    /* generations that begin to wait */
     jwkd_status status;         /* of the commit */
     jwkd_error error;
-    unsigned conflicts; /* with others who change the store */
+    unsigned conflicts; /* with others that change the store */
 };
 
-/* Only the writer's thread calls these. A round that was begun is finished, whatever came between:
+/* Only the writer's thread calls these. A round that was begun must be finished, whatever happens in between:
  *
  *     if (round_begin(round, keyring) != JWKD_OK) ...
  *     do
@@ -39,23 +39,27 @@ struct round {
  *     round_finish(round) */
 jwkd_status round_begin(struct round *round, struct keyring *keyring) MUST_CHECK;
 
-/* Commits. True: all is to be decided again, for somebody else changed the store, which was read anew; or for
- * it was more than the store takes at once, so that the round takes one change now. */
+/* Commits. True: everything has to be decided again. Either somebody else changed the store, which was read
+ * anew; or the transaction was more than the store takes at once, and from now on the round takes one
+ * change. */
 bool round_again(struct round *round);
 
-/* Looks up whether these changes were answered before, so many of them as a round takes: in one reading. Then
- * they are decided in this order. */
+/* Looks up, in one reading, whether these changes were answered before, as many of them as a round takes.
+ * They are then decided in this order. */
 void round_look_up(struct round *round, const struct keyring_command *commands);
-/* False: it is for the next round, since this one is full or has the same request. */
+/* Whether the round takes the command. False: it is for the next round, because this one is full or has the
+ * same request. */
 bool round_takes(const struct round *round, const struct keyring_command *command);
-/* Decides a change, of which round_takes(). */
+/* Decides a change that the round takes. */
 void round_decide(struct round *round, struct keyring_command *command);
-/* Keys that the makers finished get a row; without one they are ready until the next start. Takes them. */
+/* Takes over keys that the makers finished, and gives them rows. A key without a row is ready only until the
+ * next start. */
 void round_accept_made(struct round *round, struct ready_key *made);
-/* Carries out what waited for a key, as far as there are keys now. */
+/* Carries out generations that waited for a key, as far as there are keys now. */
 void round_serve_waiting(struct round *round);
 
-/* Publishes and answers. Fails as commit_transaction() does, but for CONFLICT; who asked has been told so. */
+/* Publishes and answers. Fails as commit_transaction() does, except for CONFLICT; the callers have been told
+ * of the failure. */
 jwkd_status round_finish(struct round *round);
 
 #endif

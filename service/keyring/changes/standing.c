@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "wire/service_clock.h"
 
-/* Whether every lease has run out that could lack the key: by the wall clock, for the run that published it
- * may be over. */
+/* Whether every lease that may lack the key has run out. Judged by the wall clock, since an earlier run may
+ * have published the key. */
 static bool every_lease_has_ended(
     const struct registry *registry, const struct ring_key *key, uint64_t now_ns)
 {

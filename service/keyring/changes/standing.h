@@ -1,11 +1,13 @@
-/* How a promotion stands: who has confirmed its key, and until when it waits for the others. */
+/* How a promotion stands: how many subscribers have confirmed its key, and until when it waits for the
+ * others. */
 #ifndef KEYRING_CHANGES_STANDING_H
 #define KEYRING_CHANGES_STANDING_H
 
 #include "domain/promotion.h"
 #include "keyring/state.h"
 
-/* Whether every subscriber holds the revision that published the key. True where nobody is counted. */
+/* Whether every subscriber has confirmed the revision that published the key. True if there is no
+ * registry. */
 bool operation_key_confirmed(
     struct keyring *keyring, const struct ring_environment *environment, const struct ring_key *key);
 
@@ -13,7 +15,7 @@ bool operation_key_confirmed(
 struct promotion operation_standing(struct keyring *keyring, const struct ring_environment *environment,
     uint64_t published_ns, uint64_t now_ns);
 
-/* What can be said of an operation that waits at this instant. */
+/* Adds to an operation that waits what can be said of it at this instant. */
 jwkd_status operation_describe(struct keyring *keyring, const struct ring_environment *environment,
     struct reply *reply, Jwkd__V1__Operation *in_out) MUST_CHECK;
 

@@ -27,7 +27,7 @@ static const char *environment_of_update_environment(const Jwkd__V1__Request *re
 /* ---- the rows */
 
 struct change {
-    environment_of *environment; /* NULL: it makes one */
+    environment_of *environment; /* NULL: the change makes one */
     change_decision *decide;
     bool is_final, is_deactivation;
 };
@@ -58,7 +58,7 @@ static const struct change TABLE[] = {
 #undef ROW
 };
 
-/* An operation of the contract that neither list has does not build. */
+/* An operation of the contract that is in neither list does not build. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wswitch"
 static const struct change *find(const Jwkd__V1__Request *request)
@@ -90,7 +90,7 @@ bool change_is_deactivation(const Jwkd__V1__Request *request)
 
 /* ---- deciding */
 
-/* The operation's name in the contract: what it is told by (keyring_made). */
+/* The operation's name in the contract, for keyring_made. */
 static const char *verb_of(const Jwkd__V1__Request *request)
 {
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(

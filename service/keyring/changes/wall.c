@@ -42,7 +42,7 @@ jwkd_status wall_check(struct keyring *keyring, const struct ring_environment *e
     int64_t now = clock_wall_sec(), until = keyring->wall.high - environment->settings.leeway_sec;
     char moment[MOMENT], reason[WALL_REASON];
     if (now >= until) return JWKD_OK;
-    if (!atomic_exchange(&keyring->wall.refuses, true)) keyring_poke(keyring); /* so that it is told */
+    if (!atomic_exchange(&keyring->wall.refuses, true)) keyring_poke(keyring); /* the writer tells it */
     explain(keyring, now, reason);
     return fail(error, JWKD_UNAVAILABLE, "nothing is signed before %s: %s", format(until, moment), reason);
 }
@@ -86,7 +86,7 @@ static bool take_accepted(void *context, const struct store_row *row)
     CLEANUP(arena_clear) struct arena arena;
     ProtobufCMessage *message;
     if (wire_unpack(&jwkd__row__clock_accepted__descriptor, row->value, &arena, &message) != JWKD_OK)
-        return true; /* of no consequence but for who reads it */
+        return true; /* nothing depends on it: it is only shown */
     const Jwkd__Row__ClockAccepted *accepted = (const Jwkd__Row__ClockAccepted *)message;
     keyring->wall.accepted.at = accepted->at;
     keyring->wall.accepted.seen = accepted->seen;
@@ -97,10 +97,10 @@ static bool take_accepted(void *context, const struct store_row *row)
 jwkd_status wall_load(struct keyring *keyring)
 {
     return store_list(keyring->options.store, bytes_of_text(ACCEPTED_ROWS), (struct bytes){0}, take_accepted,
-        keyring); /* in the order of their age: the last one stays */
+        keyring); /* sorted by the store's age, so the last one stays */
 }
 
-/* The row that remains, and the service's with the instant that is believed from now on. */
+/* Writes the record of the acceptance, and the service's row with the instant that counts from now on. */
 static jwkd_status store_accepted(struct keyring *keyring, const Jwkd__Row__Service *row,
     const struct wall_accepted *accepted, jwkd_error *error)
 {
@@ -113,14 +113,16 @@ static jwkd_status store_accepted(struct keyring *keyring, const Jwkd__Row__Serv
     message.seen = accepted->seen;
     message.by = wire_text(accepted->by);
     TRY(wire_pack(&message.base, &packed));
-    /* By the age of the store: times of the clock would not sort by when they were written. */
+    /* Named by the store's age: readings of the clock would not sort in the order in which they were
+     * written. */
     snprintf(name, sizeof name, ACCEPTED_ROWS "%016" PRIx64, age_ns(keyring));
     struct store_write writes[2] = {
         [1] = {.key = bytes_of_text(name), .value = buffer_bytes(&packed), .expected = STORE_ANY}};
     return service_row_rewrite(keyring, &service, writes, sizeof writes / sizeof *writes, error);
 }
 
-/* Keys that have signed by the clock that was ahead: their tokens are valid for longer than any should be. */
+/* Tells of keys that signed while the clock was ahead: their tokens are valid for longer than any should
+ * be. */
 static void tell_of_keys(
     const struct keyring *keyring, struct ring_environment *const *environments, size_t count, int64_t now)
 {

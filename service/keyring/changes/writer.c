@@ -17,14 +17,14 @@
 enum {
     EXPIRE_EVERY_SEC = 60,
     WAKE_EVERY_SEC = 60,
-    RETRY_EVERY_SEC = 2, /* what was due and could not be done */
+    RETRY_EVERY_SEC = 2, /* after something due could not be done */
     SETTLE_AFTER_MS = 2,
     LARGEST_STEP_MS = 5000, /* of the wall clock, between two looks */
 };
 
 /* ---- what there is to do ---- */
 
-/* Finds out which types the waiting generations want now, and has as many made. */
+/* Finds out which types of key are missing now, and has that many made. */
 static void demand_keys(struct keyring *keyring)
 {
     reserve_forget_demand(keyring->reserve);
@@ -52,7 +52,7 @@ static void demand_keys(struct keyring *keyring)
     }
 }
 
-/* Made keys first, in a commit of their own, so that those who wait find them. */
+/* Commits made keys first and by themselves, so that waiting generations find them. */
 static void accept_keys(struct keyring *keyring, struct round *round, struct ready_key *made)
 {
     if (made) {
@@ -71,7 +71,8 @@ static void accept_keys(struct keyring *keyring, struct round *round, struct rea
     round_finish(round);
 }
 
-/* True when there are more: the next round goes on with them, between the changes that wait. */
+/* True: there are more. The next round goes on with them, and the changes that wait have their turn in
+ * between. */
 static bool expire(struct keyring *keyring, struct round *round)
 {
     int64_t now = clock_wall_sec();
@@ -90,11 +91,11 @@ static bool expire(struct keyring *keyring, struct round *round)
     return true;
 }
 
-/* What has fallen due. All is reckoned anew when a clock was set, and once in a while, for clocks are set
- * little by little, too. */
+/* Does what has fallen due. Reckons all of it anew when a clock was set, and once in a while, since clocks
+ * are also set little by little. */
 static void run_agenda(struct keyring *keyring, struct round *round, bool clock_set, bool poked)
 {
-    struct moment now = moment_now(); /* one instant: what is due then is not later than it */
+    struct moment now = moment_now(); /* one instant for all steps */
     bool all = clock_set || now.elapsed_ns >= keyring->agenda.reckoned_ns + WAKE_EVERY_SEC * NS_PER_SEC;
     if (all) keyring->agenda.reckoned_ns = now.elapsed_ns;
     if (all || poked) agenda_reckon(keyring, now, all);
@@ -127,7 +128,7 @@ static void raise_ceilings(struct keyring *keyring, struct round *round, struct 
     }
 }
 
-/* Both clocks run alike, or somebody has set the one: true. */
+/* True: the clocks no longer run alike, because somebody has set one of them. */
 static bool watch_clocks(struct keyring *keyring)
 {
     struct moment now = moment_now();
@@ -142,7 +143,8 @@ static bool watch_clocks(struct keyring *keyring)
     return true;
 }
 
-/* What waits, bounded; the rest and what must not be in the same transaction stays queued. */
+/* Decides changes that wait, as many as a round takes. The rest stays queued, and so does what must not be in
+ * the same transaction. */
 static struct keyring_command *run_commands(
     struct keyring *keyring, struct round *round, struct keyring_command *commands)
 {
@@ -163,16 +165,16 @@ static struct keyring_command *run_commands(
 
 /* ---- the thread ---- */
 
-/* How long a hundred subscribers take to hear of a change. The next deactivation would wait for what is put
- * off: it is not put off for longer, however many there are. */
+/* How long settling is put off: as long as a hundred subscribers take to hear of a change. It is not longer
+ * if there are more of them, because the next deactivation has to wait for it. */
 static uint64_t settle_after_ns(const struct keyring *keyring)
 {
     uint32_t spread_ms = keyring->options.registry ? registry_spread_ms(keyring->options.registry) : 0;
     return (spread_ms < SETTLE_AFTER_MS ? spread_ms : SETTLE_AFTER_MS) * NS_PER_MS;
 }
 
-/* What a deactivation has left to be done is done when it has been told: until then the processors are those
- * of who hears of it. Whoever needs it done sooner does it. */
+/* Settles the note of a deactivation, some time after the deactivation was told. Until then the processors
+ * are left to the subscribers that hear of it. A thread that needs it settled sooner does it itself. */
 static void settle_store(struct keyring *keyring)
 {
     jwkd_error error = {0};
@@ -187,13 +189,13 @@ static void settle_store(struct keyring *keyring)
     if (status != JWKD_OK) keyring_trouble(keyring, status, error.message);
 }
 
-/* When to look again, if nothing comes before. */
+/* When to look again if nothing comes before. */
 static uint64_t next_look_ns(struct keyring *keyring)
 {
     struct moment now = moment_now();
     uint64_t due_ns = agenda_next_ns(keyring), latest_ns = now.elapsed_ns + WAKE_EVERY_SEC * NS_PER_SEC;
     uint64_t again_ns =
-        keyring->agenda.failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* a full disk is not asked all the time */
+        keyring->agenda.failed_ns + RETRY_EVERY_SEC * NS_PER_SEC; /* do not ask a full disk all the time */
     if (keyring->agenda.failed_ns && due_ns < again_ns) due_ns = again_ns;
     if (keyring->records.settle_ns && keyring->records.settle_ns < due_ns)
         due_ns = keyring->records.settle_ns;
@@ -215,7 +217,7 @@ static void *write_changes(void *argument)
         bool clock_set = watch_clocks(keyring);
         wall_watch(keyring);
         run_agenda(keyring, round, clock_set, work.poked);
-        demand_keys(keyring); /* what the agenda lacks, too */
+        demand_keys(keyring); /* also what the agenda lacks */
         bool more = expire(keyring, round);
         settle_store(keyring);
         if (!queue_wait(keyring, more ? 0 : next_look_ns(keyring), &work)) break;
