@@ -21,7 +21,7 @@ static uint64_t ahead_ns(const struct keyring *keyring, const Jwkd__Row__Service
 {
     uint64_t now_ns = clock_elapsed_ns(), age = row->age_ns;
     bool same_clock = *row->machine_boot && strcmp(row->machine_boot, machine_boot(keyring)) == 0;
-    /* A virtual machine that goes on from an earlier state has its clock behind. */
+    /* A virtual machine that goes back to an earlier state has its clock behind the row's. */
     if (same_clock && now_ns > row->elapsed_ns) age += now_ns - row->elapsed_ns;
     return age - now_ns;
 }

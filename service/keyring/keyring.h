@@ -21,10 +21,10 @@ struct keyring_made {
     const char *verb; /* the operation's name in the contract; "promote" where a promotion came due */
     const char *environment;
     uint64_t revision;
-    const char *principal;   /* who made it; the service itself is "service:..." */
-    const char *kid;         /* "": it is the environment that was changed */
-    const char *deactivated; /* another key that was deactivated by it; "": none */
-    const char *primary_kid; /* after it; "": none */
+    const char *principal;   /* the caller that made it; the service itself is "service:..." */
+    const char *kid;         /* "": the environment itself was changed */
+    const char *deactivated; /* another key that it deactivated; "": none */
+    const char *primary_kid; /* after the change; "": none */
 };
 
 struct keyring_options {
@@ -32,22 +32,22 @@ struct keyring_options {
     struct signer *signer;     /* likewise */
     struct registry *registry; /* likewise; NULL: nobody is counted as a subscriber */
     uint8_t boot_id[16];
-    const char *version; /* of the service */
-    const char
-        *machine_boot;  /* names the run of the machine, whose running-time clock this is; NULL: not known */
-    unsigned reserve;   /* ready keys kept per key type in use */
-    bool memory_locked; /* for status */
-    bool new_epoch;     /* although the store does not look as if it was put back from a backup */
-    bool accept_clock;  /* the wall clock is right, although it is behind what the keys have seen
-                           (changes/wall.h) */
-    const char *operator;  /* who starts it so, e.g. "uid:0"; for the record that remains; NULL: not known */
-    unsigned change_queue; /* changes that may wait; 0: 32; and a quarter as many deactivations */
+    const char *version;      /* of the service */
+    const char *machine_boot; /* names the machine's run, whose running-time clock this is; NULL: not known */
+    unsigned reserve;         /* ready keys kept per key type in use */
+    bool memory_locked;       /* for status */
+    bool new_epoch;           /* begin one although the store does not look put back from a backup */
+    bool accept_clock;        /* the wall clock is right, although it is behind what the keys have seen
+                                 (changes/wall.h) */
+    const char *operator;     /* the account that accepts it, e.g. "uid:0", for the record; NULL: not known */
+    unsigned change_queue; /* changes that may wait; 0: 32; and a quarter as many deactivations beside them */
     unsigned most_changes,
         most_answers; /* of one caller (records/allowance.h); 0: LIMIT_CHANGES, LIMIT_ANSWERS */
-    /* Called with a sentence when something needs an operator's eye; any thread. May be NULL. */
-    void (*on_trouble)(void *context, jwkd_status status, const char *message);
-    /* Called after every change, once it is durable and was told to subscribers; the writer's thread. May be
+    /* Called from any thread with a sentence for the operator, when something needs attention. May be
      * NULL. */
+    void (*on_trouble)(void *context, jwkd_status status, const char *message);
+    /* Called from the writer's thread after every change, once the change is durable and was told to
+     * subscribers. May be NULL. */
     void (*on_change)(void *context, const struct keyring_made *made);
     void *context;
 };
@@ -59,12 +59,12 @@ const uint8_t *keyring_epoch(const struct keyring *keyring); /* 16 bytes */
 uint64_t keyring_service_revision(struct keyring *keyring);
 /* Starts the writer and the makers of keys; from now on changes are published. */
 jwkd_status keyring_start(struct keyring *keyring, struct publisher *publisher, jwkd_error *error) MUST_CHECK;
-/* Finishes the changes that are queued, refuses others, ends the threads. May be called twice. */
+/* Finishes the changes that are queued, refuses new ones, ends the threads. May be called twice. */
 void keyring_stop(struct keyring *keyring);
 /* NULL is fine. */
 void keyring_close(struct keyring *keyring);
 
-/* ---- reading: any thread, no waiting for writers. Each fills `reply`, or fails. ---- */
+/* ---- reading: from any thread, without waiting for writers. Each fills `reply`, or fails. ---- */
 
 typedef jwkd_status keyring_use_case(struct keyring *keyring, const struct caller *caller,
     const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error);
@@ -73,22 +73,24 @@ keyring_use_case keyring_list_environments, keyring_list_keys, keyring_get_key, 
     keyring_get_changes, keyring_status, keyring_get_operation;
 keyring_use_case keyring_list_subscribers, keyring_get_receipt;
 keyring_use_case keyring_sign, keyring_sign_raw, keyring_verify;
-/* The first is keyring_get_jwks, and makes a subscriber one of the environment's. */
+/* keyring_follow_jwks is keyring_get_jwks as well, and makes the caller a subscriber of the environment. */
 keyring_use_case keyring_follow_jwks, keyring_renew;
 
-/* keyring_sign in three steps, so that several threads can sign one batch. It lives in its reply. The first
- * step signs a token where that may have to wait for the disk. */
+/* keyring_sign in three steps, so that several threads can sign one batch. The batch lives in its reply. The
+ * first step signs one token if the disk may have to be waited for. */
 struct keyring_signing;
 jwkd_status keyring_sign_begin(struct keyring *keyring, const struct caller *caller,
     const Jwkd__V1__Request *request, struct reply *reply, struct keyring_signing **out,
     jwkd_error *error) MUST_CHECK;
-/* Signs one that no other thread has begun; false: none is left. On any number of threads at once. */
+/* Signs a token that no other thread has begun. False: none is left. Any number of threads may call it at
+ * once. */
 bool keyring_sign_next(struct keyring_signing *signing);
-/* After the last of them has returned; once, whenever it was begun. May sign all anew, if the key went
- * meanwhile. */
+/* Call it after the last keyring_sign_next has returned, and exactly once for each batch that was begun. It
+ * signs the whole batch anew if the key ended meanwhile. */
 jwkd_status keyring_sign_end(struct keyring_signing *signing, jwkd_error *error) MUST_CHECK;
 
-/* keyring_verify likewise, for one thread at a time: so that it can be left for others between two tokens. */
+/* keyring_verify in three steps, for one thread at a time: the thread may turn to other requests between two
+ * tokens. */
 struct keyring_verifying;
 jwkd_status keyring_verify_begin(struct keyring *keyring, const struct caller *caller,
     const Jwkd__V1__Request *request, struct reply *reply, struct keyring_verifying **out,
@@ -98,10 +100,11 @@ jwkd_status keyring_verify_end(struct keyring_verifying *verifying, jwkd_error *
 
 /* ---- changing ---- */
 
-/* To be called when a subscriber confirmed or went: a promotion may be due. Any thread. */
+/* Call it when a subscriber has confirmed something or is gone: a promotion may be due. Any thread. */
 void keyring_subscribers_changed(struct keyring *keyring);
 
-/* A change under way. Zeroed but for the first four members; must stay in place until `done` was called. */
+/* A change under way. The caller zeroes it but for the first four members, and leaves it in place until
+ * `done` was called. */
 struct keyring_command {
     const Jwkd__V1__Request *request;
     struct caller caller;
@@ -110,20 +113,22 @@ struct keyring_command {
     void *context;
     /* the keyring's own: */
     struct keyring_command *next;
-    struct buffer sealed; /* an import, read and sealed ahead */
+    struct buffer sealed; /* a sealed key to import, read ahead of the writer */
     struct jwk *jwk;
     char owner[17];
     uint8_t digest[OPERATION_DIGEST_SIZE];
 };
 
-/* Reads and seals an imported key: work that must not hold the writer. Before keyring_change(). Does nothing
- * for a repeated request. */
+/* Reads and seals a key to import, so that the writer need not. Call it before keyring_change(). It does
+ * nothing for a request that is repeated. */
 jwkd_status keyring_prepare_import(
     struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
-/* Queues the change. BUSY: the queue is full. CLOSED: stopping. Otherwise `done` will be called. */
+/* Queues the change. INVALID_ARGUMENT: the caller's name is too long. BUSY: the queue is full. UNAVAILABLE:
+ * the service is stopping. Otherwise `done` will be called. */
 jwkd_status keyring_change(
     struct keyring *keyring, struct keyring_command *command, jwkd_error *error) MUST_CHECK;
-/* Wipes and frees what the keyring keeps in a command; after `done`, or when keyring_change() failed. */
+/* Wipes and frees what the keyring keeps in a command. Call it after `done`, or when keyring_change()
+ * failed. */
 void keyring_command_clear(struct keyring_command *command);
 
 /* What the RPC side counts for status. */

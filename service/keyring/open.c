@@ -8,7 +8,7 @@
 #include "keyring/records/service_row.h"
 #include "keyring/records/allowance.h"
 
-/* What was loaded is the keyring's. */
+/* Makes what was loaded the keyring's. */
 static jwkd_status take(struct keyring *keyring, struct loaded *loaded, jwkd_error *error)
 {
     CLEANUP(free_at) struct snapshot_change *changes = calloc(loaded->count + 1, sizeof *changes);

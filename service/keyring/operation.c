@@ -18,7 +18,7 @@ static void forget_in_field(ProtobufCMessage *message, const ProtobufCFieldDescr
         if (items[i]) forget_unknown_fields(items[i]);
 }
 
-/* Whether the field's place is the one of another member of the same oneof. */
+/* Whether the field is in a oneof that has another member chosen: the two share their place. */
 static bool is_other_member(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
     uint32_t chosen;
@@ -35,12 +35,12 @@ static void forget_unknown_fields(ProtobufCMessage *message)
             forget_in_field(message, &message->descriptor->fields[i]);
 }
 
-/* The request is borrowed: what is forgotten is forgotten in a copy. */
+/* The request is borrowed, so unknown fields are removed from a copy. */
 jwkd_status operation_digest(const Jwkd__V1__Request *request, uint8_t out[OPERATION_DIGEST_SIZE])
 {
     Jwkd__V1__Request operation = JWKD__V1__REQUEST__INIT;
     operation.operation_case = request->operation_case;
-    operation.hello = request->hello; /* whichever it is: the members of a union */
+    operation.hello = request->hello; /* all members share a union, so this copies whichever is set */
     CLEANUP(buffer_clear) struct buffer packed = {0}, known = {0};
     CLEANUP(arena_clear) struct arena arena = {0};
     ProtobufCMessage *copy;

@@ -1,4 +1,4 @@
-/* What a repetition of a request must be equal in. */
+/* By what a repetition of a request is known: both must have the same digest. */
 #ifndef KEYRING_OPERATION_H
 #define KEYRING_OPERATION_H
 
@@ -7,9 +7,9 @@
 
 enum { OPERATION_DIGEST_SIZE = SHA256_SIZE };
 
-/* SHA-256 of the operation as this service understands it: packed anew, so that the order of its fields and
- * what is written out although it is the default make no difference, without the envelope (ids, deadline,
- * credential) and without fields that are not known here. */
+/* SHA-256 of the operation as this service understands it. The operation is packed anew, so that neither the
+ * order of its fields nor a default that is written out makes a difference. The envelope (ids, deadline,
+ * credential) and unknown fields do not count. */
 jwkd_status operation_digest(const Jwkd__V1__Request *request, uint8_t out[OPERATION_DIGEST_SIZE]) MUST_CHECK;
 
 #endif

@@ -10,20 +10,20 @@ struct reply {
     Jwkd__V1__Reply message;
     struct arena arena;
     struct snapshot *snapshot;
-    const Jwkd__V1__Request *request; /* which it answers; NULL: it could not be read */
-    bool shown_once;                  /* the key in it is not to be kept for repetitions of the request */
+    const Jwkd__V1__Request *request; /* the request that it answers; NULL: the request could not be read */
+    bool shown_once;                  /* the key in it is not kept for repetitions of the request */
 };
 
-/* Begins an OK answer to the request, which is borrowed from. */
+/* Begins an OK answer to the request. The answer borrows from the request. */
 void reply_init(struct reply *reply, const Jwkd__V1__Request *request);
 void reply_clear(struct reply *reply);
-/* Turns it into a failure: no result, the error's message, and the status as the caller understands it. The
- * message is copied. */
+/* Turns the reply into a failure: no result, the error's message (copied), and a status that the caller
+ * understands. */
 void reply_fail(struct reply *reply, jwkd_status status, const jwkd_error *error);
 /* Zeroed memory that lives as long as the reply; NULL when memory or the reply's budget is spent. */
 void *reply_alloc(struct reply *reply, size_t size);
-/* Likewise for `count` messages with an array of pointers to them, as protobuf-c has repeated fields: sets
- * *out_items and returns the pointers. */
+/* As reply_alloc, for `count` messages and an array of pointers to them, as protobuf-c has repeated fields.
+ * Sets *out_items and returns the pointers. */
 void *reply_array(struct reply *reply, size_t count, size_t item_size, void *out_items);
 
 #endif

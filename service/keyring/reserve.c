@@ -12,19 +12,19 @@ struct shelf {
     const struct key_type *type;
     struct ready_key *first, **last;
     unsigned ready;
-    unsigned making;  /* by both threads, and delivered but not yet put */
+    unsigned making;  /* being made by either thread, or delivered and not yet put */
     unsigned urgent;  /* those of them that the maker makes */
-    unsigned waiting; /* demanded beyond what is ready */
+    unsigned waiting; /* changes that wait for a key of the type */
     bool in_use;
 };
 
-/* A thread of the lowest priority that makes the filler's keys. It takes no lock that others take: while it
- * is not given a turn it would keep them waiting, the writer among them. */
+/* A thread of the lowest priority that makes keys for the filler. It takes no lock that other threads take:
+ * while it gets no turn it would keep them waiting, the writer among them. */
 struct slow_hand {
     pthread_t thread;
     sem_t asked, done;
-    const struct key_type *type; /* to be made; NULL: it is over */
-    struct ready_key *key;       /* NULL: it could not be made */
+    const struct key_type *type; /* to be made; NULL: the thread is to end */
+    struct ready_key *key;       /* NULL: the key could not be made */
     jwkd_error error;
 };
 
@@ -170,17 +170,18 @@ void reserve_drop_stored(struct reserve *reserve)
     pthread_mutex_unlock(&reserve->lock);
 }
 
-/* For the filler whatever is below its level, for the maker only what is waited for. */
+/* Whether keys of the shelf's type are missing: for the filler below its level, for the maker below what is
+ * waited for. */
 static bool is_short(const struct reserve *reserve, const struct shelf *shelf, bool only_waited_for)
 {
-    /* Who waits does not wait for the filler, which may not get a turn on a busy machine. */
+    /* The maker does not count on the filler's keys: on a busy machine the filler may get no turn. */
     unsigned target = only_waited_for ? shelf->waiting : shelf->in_use ? reserve->options.wanted : 0;
     unsigned coming = only_waited_for ? shelf->urgent : shelf->making;
     return shelf->ready + coming < target;
 }
 
-/* What to make next. The types take turns, or one that is used up as fast as it is made would leave none to
- * the others. */
+/* Chooses what to make next. The types take turns: otherwise a type that is used up as fast as it is made
+ * would leave no turn for the others. */
 static struct shelf *next_shelf(struct reserve *reserve, bool only_waited_for)
 {
     size_t first = reserve->turn[only_waited_for];
@@ -259,7 +260,7 @@ static void work(struct reserve *reserve, bool only_waited_for)
             reserve->options.deliver(reserve->options.context, key);
         } else if (!reserve->stop) {
             reserve->options.on_trouble(reserve->options.context, JWKD_INTERNAL, error.message);
-            sleep(1); /* keys cannot be made: do not try in a tight loop */
+            sleep(1); /* keys cannot be made: wait a little before the next attempt */
         }
         pthread_mutex_lock(&reserve->lock);
         if (!key) {

@@ -1,7 +1,7 @@
-/* Ready keys, made ahead of time: sealed for the owner "reserve" until an environment takes one.
+/* Ready keys, made ahead of time. They are sealed for the owner "reserve" until an environment takes them.
  *
- * Two threads see to it: one fills up, by a hand of the lowest priority, the other makes what somebody waits
- * for. */
+ * The filler decides which keys to make ahead, and its helper, of the lowest priority, makes them. The maker
+ * makes the keys that changes wait for. */
 #ifndef KEYRING_RESERVE_H
 #define KEYRING_RESERVE_H
 
@@ -17,7 +17,7 @@ struct ready_key {
     struct jwk *jwk;
     struct buffer sealed;
     bool stored; /* it has a row in the store */
-    bool urgent; /* made because somebody waits */
+    bool urgent; /* made because a change waits for it */
     bool making; /* the reserve still counts it among those being made */
 };
 void ready_key_free(struct ready_key *key); /* NULL is fine */
@@ -26,7 +26,8 @@ DEFINE_CLEANUP(struct ready_key *, ready_key_free)
 struct reserve_options {
     struct signer *signer;
     unsigned wanted; /* per key type in use */
-    /* Takes over a new key, from a maker's thread; it comes back by reserve_put(). */
+    /* Takes over a new key, from the thread of the filler or the maker. The key comes back by
+     * reserve_put(). */
     void (*deliver)(void *context, struct ready_key *key);
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
     void *context;
@@ -39,25 +40,26 @@ void reserve_free(struct reserve *reserve);
 
 /* Marks a type as in use: from now on `wanted` of it are kept ready. */
 void reserve_use(struct reserve *reserve, const struct key_type *type);
-/* Nobody waits any more; what is demanded next counts from zero. */
+/* Forgets what is waited for: the next demands count from zero. */
 void reserve_forget_demand(struct reserve *reserve);
-/* How many are waited for beyond what is ready: makes them at normal priority. */
+/* Says how many changes wait for a key of the type. The maker makes those that are not ready, at normal
+ * priority. */
 void reserve_demand(struct reserve *reserve, const struct key_type *type, unsigned waiting);
 /* Takes the oldest ready key out; NULL when there is none. */
 struct ready_key *reserve_take(struct reserve *reserve, const struct key_type *type);
-/* Takes over a ready key: one that was delivered, loaded, or not used after all. */
+/* Takes over a ready key that was delivered, loaded, or not used after all. */
 void reserve_put(struct reserve *reserve, struct ready_key *key);
 
-/* What was loaded is not to be used. */
+/* Drops all ready keys: those that were loaded must not be used. */
 void reserve_clear(struct reserve *reserve);
-/* Nor is what has a row; what has none yet stays. */
+/* Drops the ready keys that have a row in the store. Those without a row stay. */
 void reserve_drop_stored(struct reserve *reserve);
 
 struct reserve_level {
     const char *type;
     unsigned ready, wanted;
 };
-/* Types in use, at most `capacity`; returns how many. */
+/* Writes the levels of the types in use, at most `capacity`; returns how many. */
 size_t reserve_levels(struct reserve *reserve, struct reserve_level *out, size_t capacity);
 
 #endif
