@@ -184,7 +184,7 @@ static jwkd_status attach(struct bare *bare, const char *place, size_t subscribe
     url_of(place, true, url, sizeof url);
     for (size_t i = 0; i < subscribers; i++)
         TRY(subscribe(bare, url, error));
-    /* A dial ends before the publisher has taken the pipe up: announce until all hear one. */
+    /* A dial ends before the publisher has taken the pipe up: so announce until all hear one. */
     double ignored;
     for (int tries = 0; subscribers > 0; tries++) {
         jwkd_status status = bare_announce(bare, &ignored, error);

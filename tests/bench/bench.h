@@ -14,12 +14,12 @@ struct bench {
         scratch; /* where temporary directories are made; must be a real disk for commits to mean something */
     const char *only; /* cases whose names begin so; NULL: all */
     bool json;
-    bool quick;    /* so short that the figures mean nothing: for trying whether it runs */
+    bool quick;    /* so short that the figures mean nothing: only to see that it runs */
     unsigned seed; /* of what is random in faults */
 };
 
 bool bench_wants(const struct bench *bench, const char *name);
-bool bench_wanted_any(void); /* of those that were asked about so far */
+bool bench_wanted_any(void); /* any of the cases that were asked about so far */
 
 /* One benchmark: prints its figures by report_figure(). */
 typedef jwkd_status bench_run(const struct bench *bench, jwkd_error *error);
@@ -43,8 +43,8 @@ struct figure {
 void report_begin(const struct bench *bench);
 void report_figure(const struct bench *bench, const struct figure *figure);
 
-/* For who watches: how far a case has come, in a line that the next report replaces. Only where standard
- * error is a terminal; a few times a second at most. From one thread. */
+/* Shows how far a case has come, in a line that the next report replaces. Prints only where standard error is
+ * a terminal, and a few times a second at most. To be called from one thread. */
 void report_progress(const char *name, size_t done, size_t of);
 void report_progress_clear(void);
 
@@ -64,8 +64,8 @@ double samples_quantile(struct samples *samples, double part);
 /* The calling process, which has no other thread, moves into the network namespace of process `pid`. */
 bool enter_netns(int pid);
 
-/* The first of two tcp ports in a row that nobody uses just now: below those that connections are given, of
- * which there are thousands. 0: there are none. */
+/* The first of two tcp ports in a row that no program uses just now. Both lie below the range that the system
+ * takes the ports of outgoing connections from, since thousands of those are made. 0: there are none. */
 unsigned free_ports(void);
 
 double now_sec(void); /* CLOCK_MONOTONIC: one clock for everything measured */
@@ -106,7 +106,7 @@ jwkd_status daemon_resident(const struct daemon *daemon, double *out_mib, jwkd_e
 DEFINE_CLEANUP(jwkd_client *, jwkd_close)
 DEFINE_CLEANUP(jwkd_verifier *, jwkd_verifier_close)
 DEFINE_CLEANUP(jwkd_token *, jwkd_token_free)
-/* For whatever jwkd_free() frees. */
+/* For anything that jwkd_free() frees. */
 __attribute__((unused)) static inline void block_free_at(void *block)
 {
     jwkd_free(*(void **)block);

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-/* The first that does not judge by it yet is asked again: asking all of them would be measured as well. */
+/* Asks the first verifier that does not judge by it yet, again and again. Asking all of them each time would
+ * cost time that is measured. */
 jwkd_status crowd_await(struct crowd *crowd, uint64_t revision, double *out_last, jwkd_error *error)
 {
     const struct timespec pause = {.tv_nsec = 1000000};

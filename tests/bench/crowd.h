@@ -21,7 +21,7 @@ jwkd_status crowd_new(
     const char *url, const char *environment, size_t size, struct crowd **out, jwkd_error *error) MUST_CHECK;
 void crowd_free(struct crowd *crowd); /* NULL is fine */
 DEFINE_CLEANUP(struct crowd *, crowd_free)
-/* Until all judge by `revision`. *out_last: since when the last of them does, by now_sec(). */
+/* Waits until all judge by `revision`. *out_last: when the last of them began to, by now_sec(). */
 jwkd_status crowd_await(
     struct crowd *crowd, uint64_t revision, double *out_last, jwkd_error *error) MUST_CHECK;
 /* Whether everyone's verdict is this. */

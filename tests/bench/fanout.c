@@ -1,5 +1,6 @@
-/* From sending a deactivation until nobody accepts the key's tokens any more, against a bare nng request upon
- * which a bare publisher tells as many bare subscribers. Each subscriber has a connection of its own. */
+/* The time from sending a deactivation until no verifier accepts the key's tokens any more. The floor is a
+ * bare nng request, after which a bare publisher tells as many bare subscribers. Each subscriber has a
+ * connection of its own. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -26,7 +27,7 @@ static void targets_free(struct target *targets)
 }
 DEFINE_CLEANUP(struct target *, targets_free)
 
-/* The confirmations of one change are not to run into what is measured next. */
+/* Waits for all confirmations of a change, so that they do not disturb the next measurement. */
 static jwkd_status await_confirmed(
     jwkd_client *client, const char *environment, uint64_t revision, jwkd_error *error)
 {
@@ -44,7 +45,7 @@ static jwkd_status await_confirmed(
     return JWKD_OK;
 }
 
-/* Keys come, sign, are known to all, and the service has nothing else left to do. */
+/* Makes keys, and a token by each; waits until all verifiers know the keys and the service is idle. */
 static jwkd_status make_targets(
     jwkd_client *client, struct crowd *crowd, double patience_sec, struct target **out, jwkd_error *error)
 {

@@ -1,5 +1,6 @@
-/* Many at once: tokens with kids that nobody knows make no request, and verifiers that all start anew, or
- * whose service does, are all fresh again after a number of requests that grows with theirs alone. */
+/* Many at once. Tokens with unknown kids cause no requests. When all verifiers start anew, or their service
+ * does, all are fresh again. The number of requests for that grows only with the number of verifiers, and not
+ * faster. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>

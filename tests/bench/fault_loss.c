@@ -18,14 +18,14 @@ struct loss {
     const struct bench *bench;
     struct daemon daemon;
     jwkd_client *client;
-    struct proxy *proxy, *requests; /* of events, and of requests */
+    struct proxy *proxy, *requests; /* for events, and for requests */
     struct judge judges[JUDGES];
     char *kids[MOST_KEYS], *tokens[MOST_KEYS];
     size_t count;
     unsigned long changes, compared, left; /* `left`: of a burst */
-    pthread_mutex_t lock;                  /* guards `left`, and the watch's: */
+    pthread_mutex_t lock;                  /* guards `left`, and what the watch has seen: */
     uint64_t seen_revision;
-    unsigned long gaps, told_gaps, events; /* not told; told by SYNCHRONISED */
+    unsigned long gaps, told_gaps, events; /* gaps without, and with, a SYNCHRONISED event */
     char fault[200];
 };
 
@@ -128,7 +128,7 @@ static jwkd_status begin_changer(
     return JWKD_OK;
 }
 
-/* By `changers` in environments of their own, or by one in the verifiers'. */
+/* Several changers have an environment each; a single one changes that of the verifiers. */
 static jwkd_status burst(struct loss *loss, unsigned changers, unsigned long changes, jwkd_error *error)
 {
     pthread_t threads[CHANGERS];
@@ -159,8 +159,8 @@ static jwkd_status burst(struct loss *loss, unsigned changers, unsigned long cha
 
 /* ---- each kind of loss */
 
-/* A verifier that does not read: its socket, the service's queue for it, and its own are too small for this
- * in a full run. */
+/* Verifiers do not read. In a full run their sockets, their own queues and the service's queues for them are
+ * too small for the events. */
 static jwkd_status overflow(struct loss *loss, jwkd_error *error)
 {
     TRY(add_key(loss, error));
@@ -186,7 +186,7 @@ static jwkd_status restart(struct loss *loss, void (*stop)(struct daemon *), jwk
     TRY(add_key(loss, error));
     stop(&loss->daemon);
     TRY(daemon_start(&loss->daemon, loss->bench, 8, error));
-    TRY(remove_key(loss, last, error)); /* whoever is not connected yet misses these */
+    TRY(remove_key(loss, last, error)); /* verifiers that are not connected yet miss these */
     TRY(add_key(loss, error));
     return compare(loss, "a restart", error);
 }
@@ -221,7 +221,7 @@ static jwkd_status await_watch(struct loss *loss, jwkd_error *error)
         error, JWKD_TIMED_OUT, "the watch has not come to revision %llu", (unsigned long long)list->revision);
 }
 
-/* Cut off for `missed` revisions, of which the log has the last LIMIT_EVENT_LOG. */
+/* The verifiers are cut off for `missed` revisions; the log keeps the last LIMIT_EVENT_LOG of them. */
 static jwkd_status disconnect(struct loss *loss, unsigned long missed, bool told, jwkd_error *error)
 {
     TRY(add_key(loss, error));
@@ -233,7 +233,7 @@ static jwkd_status disconnect(struct loss *loss, unsigned long missed, bool told
     proxy_refuse(loss->proxy, true);
     TRY(remove_key(loss, loss->count - 2, error));
     TRY(burst(loss, 1, missed, error));
-    proxy_refuse(loss->requests, true); /* also of those that have made another connection */
+    proxy_refuse(loss->requests, true); /* cuts off those that have connected again, too */
     pause_ms(500);
     proxy_refuse(loss->requests, false);
     proxy_refuse(loss->proxy, false);
@@ -282,8 +282,8 @@ static bool copy(const char *from, const char *to)
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* A copy, changed on, put back, changed to another history of the same length; the verifiers have heard all
- * of it. */
+/* The store is copied, and changed; the copy is put back, and changed into another history of the same
+ * length. The verifiers hear all of it. */
 static jwkd_status restore(struct loss *loss, jwkd_error *error)
 {
     char data[300], backup[300], aside[300];
@@ -304,7 +304,7 @@ static jwkd_status restore(struct loss *loss, jwkd_error *error)
     if (rename(data, aside) != 0 || rename(backup, data) != 0)
         return fail(error, JWKD_UNAVAILABLE, "%s cannot be put back", backup);
     TRY(daemon_start(&loss->daemon, loss->bench, 8, error));
-    TRY(compare(loss, "a copy was put back", error)); /* the first is live, what came later unknown */
+    TRY(compare(loss, "a copy was put back", error)); /* the first key is live, a later one is unknown */
     TRY(add_key(loss, error));
     TRY(remove_key(loss, last, error));
     return compare(loss, "another history", error);

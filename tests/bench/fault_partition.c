@@ -1,6 +1,6 @@
-/* The service stands still, a cable is pulled out, messages come late and in another order: no verifier
- * judges by keys that nobody vouches for any more, all heal without help, and what was deactivated meanwhile
- * holds at once then. */
+/* The service stands still, a cable is pulled out, messages come late and in another order. No verifier
+ * judges by keys for which the service has not vouched within a lease. All verifiers recover by themselves;
+ * from then on they refuse the key that was deactivated meanwhile. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -32,7 +32,8 @@ struct partition {
     char fault[200];
 };
 
-/* After this nobody may judge by what was vouched for at `ns`, by the lease and the drift of two clocks. */
+/* The last instant at which a verifier may judge by what the service vouched for at `ns`: a lease later, and
+ * the drift of two clocks. */
 static uint64_t lease_after(uint64_t ns)
 {
     return ns + LEASE_MS * NS_PER_MS + LEASE_MS * NS_PER_MS / 1000;
@@ -70,8 +71,9 @@ static jwkd_status deactivate(struct partition *partition, uint64_t *out_revisio
     return JWKD_OK;
 }
 
-/* Nothing was valid in a look that began a lease after `since_ns`, healed or not, and nothing after it was
- * once known to be deactivated. (One that starves may be refused for a moment before that.) */
+/* No judgement that began more than a lease after `since_ns` was VALID, whether the verifier had recovered or
+ * not; and none was after a KEY_DEACTIVATED. (A verifier that gets no processor time may refuse tokens a
+ * moment earlier.) */
 static jwkd_status check(struct partition *partition, const char *what, uint64_t since_ns, jwkd_error *error)
 {
     for (size_t i = 0; i < JUDGES; i++) {
@@ -97,7 +99,7 @@ static jwkd_status check(struct partition *partition, const char *what, uint64_t
     return JWKD_OK;
 }
 
-/* Nobody who is fresh again accepts the key that was deactivated meanwhile; the others are good. */
+/* A verifier that is fresh again refuses the key that was deactivated meanwhile, and accepts the others. */
 static jwkd_status check_healed(
     struct partition *partition, const char *what, uint64_t revision, jwkd_error *error)
 {
@@ -199,7 +201,8 @@ static jwkd_status delay_once(struct partition *partition, struct proxy *events,
     return check(partition, what, deactivated_ns, error);
 }
 
-/* Heartbeats that wait are let go at once after the lease: they are as old as they are. */
+/* Heartbeats are held back, and let go all at once after the lease. The verifiers must judge them by their
+ * stamps, not by their arrival. */
 static jwkd_status hold_once(struct partition *partition, struct proxy *events, jwkd_error *error)
 {
     static const char what[] = "events held back";

@@ -1,6 +1,6 @@
-/* A verifier's process is stopped past its lease, with heartbeats and the deactivation waiting in its socket:
- * whatever it looks at first when it wakes, it does not accept a token of the key that was deactivated
- * meanwhile. */
+/* A verifier's process is stopped for longer than its lease. Heartbeats and a deactivation wait in its
+ * socket. When it wakes, it does not accept a token of the deactivated key, no matter which of them it reads
+ * first. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ struct pauses {
     jwkd_client *client;
     struct judge judges[JUDGES];
     unsigned seed;
-    unsigned long waking, stale, deactivated; /* verdicts of who woke; KEYS_TOO_OLD; KEY_DEACTIVATED */
+    unsigned long waking, stale, deactivated; /* verdicts after waking; KEYS_TOO_OLD; KEY_DEACTIVATED */
     char fault[200];
 };
 

@@ -22,7 +22,7 @@ struct restarts {
     const struct kind *kind;
     struct daemon daemon;
     const char *url;
-    jwkd_client *clients[CLIENTS]; /* the first serves two signers, who send requests together */
+    jwkd_client *clients[CLIENTS]; /* the first serves two signers, which share requests */
     jwkd_verifier *verifier;
     atomic_bool stop;
     struct signer {
@@ -73,7 +73,7 @@ static void *sign(void *context)
     return NULL;
 }
 
-/* Until everybody has had an answer from the new run, and with it every call that met the restart. */
+/* Waits until each signer has had an answer from the new run, and so every call that met the restart. */
 static jwkd_status await_signers(struct restarts *restarts, jwkd_error *error)
 {
     unsigned long begun[SIGNERS];

@@ -21,7 +21,7 @@ enum {
 };
 static const char ENVIRONMENT[] = "rotation";
 
-/* One pipe takes the tokens of several signers, and its process may go. */
+/* A verifier's place. Several signers write tokens into its one pipe, and the process behind it may end. */
 struct seat {
     pthread_mutex_t lock; /* guards all below */
     struct judge judge;
@@ -36,7 +36,7 @@ struct rotation {
     atomic_ulong tokens, untold, rotations, stops, visits;
     pthread_mutex_t lock; /* guards all below */
     struct judge_tally total;
-    unsigned long starved; /* of total.not_fresh: by who was never stopped */
+    unsigned long starved; /* of total.not_fresh: verifiers that were never stopped */
     jwkd_status failed;    /* something could not be carried out */
     jwkd_error error;
 };
@@ -53,7 +53,7 @@ static void give_up(struct rotation *rotation, jwkd_status status, const jwkd_er
     rotation->stop = true;
 }
 
-/* ---- who comes, and what is told */
+/* ---- verifiers come and go, and are told tokens */
 
 static jwkd_status sit_down(struct rotation *rotation, struct seat *seat, jwkd_error *error)
 {
@@ -82,7 +82,7 @@ static jwkd_status stand_up(struct rotation *rotation, struct seat *seat, jwkd_e
     if (!taken) return JWKD_OK;
     judge_continue(&seat->judge);
     jwkd_status status = JWKD_UNAVAILABLE;
-    /* Behind a stopped one's back the pipe may have filled. */
+    /* While the process was stopped, its pipe may have filled up. */
     for (unsigned left = PATIENCE_MS / 5; status != JWKD_OK && left > 0; left--) {
         status = judge_tally(&seat->judge, &tally, error);
         if (status != JWKD_OK) pause_ms(5);
@@ -125,8 +125,8 @@ static void *sign(void *context)
 
 /* ---- what happens meanwhile */
 
-/* A promotion waits for it, until its lease of 1 s ends: one stop of sixteen is long enough for that, or
- * nearly. The others are short, so that most rotations come when they are due. */
+/* A promotion waits for the stopped verifier until its lease of 1 s ends. One stop in sixteen lasts about
+ * that long. The others are short, so that most rotations come when they are due. */
 static unsigned stop_ms(unsigned *seed)
 {
     bool is_long = rand_r(seed) % 16 == 0;
@@ -185,7 +185,7 @@ static jwkd_status rotate_for(
         report_progress("rotation, seconds", (size_t)(now_sec() - begin), (size_t)seconds);
         TRY(rotate_once(client, error));
         rotation->rotations++;
-        due += (double)EVERY_MS / 1e3; /* who was late catches up */
+        due += (double)EVERY_MS / 1e3; /* a rotation that was late is made up for */
         double left = due - now_sec();
         if (left > 0) pause_ms((unsigned)(left * 1e3));
     }

@@ -30,11 +30,11 @@ enum {
 /* Where it is tried. */
 struct place {
     const char *name, *url, *events_url;
-    const struct daemon *daemon; /* whose memory and descriptors are looked at */
+    const struct daemon *daemon; /* its memory and descriptors are measured */
     bool relay;
 };
 
-/* Who disturbs: a number of connections, and what each says. */
+/* The disturbers: a number of connections, and what each of them sends. */
 struct run {
     const struct bench *bench;
     const struct place *place;
@@ -47,7 +47,7 @@ struct run {
 
 struct attack {
     const char *name;
-    double at_most; /* times as long as undisturbed may a good client wait; 0: as it comes */
+    double at_most; /* how many times as long as undisturbed a good client may wait; 0: no limit */
     size_t connections;
     bool (*say)(struct run *run);   /* what each connection says; before it begins */
     void (*begin)(struct run *run); /* returns when it disturbs */
@@ -140,7 +140,7 @@ static void dial_all(struct run *run, int patience_ms)
     }
 }
 
-/* It asks as much as is taken, and reads nothing. */
+/* Asks as long as the other end takes requests, and reads no answer. */
 static void ask_unread(struct run *run)
 {
     dial_all(run, 0);
@@ -151,7 +151,7 @@ static void ask_unread(struct run *run)
     }
 }
 
-/* Whoever is cut off for that comes again. */
+/* A connection that is cut off for that is replaced by another one. */
 static void ask_unread_again(struct run *run)
 {
     while (!run->stop)
@@ -169,8 +169,7 @@ static void ask_and_go(struct run *run)
     while (!run->stop) {
         dial_all(run, 0);
         close_all(run);
-        usleep(
-            5000); /* what is looked for is what they leave behind, not how many there can be in a second */
+        usleep(5000); /* what they leave behind is measured, not how many there can be in a second */
     }
 }
 
@@ -190,7 +189,7 @@ static void send_batches(struct run *run)
             rough_write(run->fds[i], buffer_bytes(&run->says), 100);
 }
 
-/* As soon as one is answered, the next. */
+/* Sends the next batch as soon as one is answered. */
 static void send_more_batches(struct run *run)
 {
     while (!run->stop)
@@ -199,7 +198,7 @@ static void send_more_batches(struct run *run)
                 rough_write(run->fds[i], buffer_bytes(&run->says), 1000);
 }
 
-/* Hears events, and reads none. */
+/* Subscribes to events, and reads none. */
 static void hear_unread(struct run *run)
 {
     for (size_t i = 0; i < run->count; i++)
@@ -323,7 +322,8 @@ struct outcome {
     size_t descriptors_before, descriptors_after;
 };
 
-/* Until memory is within a tenth of what it was, and descriptors as many, for ten seconds at most. */
+/* Waits until memory is within a tenth of what it was, and there are as many descriptors as before; for ten
+ * seconds at most. */
 static jwkd_status await_calm(
     const struct bench *bench, const struct daemon *daemon, struct outcome *out, jwkd_error *error)
 {
@@ -564,7 +564,7 @@ struct tcp_urls {
     char requests[64], events[64];
 };
 
-/* The daemon takes them at once, so that the next who looks finds others. */
+/* The daemon listens on the ports at once, so that the next call of free_ports() finds others. */
 static jwkd_status start_at_tcp(
     struct daemon *daemon, struct tcp_urls *urls, const struct bench *bench, jwkd_error *error)
 {

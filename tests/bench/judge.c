@@ -19,8 +19,8 @@
 
 /* ---- the process */
 
-/* Some cases have hundreds of these: who has nothing to judge is not to keep the processors from
- * the others. */
+/* Some cases have hundreds of these processes. One that has nothing to judge must not take the processors
+ * from the others. */
 enum {
     LINE = 4096,
     SAMPLE_EVERY_NS = 500 * 1000,

@@ -134,7 +134,7 @@ static jwkd_status measure_promotion(
     TRY(samples_new(rounds, &ours));
     TRY(samples_new(rounds, &floor));
     TRY(make_environment(client, name, "ES256", 0, error));
-    TRY(promote_once(client, name, &seconds, error)); /* the first key waits for nobody */
+    TRY(promote_once(client, name, &seconds, error)); /* the first key has no subscriber to wait for */
     TRY(crowd_new(daemon->url, name, size, &crowd, error));
     TRY(bare_start(daemon->dir, size, &bare, error));
     for (size_t i = 0; i < rounds; i++) {

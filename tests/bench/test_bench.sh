@@ -1,5 +1,5 @@
 #!/bin/sh
-# jwkd-bench runs to its end and prints every figure as an object with its floor. How fast is nobody's business here.
+# jwkd-bench runs to its end and prints every figure as an object with its floor. How fast it is does not matter here.
 set -eu
 bench=$1
 out=$("$bench" --quick --json)
