@@ -16,7 +16,7 @@ void fake_answer_status(Jwkd__V1__Reply *reply, Jwkd__V1__Status status, struct 
     pack(reply, out);
 }
 
-/* Whoever asks through the library says in every request that it knows newer statuses. */
+/* Every request of the library says that it knows newer statuses, so there is no need to look. */
 static void answer_not_registered(struct fake *fake, Jwkd__V1__Reply *reply, struct buffer *out)
 {
     fake_answer_status(

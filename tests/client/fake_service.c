@@ -111,7 +111,7 @@ static bool respond(
     else
         fake_answer(fake, request, mood == FAKE_TOO_FEW, &reply, out);
     if (mood == FAKE_GARBAGE) memset(out->data, 0xff, out->size);
-    pthread_cond_broadcast(&fake->changed); /* somebody may wait for what the answer tells */
+    pthread_cond_broadcast(&fake->changed); /* a test may wait for what the request changed */
     bool up = fake->up;
     pthread_mutex_unlock(&fake->lock);
     return up && mood != FAKE_SILENT && mood != FAKE_HANGS_UP;
@@ -220,8 +220,8 @@ void fake_down(struct fake *fake)
     pthread_cond_broadcast(&fake->changed);
     pthread_mutex_unlock(&fake->lock);
     if (!was_up) return;
-    /* What has arrived is taken first, and not answered: closing a socket with a request that nobody has
-     * taken can last as long as shut() lets it. */
+    /* The workers get a moment to take what has arrived; they do not answer it. Closing a socket with an
+     * untaken request can last as long as shut() lets it. */
     nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
     /* Workers first: nng 1.5.2 panics when a context is used while its socket is being closed. */
     for (size_t i = 0; i < WORKERS; i++)

@@ -36,7 +36,7 @@ const char *fake_directory(const struct fake *fake);
 /* Closes the sockets; opens them again as another run of the service with the same store. */
 void fake_down(struct fake *fake);
 void fake_up(struct fake *fake);
-/* Another run without anybody noticing a lost connection. */
+/* Another run of the service, without a connection being lost. */
 void fake_change_boot(struct fake *fake);
 /* Another incarnation of the store, as after a restored backup: the revisions stay. */
 void fake_change_epoch(struct fake *fake);
@@ -47,8 +47,7 @@ void fake_ignore_hellos(struct fake *fake, unsigned times);
 /* What hello offers instead of the truth; NULL: the truth. */
 void fake_offer(struct fake *fake, const char *events_url);
 void fake_speak_version(struct fake *fake, uint32_t version);
-/* From now on requests of this kind are answered with this result, whatever the fake service would say by
- * itself. */
+/* From now on requests of this kind are answered with this result instead of the fake service's own. */
 void fake_say(struct fake *fake, Jwkd__V1__Request__OperationCase operation, const Jwkd__V1__Reply *result);
 /* While muted, events are made but not sent. */
 void fake_mute(struct fake *fake, bool mute);
@@ -59,17 +58,17 @@ void fake_hold_snapshots(struct fake *fake, bool hold);
 
 /* Heartbeats are sent by themselves, every few milliseconds, unless muted or told not to. */
 void fake_beat(struct fake *fake, bool beat);
-/* Sends nothing more, and lets what was sent arrive: nng 1.5.2 may hang in a close that meets a message (its
- * issue 1543), and at a hundred heartbeats a second some do. */
+/* Sends nothing more, and gives what was sent a moment to arrive. nng 1.5.2 may hang when a socket is closed
+ * while a message arrives (its issue 1543); with a hundred heartbeats a second that happens. */
 void fake_hush(struct fake *fake);
 
 /* What hello grants; at the start 30 s, 60 s, 120 s. */
 void fake_grant(struct fake *fake, uint32_t max_lease_ms, uint32_t renew_ms, uint32_t registered_ms);
 /* A service from before subscribers were registered. */
 void fake_grow_old(struct fake *fake, bool old);
-/* Says NOT_FOUND of who is not registered, as 0.1.0 does. */
+/* Answers NOT_FOUND to a subscriber that is not registered, as 0.1.0 does. */
 void fake_use_old_statuses(struct fake *fake);
-/* Nobody is registered any more. */
+/* Drops all registrations. */
 void fake_forget_subscribers(struct fake *fake);
 /* What the last hello that subscribes asked for. */
 struct fake_wish {

@@ -1,4 +1,4 @@
-/* Who is registered with the fake service, and what each has confirmed. */
+/* The subscribers that are registered with the fake service, and what each has confirmed. */
 #include "client/fake_inside.h"
 
 #include <stdio.h>

@@ -23,9 +23,9 @@ void deliver_all(void);
 void drop_all(void);
 /* Everything that is to be asked now. */
 void request_all(void);
-/* Until what was missed may be asked for. */
+/* Lets time pass until the client may ask for what it missed. */
 void space_out(void);
-/* Heartbeats, and nobody answers. */
+/* The service sends heartbeats, and answers no request. */
 void beat_for(uint64_t ns);
 
 #define assert_freshness(expected) assert_int_equal(world_freshness(&world, 0), LEASE_##expected)

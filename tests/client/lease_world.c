@@ -158,7 +158,7 @@ static void promote(struct world *world)
     commit(world);
 }
 
-/* Without waiting for anybody: a fresh client may not have heard of it for a lease. */
+/* Does not wait for subscribers: for a lease, a fresh client may not have heard of the key. */
 static void promote_unwaited(struct world *world)
 {
     promote(world);
@@ -243,7 +243,7 @@ void world_recreate(struct world *world)
     store->revision = 0;
     commit(world);
     world->service.unwaited_until_ns =
-        world->now_ns + 2 * horizon_ns(world); /* nobody follows this one yet */
+        world->now_ns + 2 * horizon_ns(world); /* no client follows the new environment yet */
     settle_step(world);
 }
 

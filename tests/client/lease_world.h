@@ -1,6 +1,6 @@
 /* A service, subscribers and the wire between them, small enough to be tried in every order: what the rules
- * of proto/WIRE.md, Subscribers, promise is checked against it after every step. Time is the true one, which
- * nobody in it knows. */
+ * of proto/WIRE.md, Subscribers, promise is checked against it after every step. Its time is the true one;
+ * neither service nor clients know it. */
 #ifndef TESTS_CLIENT_LEASE_WORLD_H
 #define TESTS_CLIENT_LEASE_WORLD_H
 
@@ -53,11 +53,11 @@ struct world_service {
     struct world_store store, backup;
     struct world_instance instances[WORLD_INSTANCES];
     bool knows_all_from_start;
-    uint64_t unwaited_until_ns; /* the primary became so without anybody being waited for; true time */
+    uint64_t unwaited_until_ns; /* true time; the primary key was promoted without waiting for subscribers */
     bool beat_begun;
     uint64_t beat_stamp_ns;
-    bool stamps_last; /* a service that gets it wrong: the stamp is read behind the revisions */
-    bool hasty;       /* another: it promotes 2 s after publishing, whoever is missing */
+    bool stamps_last; /* a service that gets it wrong: it reads the stamp after the revisions */
+    bool hasty;       /* another: it promotes 2 s after publishing, confirmed or not */
     struct world_message beat;
 };
 

@@ -109,7 +109,7 @@ static void open__refuses_a_stranger_at_the_other_end(void **state)
 {
     struct setting *setting = *state;
     enum { STRANGER = 54321, OWNER = 54322 };
-    if (geteuid() != 0) skip(); /* only root can be somebody else */
+    if (geteuid() != 0) skip(); /* only root can act as another user */
     fake_down(setting->fake);
     assert_int_equal(chown(fake_directory(setting->fake), OWNER, (gid_t)-1), 0);
     assert_int_equal(chmod(fake_directory(setting->fake), 0777), 0);
@@ -195,7 +195,7 @@ static void call__survives_a_restart_of_the_service(void **state)
     assert_int_equal(get_jwks(setting->client, NULL), JWKD_OK);
 }
 
-/* nng 1.5.2 dials no more after that, and says nothing. */
+/* A dialer of nng 1.5.2 may stop dialling after that, and say nothing of it. */
 static void call__goes_on_although_connections_were_closed_in_its_face(void **state)
 {
     struct setting *setting = *state;
@@ -207,21 +207,21 @@ static void call__goes_on_although_connections_were_closed_in_its_face(void **st
     while (slammer.slammed < SLAMS && clock_elapsed_ns() < until_ns)
         sched_yield();
     slammer_stop(&slammer);
-    assert_true(slammer.slammed >= SLAMS); /* it still tries, and nobody has asked for anything */
+    assert_true(slammer.slammed >= SLAMS); /* it goes on dialling, although there is no request */
     fake_up(setting->fake);
     assert_int_equal(get_jwks(setting->client, NULL), JWKD_OK);
 }
 
-/* A connection that takes requests and leads nowhere, as nng 1.5.2 can make one: without this it would be
- * used for ever. */
+/* nng 1.5.2 can leave a connection that takes requests and leads nowhere. The client must leave it, or it
+ * would use it for ever. */
 static void call__leaves_a_dead_connection(void **state)
 {
     struct setting *setting = *state;
     jwkd_client *client = NULL;
     const jwkd_client_options options = {.timeout_ms = LONG_MS};
     unsigned connections, made = 0;
-    /* Once is no sign yet: the service may have much to do. So may this machine: then a second goes unheard,
-     * and it is tried again. */
+    /* One request without an answer is no sign yet: the service may be busy. This machine may be, too; then a
+     * second request stays without an answer, and the test tries again. */
     for (int i = 0; i < 5 && made != 2; i++) {
         connections = fake_connections(setting->fake);
         fake_ignore_hellos(setting->fake, 1);
@@ -279,7 +279,7 @@ static void *generate_patiently(void *client)
     return (void *)(uintptr_t)jwkd_generate(client, "shop", &options, &answer, NULL);
 }
 
-/* Between two questions, when it has told how long it has waited. */
+/* Cancels between two questions, after the library has said how long it has waited. */
 static void generate__ends_with_its_client(void **state)
 {
     struct setting *setting = *state;

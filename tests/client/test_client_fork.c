@@ -19,7 +19,7 @@ struct setting {
     char jwks[1024];
 };
 
-/* The service, until somebody closes the other end. */
+/* Runs the service until the other end is closed. */
 static void serve(int tell, int end)
 {
     char nothing;

@@ -91,7 +91,7 @@ static void open_verifier(jwkd_verifier_options options)
 static void register__by_hello_with_what_the_program_wishes(void **state)
 {
     (void)state;
-    assert_int_equal(fake_subscribers(fake), 0); /* a client that verifies nothing is nobody's subscriber */
+    assert_int_equal(fake_subscribers(fake), 0); /* a client that verifies nothing does not subscribe */
     open_verifier((jwkd_verifier_options){.lease_ms = 7000, .on_stale = JWKD_SERVE_STALE});
     assert_int_equal(freshness().state, JWKD_FRESH);
     assert_int_equal(freshness().lease_ms, 7000);
@@ -218,7 +218,7 @@ static void confirm__every_revision_by_event(void **state)
     open_verifier((jwkd_verifier_options){0});
     fake_deactivate(fake, ENV, 0);
     fake_await_confirmed(fake, ENV, 4);
-    assert_verdict(KEY_DEACTIVATED, tokens[0]); /* who has confirmed refuses it */
+    assert_verdict(KEY_DEACTIVATED, tokens[0]); /* a verifier that has confirmed refuses it */
     fake_generate(fake, ENV);
     fake_await_confirmed(fake, ENV, 5);
     assert_int_equal(fake_count(fake, OP(GET_JWKS)), 1);
@@ -341,7 +341,7 @@ static void stale__when_cut_off(void **state)
     fake_grant(fake, SHORT_LEASE_MS, 60000, 120000);
     open_verifier((jwkd_verifier_options){0});
     fake_down(fake);
-    fake_deactivate(fake, ENV, 0); /* nobody can tell us */
+    fake_deactivate(fake, ENV, 0); /* the verifier cannot hear of it */
     journal_await(&journal, JWKD_EVENT_STALE, 3, 1);
     assert_verdict(KEYS_TOO_OLD, tokens[0]);
     assert_verdict(KEYS_TOO_OLD, tokens[1]);
@@ -468,7 +468,7 @@ static void behind__an_unknown_kid_waits_for_the_one_snapshot(void **state)
         assert_int_equal(pthread_create(&waiters[i].thread, NULL, wait_for_verdict, &waiters[i]), 0);
     }
     fake_await(fake, OP(GET_JWKS), 2);
-    assert_verdict(VALID, tokens[0]); /* who is known does not wait */
+    assert_verdict(VALID, tokens[0]); /* a token of a known key does not wait */
     fake_hold_snapshots(fake, false);
     for (size_t i = 0; i < WAITERS; i++) {
         pthread_join(waiters[i].thread, NULL);

@@ -1,4 +1,4 @@
-/* What is said where nobody can be reached. */
+/* What the library says where it reaches no service. */
 #include "client/cases.h"
 
 #include <jwkd.h>

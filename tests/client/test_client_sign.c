@@ -199,8 +199,8 @@ static void count_ended(void *context, jwkd_status status, const char *token, co
     if (status == JWKD_CLOSED && !is_the_programs) atomic_fetch_add((atomic_int *)context, 1);
 }
 
-/* Those who see to a request of their own, and those who wait for a callback, which comes on a thread of the
- * library's. */
+/* Closing the client ends callers that see to a request of their own, and callers that wait for a callback,
+ * which comes on a thread of the library's. */
 static void sign__ends_with_its_client(void **state)
 {
     (void)state;
@@ -239,7 +239,7 @@ static void *sign_so_many(void *ended)
     return (void *)(uintptr_t)status;
 }
 
-/* They would rather travel with others, while there is so much under way. */
+/* With so many requests under way, they would otherwise wait to share one. */
 static void sign__waits_for_nobody_for_long(void **state)
 {
     (void)state;
@@ -265,7 +265,7 @@ static void sign__waits_for_nobody_for_long(void **state)
     assert_int_equal((uintptr_t)status, JWKD_CLOSED);
 }
 
-/* Those whose requests are under way, and those who wait for company. */
+/* Tokens with a request under way, and tokens that wait to share one. */
 static void sign__ends_in_its_time_without_an_answer(void **state)
 {
     (void)state;

@@ -309,7 +309,7 @@ static void follow__a_gap_takes_a_snapshot(void **state)
 {
     (void)state;
     fake_mute(fake, true);
-    fake_deactivate(fake, ENV, 0); /* 4: nobody hears it */
+    fake_deactivate(fake, ENV, 0); /* 4: its event is not sent */
     fake_mute(fake, false);
     unsigned key = fake_generate(fake, ENV); /* 5 */
     make_token(key);
@@ -501,7 +501,7 @@ static void unknown_kid__of_a_key_that_was_missed(void **state)
     fake_mute(fake, true);
     unsigned key = fake_generate(fake, ENV);
     make_token(key);
-    assert_verdict(UNKNOWN_KEY, tokens[key]); /* fresh: the service lets nobody sign with it yet */
+    assert_verdict(UNKNOWN_KEY, tokens[key]); /* fresh: the service does not let the key sign yet */
     fake_mute(fake, false);
     fake_heartbeat(fake);
     journal_await(&journal, JWKD_EVENT_SYNCHRONISED, 4, 1);
@@ -582,7 +582,7 @@ static void open__many_on_one_client(void **state)
 
 /* ---- keys that are shown once; plain JWKS */
 
-/* What is said of a token whose key is not known. */
+/* The message about a token of an unknown key. */
 static const char *unknown_because(const char *token)
 {
     static jwkd_error error;

@@ -119,7 +119,7 @@ static void watch__says_where_the_log_does_not_reach(void **state)
     journal_await(&journal, JWKD_EVENT_KEY_PUBLISHED, 5, 1);
 }
 
-/* Even where nothing follows that could be told, and there is no memory still. */
+/* Even where no further change follows, and there still is no memory. */
 static void watch__says_what_it_had_no_memory_for(void **state)
 {
     (void)state;
@@ -134,8 +134,8 @@ static void watch__says_what_it_had_no_memory_for(void **state)
     assert_int_equal(journal_count(&journal, JWKD_EVENT_SYNCHRONISED), 1);
 }
 
-/* Heartbeats without anything new make nobody ask; one that came while it was caught up may have made it ask
- * once more. The environment's next revision is `next`. */
+/* The watch does not ask after heartbeats that tell nothing new. One that came while the watch was catching
+ * up may have made it ask once more. The environment's next revision is `next`. */
 static void assert_nothing_is_asked(const char *environment, uint64_t next)
 {
     enum { ROUNDS = 10, QUIET = 3 };
@@ -174,7 +174,7 @@ static void watch__of_all_hears_of_every_environment(void **state)
     assert_nothing_is_asked("third", 4);
 }
 
-/* Each is another one, although they have the same name. */
+/* Each time it is another environment, although of the same name. */
 static void watch__of_all_hears_of_a_name_made_again(void **state)
 {
     (void)state;

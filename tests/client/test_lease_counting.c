@@ -38,8 +38,8 @@ static void count__queued_heartbeats_of_a_suspended_host_are_old(void **state)
 static void count__clocks_that_drift_are_allowed_for(void **state)
 {
     (void)state;
-    /* With the slower clock here, what was measured a minute ago makes stamps look 60 ms too young, were it
-     * believed. */
+    /* With the slower clock on our side, an offset that was measured a minute ago would make stamps look 60
+     * ms too young. */
     for (int64_t ppm = -499; ppm <= 499; ppm += 998) {
         begin(&(struct world_options){
             .max_lease_ms = 3000, .clients = 1, .service_ppm = ppm, .client_ppm = -ppm});
@@ -68,7 +68,7 @@ static void count__a_slow_answer_makes_heartbeats_look_older_never_younger(void 
     uint64_t stamp_ns = now();
     deliver_all();
     assert_in_range(stamp_ns - part()->vouched_ns, 1500 * MS, (1500 + SLACK_MS) * MS); /* the way there */
-    /* A quick renewal knows better. */
+    /* A quick renewal measures it better. */
     world_pass(&world, 61 * NS_PER_SEC);
     request_all();
     world_beat(&world);
@@ -97,7 +97,7 @@ static void count__only_the_registered_boot(void **state)
     (void)state;
     begin(&STRICT);
     uint64_t end_ns = part()->lease_end_ns;
-    world.service.boot++; /* nobody notices a lost connection */
+    world.service.boot++; /* the client does not notice a lost connection */
     world_beat(&world);
     deliver_all();
     assert_int_equal(part()->lease_end_ns, end_ns);
@@ -323,7 +323,8 @@ static void count__a_restored_backup_with_the_same_revision_is_another_state(voi
 static void count__a_stamp_read_before_the_revisions(void **state)
 {
     (void)state;
-    /* Revision 5 is read, 6 acknowledged within 2 s, then the stamp is read: 5 lives 2 s too long. */
+    /* The wrong order: the service reads revision 5, acknowledges 6 within 2 s, then reads the stamp. Clients
+     * then go by 5 for 2 s too long. */
     for (int wrong = 0; wrong < 2; wrong++) {
         begin(&STRICT);
         world.service.stamps_last = wrong;
@@ -347,8 +348,8 @@ static void count__a_stamp_read_before_the_revisions(void **state)
 static void promotion__waits_for_a_subscriber_that_was_stopped(void **state)
 {
     (void)state;
-    /* With a time limit of 2 s and a lease of 3 s, one that was stopped for 2.1 s is fresh and refuses good
-     * tokens. */
+    /* If the service promoted after 2 s, with a lease of 3 s, a client that was stopped for 2.1 s would be
+     * fresh and refuse good tokens. */
     for (int hasty = 0; hasty < 2; hasty++) {
         begin(&STRICT);
         world.service.hasty = hasty;

@@ -11,7 +11,7 @@ static void register__is_by_hello_then_a_snapshot_then_a_heartbeat(void **state)
     world_request(&world, 0);
     assert_int_equal(next_task(), LEASE_TAKE);
     world_request(&world, 0);
-    assert_freshness(STALE); /* nobody has vouched for it yet */
+    assert_freshness(STALE); /* no heartbeat has vouched for it yet */
     world_beat(&world);
     deliver_all();
     assert_freshness(FRESH);
@@ -69,7 +69,7 @@ static void register__ends_120_s_after_the_last_answer_was_asked_for(void **stat
     assert_true(now() < lease()->renewed_ns + 121 * NS_PER_SEC);
     assert_int_equal(next_task(), LEASE_HELLO);
     beat_for(NS_PER_SEC);
-    assert_freshness(STALE); /* heartbeats help nobody who is not registered */
+    assert_freshness(STALE); /* heartbeats are of no use without a registration */
     uint8_t instance = lease()->instance_id[0];
     world_request(&world, 0);
     assert_int_equal(lease()->instance_id[0], instance); /* the service still knew it */
@@ -247,7 +247,7 @@ static void register__tells_the_service_what_all_parts_wish(void **state)
     assert_int_equal(next.task, LEASE_TAKE);
     assert_ptr_equal(next.part, &other);
     lease_remove(lease(), &other, now());
-    assert_int_equal(next_task(), LEASE_HELLO); /* nobody serves stale keys any more */
+    assert_int_equal(next_task(), LEASE_HELLO); /* what remains does not serve stale keys */
     world_request(&world, 0);
     assert_int_not_equal(next_task(), LEASE_HELLO);
     other = (struct lease_part){.environment = "other", .wish_ms = 2000};

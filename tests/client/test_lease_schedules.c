@@ -220,7 +220,7 @@ static enum step draw_step(uint64_t *random)
     return step;
 }
 
-/* Whatever happened before: it ends well. */
+/* After any schedule the world must become well again. */
 static void assert_recovers(uint64_t seed)
 {
     world_settle(&world);

@@ -127,8 +127,8 @@ static void take__for_all_who_follow_the_environment(void **state)
     assert_freshness(FRESH);
 }
 
-/* All miss it at the same instant: the one asks sooner, the other later, and none so late that its lease
- * ends. */
+/* Many clients miss a change at the same instant. Some ask sooner, others later, and none so late that its
+ * lease ends. */
 static void take__of_what_all_may_have_missed_is_spread(void **state)
 {
     (void)state;
@@ -146,7 +146,7 @@ static void take__of_what_all_may_have_missed_is_spread(void **state)
         assert_in_range(after_ns, 0, 100 * MS);
         if (after_ns < earliest_ns) earliest_ns = after_ns;
         if (after_ns > latest_ns) latest_ns = after_ns;
-        beat_for(1000 * MS); /* what shows it again puts nothing off */
+        beat_for(1000 * MS); /* heartbeats that show it again do not put the request off */
         request_all();
         assert_freshness(FRESH);
     }

@@ -49,7 +49,7 @@ static jwkd_client *open_both(struct fake *fake, jwkd_verifier **verifier)
     return client;
 }
 
-/* The test ends, which it would not if somebody waited. */
+/* If a close waited for the socket, the test would never end. */
 static void close__does_not_wait_for_a_socket_that_does_not_end(void **state)
 {
     (void)state;
@@ -71,7 +71,7 @@ static void close__does_not_wait_for_a_socket_that_does_not_end(void **state)
         pthread_cond_wait(&changed, &lock);
     pthread_mutex_unlock(&lock);
     fake_mute(fake, false);
-    client = open_both(fake, &verifier); /* nobody else was touched */
+    client = open_both(fake, &verifier); /* other clients still work */
     fake_hush(fake);
     jwkd_verifier_close(verifier);
     set_stuck(false);

@@ -1,6 +1,6 @@
-/* Somebody who listens at an ipc URL, and closes connections without a word: those that are taken, and those
- * that wait when it ends. What is written to these fails at once, as to a service that is being stopped: a
- * dialer of nng 1.5.2 dials no more after that, and says nothing. */
+/* Listens at an ipc URL, and closes each connection without a word: those that it accepts, and those that
+ * still wait to be accepted when it ends. Writing to such a connection fails at once, as with a service that
+ * is being stopped. After that a dialer of nng 1.5.2 may dial no more, and say nothing of it. */
 #ifndef TESTS_DIAL_SLAMMER_H
 #define TESTS_DIAL_SLAMMER_H
 
@@ -14,7 +14,7 @@ struct slammer {
     pthread_t thread;
 };
 
-/* In place of whatever was bound there. */
+/* Takes the place of a socket that was bound there. */
 void slammer_start(struct slammer *slammer, const char *url);
 void slammer_stop(struct slammer *slammer);
 
