@@ -7,7 +7,7 @@
 
 /* For each test anew. From now on they stand still. */
 void clocks_reset(void);
-/* Somebody sets the wall clock forward, or back. */
+/* Sets the wall clock forward, or back, as an operator might. */
 void clocks_set_wall(int64_t by_sec);
 /* Time passes. */
 void clocks_pass(int64_t sec);

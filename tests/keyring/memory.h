@@ -22,8 +22,8 @@ enum memory_outcome {
 void memory_next(struct memory *memory, const char *prefix, enum memory_outcome outcome);
 void memory_mend(struct memory *memory);
 
-/* From the next start on: urgent commits are durable before they are carried out, and outcomes are those of
- * what follows. */
+/* From the next start on: urgent commits are durable in a note before they are carried out, and an outcome is
+ * that of the carrying out. */
 void memory_take_notes(struct memory *memory);
 
 /* From the next opening on: whether the store says that it was put back from a backup. */

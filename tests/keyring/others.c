@@ -117,7 +117,7 @@ static void close_shared(void *engine)
     pthread_mutex_unlock(&others->opening);
 }
 
-/* No notes: they are for an engine that nobody else writes to. */
+/* No notes: they are only for an engine that has a single writer. */
 static const struct engine_ops SHARED = {.version = ENGINE_VERSION,
     .open = open_shared,
     .check = check_shared,

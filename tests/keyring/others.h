@@ -1,5 +1,5 @@
-/* One store over LMDB, open more than once, as nobody opens it: for a keyring that is not the only one who
- * writes. */
+/* One store over LMDB that is opened more than once, which the service never does: for a keyring that is not
+ * the only writer. */
 #ifndef TESTS_KEYRING_OTHERS_H
 #define TESTS_KEYRING_OTHERS_H
 
@@ -13,8 +13,8 @@ struct others *others_new(const struct engine_limits *limits);
 void others_free(struct others *others);
 struct store *others_open(struct others *others);
 
-/* Calls `intrude` before each of the next `times` commits of rows that begin with `prefix`, after it was
- * decided what to commit. What it commits itself is none of them. */
+/* Calls `intrude` before each of the next `times` commits of rows that begin with `prefix`, after the keyring
+ * has decided what to commit. Commits by `intrude` itself do not count. */
 void others_intrude(
     struct others *others, const char *prefix, unsigned times, void (*intrude)(void *context), void *context);
 /* While it is set, answers to several changes cannot be read in one call, as if one of them were damaged. */

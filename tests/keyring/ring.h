@@ -17,16 +17,16 @@ struct ring {
     struct fixture signing;
     struct memory *memory;
     struct store *store;
-    struct registry *registry; /* NULL: nobody is counted */
+    struct registry *registry; /* NULL: no subscribers */
     struct keyring *keyring;
     struct publisher *publisher; /* from the next start on; NULL: nothing is published */
     const char *machine_boot;    /* from the next start on */
-    const char *principal;       /* who asks for changes */
+    const char *principal;       /* that asks for changes */
     unsigned change_queue, most_changes, most_answers; /* likewise; 0: as usual */
     bool new_epoch;                                    /* by the next start, */
     bool accept_clock;                                 /* likewise, */
-    const char *operator;                              /* who is this */
-    bool silent;                                       /* from the next start on: nobody is told of trouble */
+    const char *operator;                              /* by this operator */
+    bool silent;                                       /* from the next start on: trouble is not told */
     unsigned ids;                                      /* of requests, so far */
     pthread_mutex_t lock;                              /* guards what follows */
     char told[4096];   /* of all of it, as far as there is room, a line each */
@@ -34,7 +34,7 @@ struct ring {
     char made[4096];   /* the changes that were told, a line each; see ring_made() */
 };
 
-/* Who asks, where it does not matter. */
+/* The caller, where it does not matter which. */
 extern const struct caller ANYBODY;
 
 /* The keyring is not started before ring_start(): rows can be put before. It keeps no keys ready. */

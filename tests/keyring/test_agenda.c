@@ -138,7 +138,8 @@ static void expect_schedule(struct ring *ring, size_t expected_keys, int64_t exp
     assert_int_equal(rotate_at, expected_at);
 }
 
-/* What fell due while nobody ran, and begins anew while its key is being made, is one rotation. */
+/* A rotation falls due while no service runs, and begins anew at a restart while its key is being made. It
+ * stays a single rotation. */
 static void agenda__rotates_once_however_often_it_is_started(void **state)
 {
     struct ring *ring = *state;

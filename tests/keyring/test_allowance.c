@@ -106,7 +106,7 @@ static void allowance__is_not_asked_by_a_deactivation(void **state)
         ring_deactivate(ring, "shop", kid);
     assert_true(memory_count(ring->memory, "answer/") <= before + ANSWERS);
     assert_exhausted(ring, "120 s");
-    /* What the service does by itself is nobody's. */
+    /* What the service does by itself is counted for no caller. */
     AWAIT(ring_key_state(ring, "shop", retiring) == JWKD__V1__KEY_STATE__DEACTIVATED);
 }
 
@@ -130,7 +130,8 @@ static void allowance__of_older_answers_is_smaller(void **state)
     assert_int_equal(memory_count(ring->memory, "answered/"), ANSWERS);
 }
 
-/* As long as a request may be repeated its answer is there, whatever else the caller does. */
+/* The answer to a request is kept as long as the request may be repeated, no matter what else the caller asks
+ * for. */
 static void allowance__leaves_what_may_be_repeated(void **state)
 {
     struct ring *ring = *state;

@@ -65,8 +65,8 @@ static void ceiling__is_waited_for_once_in_a_batch(void **state)
     AWAIT(ring_sign(ring, "shop") == JWKD_OK);
 }
 
-/* Of a deactivation that the database does not take nothing is to be found out: it is durable, and what comes
- * later comes later. */
+/* The database does not take a deactivation, which is durable in its note. Its outcome is certain, so the
+ * ceiling only has to wait until it is settled. */
 static void ceiling__waits_for_what_was_noted_before(void **state)
 {
     struct ring *ring = *state;

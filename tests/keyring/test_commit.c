@@ -1,4 +1,4 @@
-/* A change whose commit fails, in the ways in which commits do. */
+/* A change and the ways in which its commit can fail. */
 #include "keyring/ring.h"
 
 struct deactivation {
@@ -117,8 +117,8 @@ static void commit__of_unknown_outcome_wants_a_restart(void **state)
     assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
 }
 
-/* A deactivation is durable, and everybody knows of it; that the database does not take it at first is the
- * operator's matter. */
+/* The database does not take the deactivation at first. It is durable and in force all the same; only the
+ * operator is told of the failure. */
 static void commit__noted_is_carried_out_when_it_can_be(void **state)
 {
     struct ring *ring = *state;
@@ -132,7 +132,7 @@ static void commit__noted_is_carried_out_when_it_can_be(void **state)
     assert_int_equal(ring_sign(ring, "shop"), JWKD_NO_PRIMARY);
     while (store_is_unsettled(ring->store) && time(NULL) < patience)
         pause_shortly();
-    assert_false(store_is_unsettled(ring->store)); /* although nobody asked for anything */
+    assert_false(store_is_unsettled(ring->store)); /* without any request */
     assert_true(ring_complained(ring, "the disk failed"));
     assert_int_equal(ring_status(ring, &deactivation.request), JWKD_OK);
     assert_int_equal(memory_count(ring->memory, "answer/"), 3);

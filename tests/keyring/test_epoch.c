@@ -83,7 +83,7 @@ static void expect_to_retire_late(struct ring *ring, const char *kid)
     assert_int_equal(ring_key_state(ring, "shop", kid), JWKD__V1__KEY_STATE__DEACTIVATED);
 }
 
-/* What the key signed in the history that is lost, nobody knows: it may have been just before. */
+/* It is not known what the key signed in the lost history: it may have signed until just before the end. */
 static void check_retirement(struct ring *ring, bool restart)
 {
     char kid[LIMIT_KID + 1];
@@ -132,7 +132,7 @@ static void epoch__an_uncertain_commit_is_found_out(void **state)
     assert_true(is_of_epoch(ring, second));
 }
 
-/* Nobody knows whether it was stored: nothing is built on either. */
+/* It is not known whether the epoch was stored. So nothing is changed on top of either one. */
 static void epoch__where_the_disk_does_not_say_nothing_is_changed_until_the_next_start(void **state)
 {
     struct ring *ring = *state;
@@ -160,7 +160,8 @@ struct held {
     uint64_t environment_id, revision;
 };
 
-/* Asks for the JWKS of "shop" unless it is in that state still; whether it is. It is held then. */
+/* Asks for the JWKS of "shop" unless it is still in the held state. Returns whether it is; *held becomes the
+ * answered state. */
 static bool is_unchanged(struct ring *ring, struct held *held)
 {
     uint8_t id[16];
@@ -185,7 +186,7 @@ static bool is_unchanged(struct ring *ring, struct held *held)
     return jwks->unchanged;
 }
 
-/* What was lost with the backup had revisions, too: other changes have the same ones since. */
+/* The changes that were lost had revisions, too. Other changes have had the same revisions since. */
 static void state__of_another_epoch_is_another_at_the_same_revision(void **state)
 {
     struct ring *ring = *state;

@@ -21,7 +21,7 @@ static void set_age(struct ring *ring, uint32_t sec)
     ring_set(ring, "shop", "jwks_max_age_sec", sec);
 }
 
-/* An environment with a primary key, whose JWKS somebody got under the long age. */
+/* An environment with a primary key, and a JWKS that was handed out with the long age. */
 static void prepare(struct ring *ring, char kid[LIMIT_KID + 1])
 {
     ring_create(ring, "shop");
@@ -79,7 +79,8 @@ static void jwks_age__that_was_lowered_still_counts_in_the_next_run(void **state
     check_lowered(*state, SHORT, true);
 }
 
-/* Whoever got a JWKS since has the key: lowering neither brings a promotion forward nor puts it off. */
+/* A JWKS that was handed out since the publication has the key. So a lower age neither brings the promotion
+ * forward nor puts it off. */
 static void jwks_age__of_a_promotion_is_that_of_its_publication(void **state)
 {
     struct ring *ring = *state;
@@ -101,7 +102,7 @@ static void jwks_age__of_a_promotion_outlives_a_restart(void **state)
     prepare(ring, first);
     ring_generate(ring, "shop", kid);
     set_age(ring, SHORT);
-    ring_restart(ring); /* counts from the start: nobody knows when the last run's swap was */
+    ring_restart(ring); /* counts from the start: the last run's swap is not known */
     clocks_pass(LONG - 1);
     assert_false(promoted(ring, kid));
     clocks_pass(1);

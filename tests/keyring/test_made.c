@@ -1,5 +1,4 @@
-/* Every change is told: what was done to which key, and who did it; to whoever runs the service, and to
- * subscribers. */
+/* Every change is told to the operator and to subscribers: what was done, to which key, and who did it. */
 #include "keyring/clocks.h"
 
 #include "base/clock.h"
@@ -91,8 +90,8 @@ static void made__names_the_key_that_was_replaced(void **state)
     expect_made(ring, expected);
 }
 
-/* What nobody asked for has a name, too. The key that a rotation replaces goes at once, since its last token
- * has long expired. */
+/* What the service does by itself has a principal, too. The key that a rotation replaces is deactivated at
+ * once, since its last token has long expired. */
 static void made__by_the_service_itself_is_told(void **state)
 {
     struct ring *ring = *state;

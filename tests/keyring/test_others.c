@@ -150,7 +150,7 @@ static void change__is_decided_again_by_what_others_changed(void **state)
     assert_int_equal(try_delete(&both->b, "port", message), JWKD_OK);
     ring_set(&both->a, "shop", "rotate_every_sec", 7200);
     assert_false(has(&both->a, "port"));
-    /* Nobody gave the same number twice. */
+    /* No two environments have the same number. */
     ring_restart(&both->a);
     assert_true(has(&both->a, "yard") && has(&both->a, "bank") && !has(&both->a, "port"));
 }
@@ -193,7 +193,8 @@ static void change__is_given_up_where_others_never_end(void **state)
     assert_true(has(&both->a, "shop"));
 }
 
-/* What nobody changed stays as it was: what a key has signed is known, and goes on. */
+/* What the other keyring did not change stays as it was. The count of what a key has signed is kept, and goes
+ * on. */
 static void change__of_others_leaves_what_keys_signed(void **state)
 {
     struct pair_of_rings *both = *state;
@@ -263,7 +264,8 @@ static void ceiling__is_raised_where_others_come_between(void **state)
         snapshot_find(theirs, "shop")->keys[0]->usage->ceiling.expiry, shop->keys[0]->usage->ceiling.expiry);
 }
 
-/* The generation is noted, its key made, and then given: each time somebody else was there before. */
+/* The keyring commits first that the generation waits, and then its key. Each time another keyring commits
+ * just before. */
 static void generation__waits_and_is_done_where_others_come_between(void **state)
 {
     struct pair_of_rings *both = *state;
@@ -300,7 +302,7 @@ static void generation__waits_on_when_others_changed_something(void **state)
     ring_create(&both->a, "yard");
     assert_true(has(&both->a, "bank"));
     making_hold(false);
-    AWAIT(revision_of(&both->a, "shop") == 2); /* although nobody asks again */
+    AWAIT(revision_of(&both->a, "shop") == 2); /* without another request */
 }
 
 static jwkd_status find_row(struct store *store, const char *name)

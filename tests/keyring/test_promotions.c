@@ -1,4 +1,4 @@
-/* A new key becomes primary when everybody who could be fresh has it, and not before. */
+/* A new key becomes primary when every subscriber that could be fresh has it, and not before. */
 #include "keyring/clocks.h"
 
 #include "base/clock.h"
@@ -244,7 +244,7 @@ static void promotion__is_not_cancelled_by_a_held_key(void **state)
     AWAIT(ring_is_primary(ring, "shop", second.kid));
 }
 
-/* Another start of the service: nobody is known yet. */
+/* Starts the service again: it knows no subscriber yet. */
 static void forget_subscribers(struct ring *ring)
 {
     const struct registry_options options = {
@@ -269,7 +269,7 @@ static void promotion__waits_as_long_as_the_leases_of_its_followers(void **state
     clocks_pass(2);
     clocks_look(ring);
     AWAIT(ring_is_primary(ring, "shop", second.kid));
-    /* One with a longer lease that comes meanwhile is waited for, too. */
+    /* The promotion also waits for a follower with a longer lease that comes meanwhile. */
     struct made third = make(ring, "shop", false, false);
     struct follower longer = follow_for(ring, "shop", 60000);
     clocks_pass(10);
@@ -281,8 +281,8 @@ static void promotion__waits_as_long_as_the_leases_of_its_followers(void **state
     AWAIT(ring_is_primary(ring, "shop", third.kid));
 }
 
-/* After a start only those environments are waited with that somebody of the run before may follow, and no
- * longer than until all are known. */
+/* After a start a promotion waits only if a subscriber of the run before may follow the environment, and only
+ * until all subscribers are known. */
 static void promotion__after_a_start_waits_for_those_who_can_follow(void **state)
 {
     struct ring *ring = *state;
@@ -406,7 +406,7 @@ static void rotation__by_schedule_waits_for_its_key(void **state)
     AWAIT(!ring_is_primary(ring, "shop", first.kid));
 }
 
-/* Somebody stopped the signing, and the schedule is not to let it go on. */
+/* An operator stopped the signing. The schedule must not resume it. */
 static void rotation__by_schedule_stands_still_where_nothing_signs(void **state)
 {
     struct ring *ring = *state;

@@ -49,7 +49,7 @@ jwkd_status __wrap_registry_open_receipt(
 
 static int setup(void **state)
 {
-    static char publisher; /* nobody looks into it: all that it is asked for is above */
+    static char publisher; /* never read: its functions are replaced above */
     if (ring_setup_counting(state) != 0) return -1;
     seen.ring = *state;
     seen.ring->publisher = (struct publisher *)&publisher;
@@ -63,8 +63,8 @@ static void forget(void)
     seen.count = 0;
 }
 
-/* A heartbeat that is stamped after the change became visible never lacks it, and who hears of it finds it
- * made. */
+/* A heartbeat that is stamped after the change became visible must list it. A subscriber that hears of the
+ * change must find it made. */
 static void publish__lists_a_change_then_shows_it_then_sends_it(void **state)
 {
     forget();
@@ -75,7 +75,8 @@ static void publish__lists_a_change_then_shows_it_then_sends_it(void **state)
     assert_string_equal(seen.steps, "lS");
 }
 
-/* Whoever took the snapshot before is counted by then, and who confirms at once finds the receipt open. */
+/* By then every subscriber that took the earlier snapshot is counted. A subscriber that confirms at once
+ * finds the receipt open. */
 static void publish__opens_the_receipt_of_a_deactivation_in_between(void **state)
 {
     char kid[LIMIT_KID + 1];

@@ -95,7 +95,7 @@ static void receipt__of_long_ago_goes_by_when_the_key_was_deactivated(void **sta
     assert_int_equal(tell(scene, "k"), JWKD_OK);
     assert_int_equal(scene->receipt.effective_everywhere_by, scene->now);
     assert_int_equal(scene->receipt.effective_in_ms, 0);
-    assert_true(scene->receipt.bounded && scene->receipt.forgotten); /* who served stale keys, nobody knows */
+    assert_true(scene->receipt.bounded && scene->receipt.forgotten); /* who served stale keys is unknown */
     assert_false(scene->receipt.complete);
 }
 

@@ -161,7 +161,7 @@ static Jwkd__V1__Request rotation_request(
     return request;
 }
 
-/* Two callers may choose the same id, by chance or in bad faith: neither hears of the other. */
+/* Two callers may choose the same id, by chance or in bad faith. Neither gets the other's answer. */
 static void operation__of_another_caller_with_the_same_request_id_is_another(void **state)
 {
     struct ring *ring = *state;
@@ -212,7 +212,8 @@ static void change__of_callers_of_long_names_are_told_apart(void **state)
     assert_int_equal(ring_status(ring, &request), JWKD_CONFLICT);
 }
 
-/* Whoever asks again after the service was started anew, before or after the key was there, hears of one. */
+/* A caller repeats its request after a restart, before and after the key is made. It is told of the same
+ * operation. */
 static void operation__is_the_same_for_a_repetition_across_restarts(void **state)
 {
     struct ring *ring = *state;
@@ -234,7 +235,7 @@ static void operation__is_the_same_for_a_repetition_across_restarts(void **state
     assert_int_equal(memory_count(ring->memory, "operation/"), operations);
 }
 
-/* Nothing is kept of what failed, also where somebody was told to wait first. */
+/* No answer is kept for a request that failed, even if the caller was told to wait first. */
 static void failure__is_not_kept(void **state)
 {
     struct ring *ring = *state;

@@ -3,7 +3,8 @@
 #include "keyring/reserve.h"
 #include "records.pb-c.h"
 
-/* A key whose row is whole but whose sealed bytes belong to something else. `name` receives the row's. */
+/* Puts a ready key with a whole row, but with bytes that were sealed for another owner. `name` receives the
+ * name of the row. */
 static void put_damaged_key(struct ring *ring, char name[128])
 {
     CLEANUP(pair_clear) struct pair pair = fixture_generate(&ring->signing, ALG_ES256, "another owner");

@@ -1,5 +1,5 @@
-/* A key that retires goes when its last token has expired by the wall clock, and has lived as long as it was
- * given; whatever the clocks were set to in between, and whoever was started again. */
+/* A retiring key is deactivated when its last token has expired by the wall clock, and has also lived for its
+ * full time. That holds if the clocks are set in between, and if the service or the machine is restarted. */
 #include "keyring/clocks.h"
 
 #include "records.pb-c.h"
@@ -91,8 +91,8 @@ static void retirement__waits_for_a_wall_clock_that_was_set_back(void **state)
     expect_gone(ring, kid);
 }
 
-/* Tokens made after the wall clock was set back expire early by it, and live no shorter for that: the row has
- * to say so before they leave. */
+/* Tokens that are made after the wall clock was set back have an early exp, and live as long as any others.
+ * The key's row has to say so before they are handed out. */
 static void retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set_back(void **state)
 {
     struct ring *ring = *state;
@@ -115,8 +115,8 @@ static void retirement__of_the_next_run_knows_what_was_signed_with_the_clock_set
     expect_gone(ring, kid);
 }
 
-/* It may have signed before it was imported, and nobody knows for how long: a day is granted, in this run and
- * the next. */
+/* The key may have signed before it was imported, and it is not known for how long. It is given a day, in
+ * this run and the next. */
 static void check_imported(struct ring *ring, bool restart)
 {
     enum { ELSEWHERE = 24 * 3600 };
@@ -171,7 +171,7 @@ static void retirement__waits_though_the_wall_clock_was_set_forward_at_a_restart
     expect_gone(ring, kid);
 }
 
-/* Nobody knows how much time passed meanwhile: it is counted from the last commit on. */
+/* It is not known how long the machine was down. Time is counted on from the last commit. */
 static void retirement__counts_nothing_while_the_machine_was_down(void **state)
 {
     struct ring *ring = *state;

@@ -201,7 +201,7 @@ static void expect_to_sign(struct ring *ring, jwkd_status expected)
     assert_int_equal(sign_raw(ring), expected);
 }
 
-/* What it is behind is kept in the store: another start does not forget it. */
+/* The time of the last change is kept in the store: a restart does not forget it. */
 static void sign__is_refused_while_the_clock_is_behind_the_last_change(void **state)
 {
     struct ring *ring = *state;
@@ -221,7 +221,7 @@ static void sign__is_refused_while_the_clock_is_behind_the_last_change(void **st
     expect_to_sign(ring, JWKD_OK);
 }
 
-/* Payloads count as tokens do: an operator who reads that a key did nothing may take it away. */
+/* Payloads count as tokens do. An operator who reads that a key has signed nothing may deactivate it. */
 static void sign__of_a_payload_counts_as_use(void **state)
 {
     struct ring *ring = *state;

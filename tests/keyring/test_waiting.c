@@ -40,7 +40,7 @@ static void waiting__commits_nothing(void **state)
     assert_int_equal(memory_count(ring->memory, "work/"), 0);
 }
 
-/* The last of them does not count itself out. */
+/* The last one that may wait is not refused because it counts itself. */
 static void waiting__by_as_many_as_may_ends_well(void **state)
 {
     struct ring *ring = *state;

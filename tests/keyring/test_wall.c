@@ -40,7 +40,7 @@ static void assert_accepted(struct ring *ring, int64_t at, int64_t seen, const c
     assert_string_equal(status->clock_accepted_by, by);
 }
 
-/* What is signed is refused with, which must say until when, and how one gets out of it. */
+/* Signing must be refused; the message must say until when, and how the operator can end that. */
 static void assert_refused(struct ring *ring, const char *until)
 {
     uint8_t id[16];
@@ -60,7 +60,8 @@ static void assert_refused(struct ring *ring, const char *until)
     assert_non_null(strstr(error.message, "--accept-clock"));
 }
 
-/* An environment whose key has signed one token by a clock ten years ahead, which is right again. */
+/* An environment with a key that signed one token while the clock was ten years ahead. The clock is right
+ * again. */
 static int64_t sign_ahead(struct ring *ring, char kid[LIMIT_KID + 1])
 {
     ring_create(ring, "shop");
@@ -129,7 +130,7 @@ static void clock__that_is_accepted_signs_again(void **state)
     int64_t at = clock_wall_sec();
     assert_accepted(ring, at, seen, "uid:7");
     clocks_pass(60);
-    ring_restart(ring); /* it is durable, and so is who did it */
+    ring_restart(ring); /* it is durable, and so is the operator's name */
     assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
     assert_accepted(ring, at, seen, "uid:7");
     assert_int_equal(memory_count(ring->memory, "clock/"), 1);
@@ -149,7 +150,8 @@ static void clock__is_accepted_beside_another_epoch(void **state)
     assert_int_equal(ring_sign(ring, "shop"), JWKD_OK);
 }
 
-/* It is told, to who starts the service so, also which keys have tokens out there that live for long. */
+/* The service tells the operator so when it starts, and names the keys that may have long-lived tokens out
+ * there. */
 static void clock__is_accepted_with_words(void **state)
 {
     struct ring *ring = *state;
@@ -231,7 +233,7 @@ static void clock__that_is_not_behind_is_not_accepted(void **state)
     assert_int_equal(memory_count(ring->memory, "clock/"), 0);
 }
 
-/* What is not on record does not count. */
+/* An acceptance that is not stored does not count. */
 static void clock__is_not_accepted_where_that_cannot_be_written(void **state)
 {
     struct ring *ring = *state;
