@@ -443,7 +443,7 @@ static void store__holds_many_rows(void **state)
     }
 }
 
-/* Two rows are always written together; whoever reads must never see one ahead of the other by listing. */
+/* Two rows are always written together. A listing must never show one ahead of the other. */
 struct race {
     struct store *store;
     atomic_bool stop;

@@ -16,7 +16,7 @@ struct scratch {
 struct scratch *scratch_new(void);
 /* Closes the store and removes the directory with all that it holds. */
 void scratch_free(struct scratch *scratch);
-/* The same around a test of cmocka, whose state it is. */
+/* The same as a cmocka fixture: the scratch is *state. */
 int scratch_setup(void **state);
 int scratch_teardown(void **state);
 
@@ -35,8 +35,8 @@ bool scratch_is_zero(const struct scratch *scratch, const char *name);
 
 /* One row, with any revision. */
 jwkd_status scratch_put(struct scratch *scratch, const char *key, const char *value, bool urgent);
-/* Puts the row in another process, first as "old" and then as `value`, which dies when that is noted and not
- * in the database yet. */
+/* Another process puts the row, first as "old" and then as `value`. It dies when `value` is noted and not in
+ * the database yet. */
 void scratch_note(struct scratch *scratch, const char *key, const char *value);
 /* Fails the test unless the row is as said (NULL: absent). */
 void scratch_expect(struct scratch *scratch, const char *key, const char *value);

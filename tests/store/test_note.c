@@ -130,7 +130,7 @@ static bool list_one(void *context, const struct store_row *row)
     return true;
 }
 
-/* Whatever is asked next knows of it, with expectations and revisions as of any commit. */
+/* Every later call sees what is noted, with expectations and revisions as of any commit. */
 static void note__is_seen_by_everything_that_follows(void **state)
 {
     struct scratch *scratch = *state;
@@ -162,7 +162,7 @@ static void note__is_seen_by_everything_that_follows(void **state)
     scratch_expect(scratch, "row", "newer");
 }
 
-/* As when the database has gone on. */
+/* The database has gone on since the note was written. */
 static void note__of_another_state_says_nothing(void **state)
 {
     struct scratch *scratch = *state;
@@ -177,8 +177,8 @@ static void note__of_another_state_says_nothing(void **state)
     scratch_expect(scratch, "row", "newer");
 }
 
-/* That a database was put back has to show until another epoch is in it: bringing a note there is no such
- * commit. */
+/* A database that was put back has to look so until another epoch is committed to it. Settling a note is no
+ * such commit. */
 static void note__does_not_hide_that_a_database_was_put_back(void **state)
 {
     struct scratch *scratch = *state;
@@ -201,7 +201,7 @@ static void note__does_not_hide_that_a_database_was_put_back(void **state)
     }
 }
 
-/* It was never spoken of: who writes a note tells nobody before it is whole. */
+/* The change was never acknowledged: the store acknowledges a change only once its note is whole. */
 static void note__that_is_torn_says_nothing(void **state)
 {
     struct scratch *scratch = *state;

@@ -224,7 +224,7 @@ static void expect_full(struct scratch *scratch, bool urgent)
     scratch_expect(scratch, "large", NULL);
 }
 
-/* With room enough for a small row, were it not kept. */
+/* The disk has room for a small row, but the store keeps that room back. */
 static void expect_scarce(struct scratch *scratch)
 {
     struct statvfs medium;
@@ -274,7 +274,7 @@ static void disk__an_urgent_change_has_room_kept_back(void **state)
     scratch_expect(scratch, "later", "value");
 }
 
-/* The rest of it, which is more than nothing, is for the urgent changes that are yet to come. */
+/* An urgent change takes a part of the room kept back. The rest stays for further urgent changes. */
 static void disk__what_is_left_of_the_room_kept_back_is_for_urgent_changes(void **state)
 {
     skip_without_mounts();
@@ -299,7 +299,7 @@ static void disk__what_is_left_of_the_room_kept_back_is_for_urgent_changes(void 
     scratch_expect(scratch, "more", large_value());
 }
 
-/* That the disk is full shows only when the change is durable already. */
+/* The store learns that the disk is full only when the change is durable already. */
 static void disk__full_behind_a_note_has_room_kept_back(void **state)
 {
     skip_without_mounts();
@@ -315,7 +315,7 @@ static void disk__full_behind_a_note_has_room_kept_back(void **state)
     assert_false(store_is_unsettled(scratch->store));
 }
 
-/* What would be served without it is what was deactivated. */
+/* Without the note, the store would serve the state before the deactivation. */
 static void disk__a_read_only_one_with_a_note_is_refused(void **state)
 {
     skip_without_mounts();

@@ -225,7 +225,7 @@ static void lmdb__another_key_is_refused_by_name(void **state)
     scratch->options.key_id = bytes_of("key two.", 8);
     expect_refused(scratch, JWKD_DENIED, "6b6579206f6e652e"); /* "key one." */
     assert_non_null(strstr(scratch->error.message, "6b65792074776f2e"));
-    /* A marker that was made to say the other key does not help. */
+    /* A marker that is changed to name the other key does not help. */
     FILE *file = fopen(scratch_path(scratch, "jwkd.store"), "r+e");
     char line[128], marker[256] = "";
     while (fgets(line, sizeof line, file)) {

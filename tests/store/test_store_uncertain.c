@@ -14,8 +14,8 @@
 #include <cmocka.h> /* last: it has a macro named fail */
 
 /* LMDB ends a commit by writing its meta page, the only write that is smaller than a page but for the
- * witness; when that fails it tries to put the old one back. What the first of the writes to fail writes is
- * written all the same, when there are two. */
+ * witness; when that fails it tries to put the old one back. When two writes are to fail, the first of them
+ * writes all the same. */
 static atomic_int meta_writes_to_fail;
 /* A note is a whole page at the start of a file, where LMDB has its meta pages. */
 static atomic_int notes;
@@ -72,7 +72,8 @@ static void commit__that_may_have_happened_can_be_looked_up(void **state)
     scratch_expect(scratch, "row", "newer");
 }
 
-/* What can be read then may be gone after a crash, and a note that follows it would be, too. */
+/* What that commit wrote can be read, and may be gone after a crash. A note on top of it would be lost with
+ * it. */
 static void commit__behind_one_that_may_have_happened_is_not_noted(void **state)
 {
     struct scratch *scratch = *state;
@@ -87,7 +88,8 @@ static void commit__behind_one_that_may_have_happened_is_not_noted(void **state)
     scratch_expect(scratch, "row", "newest");
 }
 
-/* Told and durable, and the database does not take it: nothing is read that lacks it, until it does. */
+/* The change is acknowledged and durable in the note, but the database does not take it. Until it does,
+ * nothing can be read, since it would lack the change. */
 static void note__stays_until_the_database_takes_it(void **state)
 {
     struct scratch *scratch = *state;
@@ -133,7 +135,7 @@ static void note__that_is_not_taken_goes_to_the_database(void **state)
     scratch_expect(scratch, "row", "new");
 }
 
-/* A change that was refused does not come to be behind a restart. */
+/* A change that was refused must not come into being after a restart. */
 static void note__that_failed_is_not_taken_up(void **state)
 {
     struct scratch *scratch = *state;

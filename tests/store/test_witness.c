@@ -63,7 +63,7 @@ static void witness__an_earlier_database_shows(void **state)
     assert_false(went_back(scratch));
 }
 
-/* As when the witness is among what is put back: it fits the database, but is another file, */
+/* The witness was put back together with the database. It fits the database, but is another file. */
 static void witness__a_copy_shows_by_its_inode(void **state)
 {
     struct scratch *scratch = *state;
@@ -75,7 +75,7 @@ static void witness__a_copy_shows_by_its_inode(void **state)
     assert_true(went_back(scratch));
 }
 
-/* or was written into by somebody else, with or without keeping its times. */
+/* Another program wrote over the witness. Its times show that, even if they were set back. */
 static void witness__what_was_written_over_it_shows_by_its_times(void **state)
 {
     struct scratch *scratch = *state;
