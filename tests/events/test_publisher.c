@@ -17,7 +17,7 @@ static struct {
     unsigned beats, behind;
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER, .beaten = PTHREAD_COND_INITIALIZER};
 
-/* Whenever the clock is read, a change is made then. The instant has its number. */
+/* Each reading of the clock makes a change. The instant is the number of that change. */
 uint64_t __wrap_clock_elapsed_ns(void);
 uint64_t __wrap_clock_elapsed_ns(void)
 {
@@ -46,8 +46,8 @@ jwkd_status __wrap_wire_pack(const ProtobufCMessage *message, struct buffer *out
     return __real_wire_pack(message, out);
 }
 
-/* Otherwise what was in force at its stamp could be missing, and the state before it would live for a lease
- * longer. */
+/* A heartbeat must list every change that was in force at its stamp. Otherwise a subscriber could judge by an
+ * older state for one more lease. */
 static void heartbeat__lists_what_changed_until_its_stamp(void **state)
 {
     (void)state;

@@ -94,13 +94,13 @@ static void receipt__without_subscribers_is_complete_once_all_are_known(void **s
     struct fixture young = {.now = fixture->now + NS_PER_SEC};
     assert_ok(registry_new(&options, &young.registry));
     open_receipt(&young, "k", 5);
-    assert_receipt(&young, "k", 0, false, false); /* somebody may be fresh whom this run has not met */
+    assert_receipt(&young, "k", 0, false, false); /* subscribers unknown to this run may be fresh */
     young.now = fixture->now + HORIZON_NS;
     assert_receipt(&young, "k", 0, true, false);
     registry_free(young.registry);
 }
 
-/* Nobody has to wait longer than those can accept the key who followed. */
+/* The receipt is bounded by the longest lease of the followers: after that none of them accepts the key. */
 static void receipt__is_bounded_by_the_leases_of_those_who_followed(void **state)
 {
     struct fixture *fixture = *state;
@@ -119,7 +119,7 @@ static void receipt__is_bounded_by_the_leases_of_those_who_followed(void **state
     receipt = read_receipt(fixture, "k");
     assert_int_equal(receipt.effective_ns, swapped + 3003 * NS_PER_MS);
     registry_receipt_clear(&receipt);
-    open_receipt(fixture, "l", 6); /* nobody follows */
+    open_receipt(fixture, "l", 6); /* no subscriber follows */
     receipt = read_receipt(fixture, "l");
     assert_int_equal(receipt.effective_ns, fixture->now);
     registry_receipt_clear(&receipt);
@@ -175,7 +175,7 @@ static void receipt__takes_who_is_gone_to_refuse(void **state)
     assert_receipt(fixture, "k", 2, true, false);
 }
 
-/* Nobody of that name is registered any more, and the receipt is the last to know it. */
+/* No subscriber of this principal is registered any more; only the receipt still has the name. */
 static void receipt__names_in_full_who_is_gone(void **state)
 {
     struct fixture *fixture = *state;
@@ -194,7 +194,7 @@ static void receipt__names_in_full_who_is_gone(void **state)
         assert_string_equal(line.subscriber.environment, name_of(SHOP));
         assert_int_equal(line.subscriber.environment_id, SHOP);
         assert_int_equal(line.subscriber.lease_ms, MAX_LEASE_MS);
-        struct instance b = join(fixture, longest, "b"); /* and then somebody is again */
+        struct instance b = join(fixture, longest, "b"); /* now one is again */
         assert_ok(follow(fixture, &b, SHOP));
     }
 }
@@ -210,7 +210,7 @@ static void receipt__is_unbounded_while_a_server_of_stale_keys_has_not_confirmed
     assert_receipt(fixture, "k", 2, false, true);
     assert_ok(renew(fixture, &a, 5, NOT_LISTED));
     assert_receipt(fixture, "k", 2, true, false);
-    /* Cut off, it may go on for ever: that its registration ended tells nothing. */
+    /* A subscriber that is cut off may go on for ever, even if its registration has ended. */
     pass_ms(fixture, REGISTRY_KEPT_MS);
     assert_true(line_of(fixture, "l", &a).gone);
     assert_receipt(fixture, "l", 2, false, true);

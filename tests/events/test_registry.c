@@ -178,7 +178,7 @@ static void confirmation__counts_for_its_environment_and_never_goes_back(void **
     assert_count(fixture, SHOP, 6, 2, 1);
     assert_ok(renew(fixture, &b, 3, NOT_LISTED));
     assert_count(fixture, SHOP, 6, 2, 1);
-    assert_ok(follow(fixture, &b, SHOP)); /* another snapshot: it has confirmed what it has confirmed */
+    assert_ok(follow(fixture, &b, SHOP)); /* another snapshot: the confirmation still counts */
     assert_count(fixture, SHOP, 6, 2, 1);
 }
 
@@ -255,7 +255,8 @@ static void renew__that_comes_late_changes_nothing(void **state)
     assert_int_equal(renew_as(fixture, &a, "uid:1", 11, 5, 1), JWKD_NOT_REGISTERED);
 }
 
-/* The snapshot that it asked for after it had written the renewal. */
+/* A renewal is written before the snapshot is asked for, and arrives after that: it does not end the
+ * following. */
 static void follow__outlives_an_earlier_renewal_that_arrives_after_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -274,7 +275,8 @@ static void follow__outlives_an_earlier_renewal_that_arrives_after_it(void **sta
     assert_count(fixture, SHOP, 3, 0, 0);
 }
 
-/* A renewal written while the snapshot was on its way, without it; in either order of arrival. */
+/* A renewal is written while the snapshot is on its way, so it does not list the environment. The two arrive
+ * in either order. */
 static void follow__outlives_a_renewal_while_its_snapshot_is_on_the_way(void **state)
 {
     struct fixture *fixture = *state;
@@ -310,7 +312,7 @@ static void follow__of_a_new_environment_of_the_name_replaces_the_old(void **sta
 
 /* ---- the end ---- */
 
-/* A key is published and promoted because nobody follows: nobody is to begin in between. */
+/* A key is promoted at once because the environment has no followers: none may begin to follow meanwhile. */
 static void follow__waits_while_the_environment_is_closed(void **state)
 {
     struct fixture *fixture = *state;
@@ -368,7 +370,7 @@ static void registry__knows_all_a_horizon_after_the_start_only(void **state)
     registry_free(registry);
 }
 
-/* A lease of the run before outlives the start by what it was, not by what is granted now. */
+/* A lease of the run before may last as long as that run granted, even if this one grants less. */
 static void registry__waits_for_leases_of_the_run_before(void **state)
 {
     (void)state;
@@ -391,7 +393,7 @@ static void registry__waits_for_leases_of_the_run_before(void **state)
     registry_free(registry);
 }
 
-/* Nobody of the run before can follow an environment that was made in this one. */
+/* A subscriber of the run before cannot follow an environment that was made in this run. */
 static void registry__knows_all_followers_of_an_environment_of_its_own_run(void **state)
 {
     (void)state;
@@ -423,7 +425,7 @@ static struct instance join_for(struct fixture *fixture, uint32_t lease_ms, stru
         registry_count((fixture)->registry, (environment_id), 1, (fixture)->now).longest_lease_ms, \
         (lease_ms))
 
-/* What the last lease of those who lack a revision is bounded by. */
+/* This bounds the leases of the subscribers that lack a revision. */
 static void count__tells_the_longest_lease_of_those_who_follow(void **state)
 {
     struct fixture *fixture = *state;
@@ -444,8 +446,8 @@ static void count__tells_the_longest_lease_of_those_who_follow(void **state)
     assert_ok(renew(fixture, &a, 1, NOT_LISTED));
     assert_ok(renew(fixture, &a, NOT_LISTED, NOT_LISTED)); /* another one has the same */
     assert_longest(fixture, SHOP, 3000);
-    /* A longer one counts from its grant on; a shorter one not before the registration ends, for the answer
-     * may not have come. */
+    /* A longer lease counts from its grant on. A shorter one does not count before the registration ends,
+     * since the answer may not have arrived. */
     join_for(fixture, 8000, bytes_of(b.id, sizeof b.id));
     assert_longest(fixture, SHOP, 8000);
     join_for(fixture, 1000, bytes_of(b.id, sizeof b.id));

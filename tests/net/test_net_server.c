@@ -35,7 +35,7 @@ struct scene {
     char directory[32], path[64], url[80], tcp_url[64];
     struct net_options options;
     struct net_server *server;
-    pthread_mutex_t lock; /* guards the list, and who asked last; that is read when the answer is there */
+    pthread_mutex_t lock; /* guards the list and the last caller; read the caller once the answer is there */
     struct call *held;
     char origin[64], principal[64]; /* of the last request */
     atomic_uint refusals, held_count, asked;
@@ -180,7 +180,7 @@ static void ask(nng_socket socket, struct bytes question)
     nng_free(answer, size);
 }
 
-/* ---- one that speaks by itself */
+/* ---- a client without a library */
 
 static int connect_raw(const struct scene *scene)
 {
@@ -366,7 +366,7 @@ static void stranger__is_sent_away(void **state)
     AWAIT(figures(scene).connections == 0);
 }
 
-/* What it asks behind that waits in its own buffers. */
+/* Its further questions wait in its own buffers. */
 static void asker__that_does_not_read_stops_itself_alone(void **state)
 {
     struct scene *scene = *state;
@@ -392,8 +392,7 @@ static void asker__that_does_not_read_stops_itself_alone(void **state)
     nng_close(socket);
 }
 
-/* Over tcp the system itself would take some hundred KiB for it, each byte of them an answer made for nobody.
- */
+/* Over tcp the system itself would buffer some hundred KiB of answers, all of them made in vain. */
 static void asker__that_does_not_read_over_tcp_is_soon_stopped(void **state)
 {
     enum { SYSTEM_TAKES = 64 * 1024 };
@@ -485,7 +484,7 @@ static void asker__that_goes_unread_leaves_nothing(void **state)
     nng_close(socket);
 }
 
-/* Of a caller that leaves too much unread no further large answers are made. */
+/* For a caller that leaves too much unread, the server makes no further large answers. */
 static void caller__that_leaves_much_unread_is_told(void **state)
 {
     struct scene *scene = *state;
@@ -544,7 +543,7 @@ static void announcement__takes_no_memory_ahead(void **state)
     AWAIT(figures(scene).incoming == 0);
 }
 
-/* Memory for what is not complete is shared, and others have theirs. */
+/* Callers share the memory for incomplete messages, and each has a part of it. */
 static void memory__for_what_comes_is_bounded(void **state)
 {
     struct scene *scene = *state;
@@ -611,7 +610,8 @@ static void memory__is_enough_for_one_after_the_other(void **state)
         close(fds[i]);
 }
 
-/* Those of a caller that are not answered have a bound; what is behind it waits, and comes. */
+/* A caller's questions may take so much memory until they are answered. Questions beyond that wait, and are
+ * answered later. */
 static void memory__for_what_is_asked_is_bounded(void **state)
 {
     enum { QUESTIONS = 10 };
@@ -653,7 +653,7 @@ static void greeting__has_one_time(void **state)
     close(fd);
 }
 
-/* The time is that of one message, not of many that come one behind the other. */
+/* The time limit is for a single message, not for many that follow one another. */
 static void stream__of_messages_goes_on(void **state)
 {
     struct scene *scene = *state;
@@ -673,7 +673,7 @@ static void stream__of_messages_goes_on(void **state)
     close(fd);
 }
 
-/* It takes its answers, if less in that time than makes the system say so. */
+/* It reads its answers, though so little in that time that the system does not report it. */
 static void asker__that_reads_slowly_is_waited_for(void **state)
 {
     struct scene *scene = *state;
@@ -798,7 +798,7 @@ struct late_reader {
     ssize_t size;
 };
 
-/* Reads nothing before nobody is let in any more. */
+/* Reads only once the server lets no more connections in. */
 static void *read_late(void *argument)
 {
     struct late_reader *reader = argument;

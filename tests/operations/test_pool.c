@@ -4,7 +4,7 @@
 
 #include "operations/pool.h"
 
-/* What threads may work on until it is let go. A piece lasts as long, unless pieces are short. */
+/* Work for several threads, until it is let go. Each piece lasts until then, too, unless pieces are short. */
 struct together {
     struct pool_job job;
     struct pool_shared shared;
@@ -107,7 +107,7 @@ static void job__goes_before_what_is_shared(void **state)
     assert_int_equal(second.others_then, 1);
     second.let_go = true;
     AWAIT(together.inside == 2);
-    begin_alone(&first, pool, &together); /* for which one leaves, in the end */
+    begin_alone(&first, pool, &together); /* a thread leaves for it, in the end */
     together.short_pieces = true;
     AWAIT(first.began == 1);
     assert_int_equal(together.ended, 0);
@@ -152,7 +152,7 @@ static void shared__ends_each_by_itself(void **state)
     struct together first, second;
     assert_int_equal(pool_start(2, 8, &pool), JWKD_OK);
     begin_together(&first, pool, 64);
-    AWAIT(first.inside == 2); /* nobody has time for the other */
+    AWAIT(first.inside == 2); /* both threads work on it */
     begin_together(&second, pool, 64);
     second.let_go = true;
     first.let_go = true;
@@ -252,7 +252,8 @@ static void caller__may_have_as_many_that_wait_as_are_left(void **state)
     pool_free(pool);
 }
 
-/* By its only thread, for a single job of another caller, and of the same; and it comes to its end. */
+/* The pool's only thread leaves the batch for a single job, of another caller or of the same, and then ends
+ * the batch. */
 static void batch__is_left_for_who_waits(void **state)
 {
     static const char *const CALLERS[] = {TWO, NULL};

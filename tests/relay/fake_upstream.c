@@ -73,7 +73,7 @@ static void answer_jwks(
     send_reply(fake, reply, id);
 }
 
-/* Whatever speaks of the environment's state. */
+/* The replies that tell the environment's state. */
 struct told {
     Jwkd__V1__ListEnvironmentsReply environments;
     Jwkd__V1__Environment shop, *one;
@@ -164,7 +164,7 @@ static void remember(struct fake *fake, struct bytes packed)
     fake->asked[fake->last->operation_case % 64]++;
 }
 
-/* What is asked is remembered before it is answered: who has the answer may look. */
+/* Remembers a request before answering it: a test that has the answer may look at the request. */
 static void handle(struct fake *fake, struct bytes packed)
 {
     CLEANUP(arena_clear) struct arena arena = {0};

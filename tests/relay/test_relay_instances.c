@@ -98,7 +98,8 @@ static void instance__is_kept_while_it_is_heard_of(void **state)
     instances_free(instances);
 }
 
-/* As many as are left for all others: half of an empty table, never the last place. */
+/* A caller may have as many places as stay free for all others: half of an empty table, and never the last
+ * place. */
 static void caller__has_a_fair_share(void **state)
 {
     (void)state;
@@ -116,7 +117,8 @@ static void caller__has_a_fair_share(void **state)
     instances_free(instances);
 }
 
-/* Of what is followed behind the relay, counted for each instance, likewise. */
+/* A caller has such a share, too, of the environments followed behind the relay, which are counted for each
+ * instance. */
 static void followings__are_shared(void **state)
 {
     (void)state;

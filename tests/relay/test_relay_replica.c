@@ -348,7 +348,7 @@ static void changes__of_another_state_are_not_known(void **state)
     assert_true(replica_changes(scene->replica, &get, bytes_of(BOOT, 16), NOW + NS_PER_MS, &page));
 }
 
-/* Somebody was told of revision 6 already, whose event is still under way. */
+/* A caller was told of revision 6 already; its event is still under way. */
 static void changes__are_not_older_than_what_was_told(void **state)
 {
     struct scene *scene = *state;

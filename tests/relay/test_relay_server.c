@@ -106,9 +106,9 @@ static uint64_t hear_beat(struct scene *scene)
     return stamp_ns;
 }
 
-/* Until the relay has found the service, and hears its events; nothing that was published is on its way any
- * more then. That matters where something is closed next: nng 1.5.2 may never be done with a connection that
- * is closed while a message comes in. */
+/* Waits until the relay has found the service and hears its events. Nothing that was published before is on
+ * its way then. That matters where a socket is closed next: nng 1.5.2 may never be done with a connection
+ * that is closed while a message comes in. */
 static void await_upstream(struct scene *scene)
 {
     time_t until = time(NULL) + PATIENCE_SEC;
@@ -119,7 +119,7 @@ static void await_upstream(struct scene *scene)
     uint64_t last_ns = 0, heard_ns = 0;
     while (last_ns == 0 || heard_ns != last_ns) {
         assert_true(time(NULL) < until);
-        if (heard_ns == 0) last_ns = fake_beat(&scene->fake); /* nobody heard those before */
+        if (heard_ns == 0) last_ns = fake_beat(&scene->fake); /* earlier ones were not heard */
         pause_shortly();
         uint64_t now_ns = hear_beat(scene);
         if (now_ns != 0) heard_ns = now_ns;
@@ -280,7 +280,7 @@ static void renewal__passes_as_it_is(void **state)
     assert_int_equal(fake_last(&scene->fake)->n_understands, 0);
 }
 
-/* What the caller understands is the caller's: the service answers it, and so does the relay by itself. */
+/* The relay tells the service what the caller understands, and its own answers keep to that, too. */
 static void status__is_one_that_the_caller_understands(void **state)
 {
     struct scene *scene = *state;
@@ -379,7 +379,7 @@ static void snapshot__is_the_services_if_that_has_a_newer_one(void **state)
 {
     struct scene *scene = *state;
     CLEANUP(shared_reply_unref_at) struct shared_reply *first = get_jwks(scene, NULL);
-    fake_change(&scene->fake, false); /* whose event is lost */
+    fake_change(&scene->fake, false); /* its event is lost */
     CLEANUP(shared_reply_unref_at) struct shared_reply *second = get_jwks(scene, NULL);
     expect_snapshot(second, 6, 11);
     CLEANUP(shared_reply_unref_at) struct shared_reply *third = get_jwks(scene, NULL);
@@ -417,7 +417,7 @@ static struct shared_reply *get_changes(struct scene *scene, uint64_t revision)
     return held;
 }
 
-/* Whoever has heard the event is answered with it, however quickly it asks. */
+/* A caller that has heard an event gets it in the answer, even if it asks at once. */
 static void changes__are_answered_here_once_their_event_is_heard(void **state)
 {
     struct scene *scene = *state;
@@ -438,7 +438,7 @@ static void changes__are_answered_here_once_their_event_is_heard(void **state)
     assert_int_equal(fake_asked(&scene->fake, JWKD__V1__REQUEST__OPERATION_GET_CHANGES), 1);
 }
 
-/* The caller knows of a state whose event has not come: the relay must not answer with less. */
+/* The caller knows of a state, and the relay has not heard its event: the relay must not answer with less. */
 static void changes__are_the_services_where_the_caller_was_told_of_more(void **state)
 {
     struct scene *scene = *state;
@@ -566,7 +566,7 @@ struct question {
     atomic_uint *ended;
 };
 
-/* Of the sending, and of the answer. */
+/* Is called when the question is sent, and again when the answer is there. */
 static void on_question(void *argument)
 {
     const struct question *question = argument;
@@ -608,7 +608,8 @@ static jwkd_status flood_receive(struct question *question)
     return status;
 }
 
-/* Those beyond what may wait are told so at once; those that wait when the relay ends are told then. */
+/* Requests beyond the number that may wait are refused at once. Those that still wait when the relay ends are
+ * refused then. */
 static void requests__to_a_silent_service_do_not_pile_up(void **state)
 {
     struct scene *scene = *state;

@@ -152,7 +152,7 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
     stop(&service);
 }
 
-/* ---- one that speaks by itself */
+/* ---- a client without a library */
 
 static int greet(const char *path)
 {
