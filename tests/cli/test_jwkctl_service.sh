@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# jwkctl before a real daemon: rotation, retirement, revocation.
+# jwkctl before a real daemon: rotation, retirement, deactivation.
 #   test_jwkctl_service.sh JWKCTL JWKD SOURCE_DIR
 set -u
 
@@ -55,7 +55,7 @@ generate() { member kid "$("$jwkctl" --json generate "$@")"; }
 daemon=$!
 await 'the start of the daemon' "$jwkctl" ping || exit 1
 
-# ---- watch: who changes what
+# ---- watch: tells changes, and who made them
 
 "$jwkctl" watch >"$work/watched" 2>&1 &
 watch=$!
@@ -112,7 +112,7 @@ kill -CONT "$daemon"
 wait "$waiting"
 equal 'sign <&- >&- 2>&-: exit code' 1 $?
 
-# ---- generate: at once where nobody waits, and by --now and --hold
+# ---- generate: at once where the environment has no followers, and with --now and --hold
 
 ok env create plain --algorithm ES256
 ok generate plain
@@ -187,7 +187,7 @@ ok --json operation show "$id"
 equal 'a promotion after another one began' "cancelled" "$(member phase)"
 contains 'a promotion after another one began' 'later key' "$(member reason)"
 
-# Somebody waits, somebody else decides.
+# One command waits for a promotion, another one cancels it.
 "$jwkctl" generate slow --wait >"$work/waiting" 2>"$work/told" &
 waiting=$!
 await 'what will be' grep -q ^made "$work/waiting"
@@ -331,7 +331,7 @@ equal 'verify --local of a key that was shown once' \
 run verify quiet "$token"
 equal 'verify of a key that was shown once' VALID "${out%% *}"
 
-# ---- claims in the spelling that was signed, whoever judges
+# ---- claims in the spelling that was signed, from each way of judging
 
 ok env create exact --algorithm ES256
 generate exact >/dev/null
@@ -385,7 +385,7 @@ equal 'retire --json' retiring "$(member state)"
 ok set-primary brief -- "$back"
 equal 'a retirement taken back' primary "$(key_state brief "$back")"
 
-# ---- deactivate: whatever can be told of subscribers, it succeeds
+# ---- deactivate: succeeds, with or without news of subscribers
 
 ok env create gone --algorithm ES256
 old=$(generate gone)

@@ -293,7 +293,7 @@ static void deactivate__prints_one_object_at_the_end(void **state)
     assert_contains(run.out_text, "\"receipt\":{\"revision\":0,\"at\":0,\"complete\":true,");
 }
 
-/* It has happened: what cannot be learned of it is no failure. */
+/* The deactivation has happened: it is no failure that jwkctl cannot get the receipt. */
 static void deactivate__without_a_receipt_warns(void **state)
 {
     struct fake *fake = *state;
@@ -345,7 +345,8 @@ static void deactivate__asks_on_a_terminal(void **state)
     }
 }
 
-/* What the primary key leaves behind; the last key is not asked for where the service would refuse. */
+/* It tells what signs after the primary key. It does not ask about the last key where the service would
+ * refuse. */
 static void deactivate__tells_who_signs_next(void **state)
 {
     struct fake *fake = *state;
@@ -368,7 +369,7 @@ static void deactivate__tells_who_signs_next(void **state)
     assert_int_equal(fake_count(fake, DEACTIVATE), 0);
 }
 
-/* A line of its own on the terminal, which makes room for what is news. */
+/* It rewrites one line of the terminal while it waits, and clears that line for each new message. */
 static void deactivate__writes_in_place_on_a_terminal(void **state)
 {
     struct fake *fake = *state;
@@ -415,7 +416,7 @@ static void generate__follows_to_the_end(void **state)
     start(&run, fake, "generate prod --wait", false);
     while (!strstr(run.err_text, "\n"))
         assert_true(take(run.err, run.err_text, sizeof run.err_text));
-    /* Told again only when somebody else has confirmed. */
+    /* It prints a line again only when another subscriber has confirmed. */
     fake_await(fake, GET_OPERATION, fake_count(fake, GET_OPERATION) + 3);
     waiting.confirmed = 3;
     waiting.reason = wire_text("3 of 3 subscribers have confirmed the key");

@@ -92,7 +92,7 @@ static void log__in_json_has_the_same_fields(void **state)
     assert_int_equal(found, 1);
 }
 
-/* ---- who changes something is told to who follows */
+/* ---- watchers are told who made a change */
 
 struct told {
     pthread_mutex_t lock;
@@ -165,7 +165,7 @@ static void expect_no_log_in(const char *directory)
     assert_true(count > 3);
 }
 
-/* Whatever is opened next would get their numbers, and the log with them. */
+/* Otherwise the next file that is opened would get one of their numbers, and the log would go into it. */
 static void standard_descriptors__that_are_closed_are_no_files(void **state)
 {
     struct service *service = *state;
@@ -296,7 +296,7 @@ static void first_start__that_cannot_listen_makes_no_store(void **state)
     strcpy(other.sockets, service->sockets); /* where the first one listens */
     assert_int_equal(service_run(&other, NULL), 1);
     assert_true(service_said(&other, "another program does"));
-    assert_false(service_said(&other, "everything that was asked")); /* nobody could ask */
+    assert_false(service_said(&other, "everything that was asked")); /* no client could ask */
     assert_false(exists(other.root, "data"));
     strcpy(other.sockets, "/proc/jwkd");
     assert_int_equal(service_run(&other, NULL), 1);
@@ -304,8 +304,7 @@ static void first_start__that_cannot_listen_makes_no_store(void **state)
     assert_false(exists(other.root, "data"));
     snprintf(other.sockets, sizeof other.sockets, "%s/run", other.root);
     other.option = "--listen-events=tcp://127.0.0.1:0";
-    assert_int_equal(
-        service_run(&other, "--listen=tcp://192.0.2.1:7070"), 1); /* nobody's address (RFC 5737) */
+    assert_int_equal(service_run(&other, "--listen=tcp://192.0.2.1:7070"), 1); /* no host has it (RFC 5737) */
     assert_false(exists(other.root, "data"));
     service_remove(&other);
     jwkd_client *client = client_open(service);

@@ -240,7 +240,7 @@ static void expect_store(jwkd_client *client, const char *expected)
     jwkd_free(status);
 }
 
-/* By itself: nobody changes anything meanwhile. */
+/* The service must notice by itself: the test asks for no change meanwhile. */
 static void await_recovery_said(struct service *service, jwkd_client *client)
 {
     time_t until = time(NULL) + PATIENCE_SEC;

@@ -193,7 +193,7 @@ static void await_bounded(struct scene *scene)
     }
 }
 
-/* What the service promises of a deactivated key holds for who cannot hear of it. */
+/* What the service promises about a deactivated key also holds for a verifier that cannot hear of it. */
 static void verifier__behind_a_stopped_relay_refuses_when_the_service_says_so(void **state)
 {
     struct scene *scene = *state;
@@ -269,7 +269,7 @@ static void copy_directory(const char *from, const char *to)
     assert_int_equal(system(command), 0);
 }
 
-/* The same revisions come again, with other keys: the relay and who is behind it have heard of both. */
+/* The same revisions come again, with other keys. The relay and the verifier behind it have heard of both. */
 static void verifier__of_a_store_put_back_has_its_keys(void **state)
 {
     struct scene *scene = *state;
@@ -295,7 +295,7 @@ static void verifier__of_a_store_put_back_has_its_keys(void **state)
     await_verdict(scene, scene->token, JWKD_VERDICT_KEY_DEACTIVATED);
     service_stop(&scene->origin);
     service_start(&scene->origin);
-    for (int i = 0; i < 10; i++) { /* more than are kept ready: the lost key was, when the copy was made */
+    for (int i = 0; i < 10; i++) { /* more than are kept ready: in the copy, the lost key is one of those */
         jwkd_free(kept);
         kept = sign_with_a_new_key(scene);
     }
@@ -316,7 +316,7 @@ static void promotion__goes_on_after_relay_and_verifier_are_gone(void **state)
     service_kill(&scene->origin);
     service_start(&scene->origin);
     assert_ok(jwkd_generate(scene->admin, "shop", &options, &made, NULL));
-    assert_non_null(made->operation); /* whoever followed the earlier run is waited for */
+    assert_non_null(made->operation); /* it waits for followers of the earlier run */
     assert_ok(jwkd_await_operation(
         scene->admin, made->operation->id, PATIENCE_SEC * 1000, NULL, NULL, &operation, NULL));
     assert_int_equal(operation->phase, JWKD_PHASE_DONE);
@@ -378,7 +378,7 @@ static void relay__neither_signs_nor_changes(void **state)
 
 static const uint8_t GREETING[] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
 
-/* A connection of nobody's library. */
+/* A connection without a library. */
 static int connect_bare(const struct scene *scene)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -424,7 +424,7 @@ static void renewal__with_too_long_a_list_is_refused(void **state)
 
 /* ---- another principal ---- */
 
-/* In a process of its own: as nobody, renews and follows by somebody else's id. */
+/* Runs in a process of its own, as the user nobody: renews and follows with another user's instance id. */
 static int ask_as_nobody(const char *url, const char *instance)
 {
     struct scene scene = {0};
@@ -467,7 +467,7 @@ static void instance__is_of_no_use_to_another_user(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(confirmed(scene), scene->revision);
     deactivate(scene);
-    confirm_revision(scene, scene->revision + 1); /* with a lower sequence than nobody's */
+    confirm_revision(scene, scene->revision + 1); /* with a lower sequence than the user nobody sent */
     assert_int_equal(confirmed(scene), scene->revision + 1);
 }
 
@@ -501,7 +501,7 @@ static void receipt__completes_with_the_confirmation(void **state)
     assert_true(receipt->lines[0]->confirmed);
     assert_true(receipt->lines[0]->after_us > 0);
     assert_int_equal(receipt->lines[0]->subscriber->revision, scene->revision + 1);
-    assert_false(receipt->bounded); /* whoever has confirmed: the last lease may still run */
+    assert_false(receipt->bounded); /* although it is confirmed, the last lease may still run */
 }
 
 static void receipt__names_who_serves_stale_keys(void **state)
@@ -560,7 +560,7 @@ static void receipt__of_an_earlier_run_has_no_lines(void **state)
     assert_false(receipt->complete || receipt->bounded || receipt->unbounded);
     assert_in_range(receipt->effective_everywhere_by, at + 601, time(NULL) + 602);
     assert_true(receipt->effective_in_ms > 0);
-    /* Nor does it get any: who comes now takes a snapshot without the key. */
+    /* It gets no lines later either: a subscriber that comes now takes a snapshot without the key. */
     subscribe(scene, "test", false);
     follow(scene);
     const jwkd_generate_options options = {.hold = true, .wait_ms = 30000};
@@ -570,7 +570,7 @@ static void receipt__of_an_earlier_run_has_no_lines(void **state)
     assert_int_equal(the_receipt(scene, &third)->n_lines, 0);
 }
 
-/* Somebody may still be fresh whom this run has not met. */
+/* A subscriber that is unknown to this run may still be fresh. */
 static void receipt__after_a_restart_is_not_complete_before_all_are_known(void **state)
 {
     struct scene *scene = *state;
@@ -583,7 +583,8 @@ static void receipt__after_a_restart_is_not_complete_before_all_are_known(void *
     assert_false(receipt->complete || receipt->bounded);
 }
 
-/* Not before everybody who could be fresh is known, however long ago the deactivation is. */
+/* It is bounded only once all subscribers that could be fresh are known, even if the deactivation was long
+ * ago. */
 static void receipt__of_an_earlier_run_is_bounded_when_all_are_known(void **state)
 {
     struct scene *scene = *state;
@@ -632,7 +633,7 @@ static void receipt__is_there_for_a_key_that_was_replaced(void **state)
     CLEANUP(arena_clear) struct arena arena;
     Jwkd__V1__Reply *reply = ask_receipt(scene, "vault", kid, &arena);
     assert_int_equal(reply->status, JWKD__V1__STATUS__OK);
-    assert_true(reply->receipt->receipt->complete); /* nobody follows it, and in a new store all are known */
+    assert_true(reply->receipt->receipt->complete); /* it has no followers; in a new store all are known */
     free(kid);
 }
 

@@ -41,7 +41,7 @@ static void message__means_what_is_said(void **state)
     assert_true(count >= 50);
 }
 
-/* Whatever kind of request or reply is new has to be among them. */
+/* The messages must have every kind of request and reply, and so each new one. */
 static void message__of_each_kind_is_there(void **state)
 {
     (void)state;

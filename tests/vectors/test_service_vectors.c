@@ -216,7 +216,7 @@ static void pack_frame(size_t size, struct buffer *out)
     status.operation_case = JWKD__V1__REQUEST__OPERATION_STATUS;
     status.status = &nothing;
     assert_ok(wire_pack(&status.base, &request));
-    size_t padding = size - sizeof HEADER - request.size - sizeof FIELD - 3; /* whose length takes 3 */
+    size_t padding = size - sizeof HEADER - request.size - sizeof FIELD - 3; /* its length takes 3 */
     uint8_t ipc[9] = {1},
             length[3] = {(uint8_t)(padding | 0x80), (uint8_t)(padding >> 7 | 0x80), (uint8_t)(padding >> 14)};
     for (size_t i = 0; i < 8; i++)

@@ -1,6 +1,6 @@
-/* The scripts of proto/vectors/subscriber/ (their README says what they mean): a subscriber made of
- * client/lib/follow/lease.h and client/lib/judge/keys.c hears what they say, at the instants that they say,
- * and must be as fresh, judge and ask as they want. */
+/* Runs the scripts of proto/vectors/subscriber/ (their README says what they mean). The subscriber is made of
+ * client/lib/follow/lease.h and client/lib/judge/keys.c. It hears what a script says, at the instants that it
+ * says. Its freshness, verdicts and requests must be those that the script expects. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ enum { ENVIRONMENTS = 4, CHANGES = 8, SCRIPTS = 200, ID = 16, KEYS = 16 };
 
 static const struct pins NO_PINS = {0};
 static const char FOLDER[] = VECTORS_DIR "/subscriber";
-/* Whatever its kid: a script is not about signatures. */
+/* The same for every kid: a script is not about signatures. */
 static const char PUBLIC_KEY[] = "\"kty\":\"EC\",\"crv\":\"P-256\",\"alg\":\"ES256\","
                                  "\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
                                  "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"";

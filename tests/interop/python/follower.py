@@ -33,7 +33,7 @@ class Follower:
     # ---- judging
 
     def judge(self, environment, token, expected=None):
-        """The verdict. Who is behind waits a moment for the snapshot."""
+        """The verdict. A subscriber that is behind waits a moment for the snapshot."""
         until = time.monotonic() + UNKNOWN_KID_WAIT
         with self.changed:
             while True:
@@ -92,7 +92,7 @@ class Follower:
             self.changed.notify_all()
 
     def _leave(self, asker):
-        """Lists nothing: a promotion does not wait for who has gone."""
+        """Renews and lists nothing, so that no promotion waits for this subscriber."""
         if self.subscriber.registered:
             self._carry_out(asker, "renew", {"instance_id": self.subscriber.instance_id,
                                              "sequence": self.subscriber.sequence + 1})

@@ -49,7 +49,7 @@ class Connection:
             raise Closed(f"{url}: the other end does not speak this protocol")
 
     def _check_owner(self, path):
-        """Root, or who owns the directory of the socket."""
+        """Closed, unless the other end is root or the owner of the socket's directory."""
         _pid, uid, _gid = struct.unpack("3i", self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         if uid not in (0, os.stat(os.path.dirname(path) or ".").st_uid):
             raise Closed(f"{self.url}: the other end is uid {uid}")

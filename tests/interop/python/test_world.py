@@ -1,7 +1,7 @@
 """The Python client in the life of a real service, beside verifiers in C: test_world.py REPOSITORY BINARIES
 
-Over ipc, over tcp and behind a relay: a rotation, a revocation with its receipt, a restart of the daemon (orderly, and
-by kill -9), and the service's own judgement.
+Over ipc, over tcp and behind a relay: a rotation, a deactivation with its receipt, a restart of the daemon (orderly,
+and by kill -9), and the service's own judgement.
 """
 import signal
 import socket
