@@ -22,7 +22,7 @@ static uint64_t value_of(clockid_t clock)
     return 0;
 }
 
-/* Of all but the raw clock the rate is adjusted. */
+/* The system adjusts the rate of all clocks but the raw one. */
 static void pass(uint64_t raw_ns, uint64_t slewed_ns)
 {
     now.raw_ns += raw_ns;
@@ -84,7 +84,7 @@ static void clock__does_not_follow_the_wall_clock(void **state)
     assert_int_equal(clock_elapsed_ns(), before_ns);
 }
 
-/* What is asked later is never told less. */
+/* A later reading is never lower than an earlier one. */
 static void clock__is_never_behind_while_it_is_read(void **state)
 {
     (void)state;

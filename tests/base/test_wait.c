@@ -10,7 +10,7 @@
 int __real_clock_gettime(clockid_t clock, struct timespec *out);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *out);
 
-/* Where it is not zero: the instant at which the test is. */
+/* If it is not zero: the instant that the test pretends. */
 static struct timespec now;
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *out)

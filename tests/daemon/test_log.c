@@ -1,4 +1,4 @@
-/* Lines of the log, whatever is put into them. */
+/* Lines of the log, with all kinds of texts in them. */
 #include "wire/cases.h"
 
 #include <fcntl.h>

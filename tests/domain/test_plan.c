@@ -52,7 +52,7 @@ static void publish__may_leave_promotion_for_later(void **state)
     assert_step(plan, 1, KEY_PROMOTE, 3);
     assert_step(plan, 2, KEY_RETIRE, 2);
     assert_int_equal(plan_publish(&EMPTY, PROMOTE_NOW, true, NULL, &plan, NULL), JWKD_OK);
-    assert_int_equal(plan.count, 2); /* nobody retires */
+    assert_int_equal(plan.count, 2); /* no key retires */
 }
 
 static void retire__is_for_active_keys(void **state)

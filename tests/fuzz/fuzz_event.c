@@ -48,13 +48,13 @@ static void hear(const ProtobufCMessage *message, bool heartbeat)
         lease_miss(&lease, &part, &identity, NOW_NS);
         lease_follow(&lease, &part, &identity, !answer_event_deletes(event), event->service_revision, NOW_NS);
     }
-    /* Whatever was said: nobody vouches for longer than a lease. */
+    /* No message may vouch for longer than a lease. */
     MUST(lease_judge_until(&lease, &part) <= NOW_NS + NS_PER_MS + LEASE_MS * NS_PER_MS);
     MUST(part.vouched_ns <= NOW_NS + NS_PER_MS);
 }
 
-/* What a subscriber does with whatever arrives: split, then an event or a heartbeat, which its lease hears;
- * what it unpacks packs again. */
+/* Treats the input as a subscriber treats a message: splits it, unpacks an event or a heartbeat, and has the
+ * lease hear that. What unpacks must pack again. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes topic, body;

@@ -42,7 +42,7 @@ static bool count_row(void *context, struct bytes key, struct bytes record)
     return true;
 }
 
-/* What passes the look at its pages, LMDB reads without a fault, whatever the rows are. */
+/* If a database passes the check of its pages, LMDB must read it without a fault, with any rows. */
 static void walk(void)
 {
     struct directory directory;

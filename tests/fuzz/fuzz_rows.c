@@ -39,7 +39,7 @@ static void check_ready_key(const struct ready_key *key)
     MUST(key->type && key->stored && jwk_kid(key->jwk)[0] != '\0');
 }
 
-/* Whatever the value of a row is, it is taken for one of each kind. */
+/* Reads the input as the value of a row of each kind. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct store_row row = {.value = bytes_of(data, size), .revision = 1};

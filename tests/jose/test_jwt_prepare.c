@@ -118,7 +118,7 @@ static void jwt_prepare__bounds_the_lifetime(void **state)
     refuse(
         "{\"iat\":1700000001}", JWKD_INVALID_ARGUMENT, "iat lies ahead"); /* no leeway: it is our own clock */
     refuse("{\"iat\":1700000000.5}", JWKD_INVALID_ARGUMENT, "iat lies ahead");
-    /* Whoever counts on its end counts to the end of a fraction. */
+    /* A fraction of a second counts as a whole one: the expiry is rounded up. */
     refuse("{\"exp\":1700003600.5}", JWKD_INVALID_ARGUMENT, "longest");
     expect("{\"exp\":1700000100.5,\"iat\":0,\"jti\":\"\",\"aud\":\"a\",\"iss\":\"https://me\"}",
         "{\"exp\":1700000100.5,\"iat\":0,\"jti\":\"\",\"aud\":\"a\",\"iss\":\"https://me\"}", NOW + 101);

@@ -336,7 +336,7 @@ static void jwt_verify__judges_fractions_of_a_second(void **state)
     assert_verdict(EXPIRED, judge_with(HEADER, "{\"exp\":-0.5}", &late));
 }
 
-/* Two keys of one kid and alg, and a third of another alg: what a set of somebody else may hold. */
+/* Two keys of one kid and alg, and a third of another alg: a foreign set may hold these. */
 static void jwt_verify__tries_each_key_of_a_kid_that_fits(void **state)
 {
     (void)state;

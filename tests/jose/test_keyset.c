@@ -216,7 +216,7 @@ static void keyset__writes_what_it_read(void **state)
     "4Vr7_ddbDrmLX0gUPF6Mw1rVkw8aQ8Gk3zy3zDgY0Cw8s0wF5XUqvZ5pLw2cRf1G1Yt2sVtYyTzXb8nCkE3mH5oJ7uK9iL4aP0qW2" \
     "eR6tU8yI1oP3aS5dF7gH9jK2lZ4xC6vB8nM0qW3eR5tY7uI9oP2aS4dF6g"
 
-/* Each of these is left out of a set of somebody else, and says why; the good one beside it stays. */
+/* Each of these is left out of a foreign set, with a reason; the good one beside it stays. */
 static void keyset__skips_each_entry_that_is_no_use(void **state)
 {
     (void)state;

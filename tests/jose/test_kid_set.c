@@ -33,7 +33,8 @@ static void kid_set__keeps_each_kid_once_and_its_own_copy(void **state)
     }
 }
 
-/* Grown one by one in any order it is what it would be had it been made at once; the older sets stay. */
+/* A set that grows one by one, in any order, equals one that is made at once. The older sets stay as they
+ * are. */
 static void kid_set__grows_by_one_at_a_time(void **state)
 {
     (void)state;

@@ -2,7 +2,7 @@
  * subscriber, one restart of the service, and a clock of small steps. check.sh searches all of it, as it is and with
  * each rule broken: what is named after #ifdef breaks one.
  *
- * Any step may come at any time or never: whoever is paused, slow or cut off is merely not chosen. promises() holds
+ * Any step may come at any time or never: a part that is paused, slow or cut off is merely not chosen. promises() holds
  * after every step. Times are ages in ticks that stop growing at a cap; only the order of the bounds matters.
  *
  * Revision 1: K0 is primary. 2: K1 is published. 3: K1 is primary. 4: K0 is deactivated. Service revisions are counted
@@ -38,7 +38,7 @@
 
 byte revision = 1;                  /* committed, and every worker judges by it */
 bool second_run, restored;          /* restored: from a backup of revision 1. The K1 that follows is another key. */
-byte started = CAP;                 /* ago. The store of the first run is new: nobody can be a subscriber. */
+byte started = CAP;                 /* ago. The store of the first run is new: it has no earlier subscribers. */
 byte changed = CAP;                 /* ago: the swap of revision 2 or 4 */
 #ifdef LIST_ONLY_WHAT_WAS_SENT
 byte sent = 1;                      /* the publisher has sent the events up to this revision */
@@ -141,9 +141,9 @@ inline promises() {
   /* 2: No fresh subscriber refuses a token of the primary key, not even one that is behind. */
   assert(!(fresh && !excused && (revision >= 3 -> !knows_k1 : refuses_k0)));
 #endif
-  /* 3: Nobody accepts a deactivated key a horizon after its swap, */
+  /* 3: No subscriber accepts a deactivated key a horizon after its swap, */
   assert(!(lease_holds && revision == 4 && over(changed) && same_epoch && !refuses_k0));
-  /* nor does anyone who has confirmed, ever. */
+  /* and one that has confirmed never does. */
   assert(!(known && follows && confirmed == 4 && same_epoch && !refuses_k0))
 }
 
@@ -179,7 +179,7 @@ inline deactivate() {
 
 inline forget() {
   known = false; follows = false; renewed = 0; confirmed = 0; unheard = false;
-  stray = false; stray_outdated = false /* its instance id is nobody's now */
+  stray = false; stray_outdated = false /* its instance id is not known any more */
 }
 inline start_again() {
   second_run = true; started = 0; beating = false; beat_stamp = 0; forget();

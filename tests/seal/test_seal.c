@@ -242,7 +242,7 @@ static void key_file__may_be_read_by_a_group_of_roots_choice(void **state)
     join(0, 0);
 }
 
-/* Root, who looks after a daemon that runs as somebody else. */
+/* Root looks after a daemon that runs as another user. */
 static void key_file__of_another_user_is_read_for_that_user(void **state)
 {
     (void)state;
@@ -282,7 +282,7 @@ static void key_file__is_found_behind_symbolic_links(void **state)
     assert_int_equal(symlink("..2026", path_of("..data")), 0);
     assert_int_equal(symlink("..data/key", path_of("key")), 0);
     seal_close(open_seal(path_of("key"), true));
-    /* Guarded must be what they lead to. */
+    /* The file that they lead to must be guarded. */
     assert_int_equal(chmod(path_of("..2026/key"), 0604), 0);
     expect_refused(path_of("key"), JWKD_DENIED, "chmod 600");
     assert_int_equal(mkfifo(path_of("fifo"), 0600), 0);

@@ -1,4 +1,4 @@
-/* The service's clock as others take it: never for less than it shows. */
+/* The service's clock as others reckon it: never behind what it really shows. */
 #include "wire/service_clock.h"
 
 #include "wire/cases.h"
@@ -57,8 +57,8 @@ static uint64_t shown(const struct far_clock *clock, uint64_t our_ns)
     return clock->started_ns + our_ns + (uint64_t)((int64_t)our_ns / 1000000 * clock->drift_ppm);
 }
 
-/* Whatever the drift, however long the answer was under way, however long ago that was: no stamp of the
- * service seems younger than it is. */
+/* No stamp of the service may seem younger than it is. That holds for every drift, for slow and quick
+ * answers, and for answers of long ago. */
 static void stamp__is_never_taken_for_younger_than_it_is(void **state)
 {
     (void)state;
