@@ -5,7 +5,7 @@
 #include <jwkd.h>
 
 #include "base/bytes.h"
-#include "cli/duration.h"
+#include "base/duration.h"
 
 /* Views into the token; data NULL where there is no such claim. The first of one that is a string, decoded;
  * the second of any, as JSON, but a string. */

@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "base/duration.h"
 #include "base/status.h"
-#include "cli/duration.h"
 
 DEFINE_CLEANUP(json_t *, json_decref)
 

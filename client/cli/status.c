@@ -1,7 +1,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
-#include "cli/duration.h"
+#include "base/duration.h"
 #include "cli/output.h"
 #include "cli/session.h"
 

@@ -22,6 +22,12 @@ enum {
     LIMIT_KEYSET_KEYS = 4096,
     LIMIT_KEYS_ALIKE = 8, /* keys of one kid that a token may have to be tried with */
 
+    /* what a caller may put into a token */
+    LIMIT_RULE = 4096,      /* a rule as JSON, */
+    LIMIT_RULE_CLAIMS = 64, /* the claims that it names, */
+    LIMIT_RULE_VALUES = 32, /* the values of a list in it, */
+    LIMIT_RULE_TYPES = 16,  /* and its types */
+
     /* messages */
     LIMIT_REQUEST = 1024 * 1024,   /* backtrace and body of what the service takes */
     LIMIT_REPLY = 8 * 1024 * 1024, /* NNG_OPT_RECVMAXSZ of a client */

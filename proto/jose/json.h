@@ -49,7 +49,11 @@ jwkd_status json_parse_marking(struct json *json, struct bytes text, jwkd_error 
 void json_clear(struct json *json);
 
 /* The index of an object's member value, or JSON_NONE when absent or `object` is not an object. */
-int json_member(const struct json *json, int object, const char *name);
+int json_find(const struct json *json, int object, struct bytes name);
+static inline int json_member(const struct json *json, int object, const char *name)
+{
+    return json_find(json, object, bytes_of_text(name));
+}
 /* The index of the first child (value, for an array; name, for an object), or JSON_NONE. */
 int json_first(const struct json *json, int container);
 /* The node behind `node`'s subtree: the next element, or the value behind a name. */
@@ -74,6 +78,10 @@ jwkd_status json_whole(const struct json *json, int node, int64_t *out) MUST_CHE
 /* A NumericDate, RFC 7519 section 2: the whole seconds at or before it, and the nanoseconds from there on;
  * smaller parts round up. MALFORMED unless `node` is a number that lies within +-2^53. */
 jwkd_status json_date(const struct json *json, int node, int64_t *out_sec, uint32_t *out_ns) MUST_CHECK;
+/* Whether two values are the same: strings as decoded, objects in whatever order of members, numbers by value
+ * where they are whole and fit 64 bits, else by their spelling. No object that has a member name twice is the
+ * same as another. */
+bool json_same(const struct json *a, int a_node, const struct json *b, int b_node);
 
 /* Appends `text` as a JSON string with its quotes. MALFORMED when it is not UTF-8. */
 jwkd_status json_append_string(struct buffer *out, struct bytes text) MUST_CHECK;

@@ -3,14 +3,12 @@
 
 #include "base/utf8.h"
 
-int json_member(const struct json *json, int object, const char *name)
+int json_find(const struct json *json, int object, struct bytes name)
 {
     if (!json_is(json, object, JSON_OBJECT)) return JSON_NONE;
-    size_t size = strlen(name);
     uint32_t index = (uint32_t)object + 1;
     for (uint32_t left = json->nodes[object].children; left > 0; left--) {
-        const struct json_node *node = &json->nodes[index];
-        if (node->text.size == size && memcmp(node->text.data, name, size) == 0) return (int)index + 1;
+        if (bytes_equal(json->nodes[index].text, name)) return (int)index + 1;
         index = json->nodes[index + 1].next; /* a name is one node, its value follows at once */
     }
     return JSON_NONE;

@@ -132,7 +132,6 @@ static jwkd_verdict judge_signature(const struct keyset *keyset, const struct de
 
 /* ---- expectations */
 
-/* RFC 7515 section 4.1.9: "application/" may be left out, and media types ignore case. */
 static struct bytes short_type(struct bytes type)
 {
     static const char PREFIX[] = "application/";
@@ -141,17 +140,19 @@ static struct bytes short_type(struct bytes type)
     return prefixed ? bytes_of(type.data + size, type.size - size) : type;
 }
 
-static bool same_type(struct bytes a, struct bytes b)
+bool jwt_same_type(struct bytes a, struct bytes b)
 {
+    a = short_type(a);
+    b = short_type(b);
     return a.size == b.size && strncasecmp((const char *)a.data, (const char *)b.data, a.size) == 0;
 }
 
 static bool type_expected(const struct jwt_expectation *expected, struct bytes typ)
 {
     if (expected->any_type) return true;
-    if (expected->type.size) return typ.size && same_type(short_type(typ), short_type(expected->type));
-    return typ.size == 0 || same_type(short_type(typ), bytes_of_text("at+jwt")) ||
-           same_type(short_type(typ), bytes_of_text("JWT"));
+    if (expected->type.size) return typ.size && jwt_same_type(typ, expected->type);
+    return typ.size == 0 || jwt_same_type(typ, bytes_of_text("at+jwt")) ||
+           jwt_same_type(typ, bytes_of_text("JWT"));
 }
 
 static bool among(struct bytes one, const struct bytes *list, size_t count)

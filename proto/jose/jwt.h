@@ -50,6 +50,10 @@ jwkd_status jwt_inspect(struct bytes token, struct jwt *out, jwkd_error *error) 
 
 void jwt_clear(struct jwt *jwt);
 
+/* Whether two typ are one: media types ignore case, and "application/" may be left out (RFC 7515 section
+ * 4.1.9). */
+bool jwt_same_type(struct bytes a, struct bytes b);
+
 /* The rules under which an environment signs. */
 struct jwt_policy {
     struct bytes issuer;           /* empty: none is added, none is demanded */

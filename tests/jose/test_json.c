@@ -298,6 +298,35 @@ static void json__tells_whole_numbers_from_others(void **state)
     }
 }
 
+static void json__compares_values(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } ROWS[] = {{"null", "null", true}, {"null", "false", false}, {"true", "true", true},
+        {"true", "false", false}, {"1", "\"1\"", false}, {"1e2", "100.0", true}, {"-0", "0", true},
+        {"0.5", "0.5", true}, {"0.5", "0.50", false}, {"1", "1.5", false},
+        {"9223372036854775807", "9223372036854775808", false}, {"1e300", "1e300", true},
+        {"\"a\\u0062\"", "\"ab\"", true}, {"\"a\"", "\"A\"", false}, {"\"a\"", "\"a\\u0000\"", false},
+        {"[]", "{}", false}, {"[1,[2]]", "[1.0,[2]]", true}, {"[1,2]", "[2,1]", false},
+        {"[1]", "[1,1]", false}, {"[[],1]", "[[1]]", false},
+        {"{\"a\":1,\"b\":{}}", "{\"b\":{},\"a\":1}", true}, {"{\"a\":1}", "{\"\\u0061\":1}", true},
+        {"{\"a\":1}", "{\"a\":2}", false}, {"{\"a\":1}", "{\"b\":1}", false},
+        {"{\"a\":1}", "{\"a\":1,\"b\":1}", false}, {"{\"a\":1,\"a\":1}", "{\"a\":1,\"b\":1}", false},
+        {"{\"a\":1,\"a\":1}", "{\"a\":1,\"a\":1}", false},
+        {"[{\"a\":1,\"a\":1}]", "[{\"a\":1,\"b\":1}]", false}};
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        CLEANUP(json_clear) struct json a;
+        CLEANUP(json_clear) struct json b;
+        assert_ok(json_parse_marking(&a, B(ROWS[i].a), NULL));
+        assert_ok(json_parse_marking(&b, B(ROWS[i].b), NULL));
+        if (json_same(&a, JSON_ROOT, &b, JSON_ROOT) != ROWS[i].same ||
+            json_same(&b, JSON_ROOT, &a, JSON_ROOT) != ROWS[i].same)
+            fail_msg("%s, %s", ROWS[i].a, ROWS[i].b);
+    }
+}
+
 static void json__writes_strings(void **state)
 {
     (void)state;
@@ -326,6 +355,7 @@ int main(void)
         cmocka_unit_test(json__reads_dates_with_their_fraction),
         cmocka_unit_test(json__marks_doubled_names_if_asked),
         cmocka_unit_test(json__tells_whole_numbers_from_others),
+        cmocka_unit_test(json__compares_values),
         cmocka_unit_test(json__writes_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

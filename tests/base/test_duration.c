@@ -1,5 +1,5 @@
 /* First, since cmocka has a macro of the name fail(). */
-#include "cli/duration.h"
+#include "base/duration.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ static void duration_parse__reads_a_number_and_a_unit(void **state)
         {"4294967295", UINT32_MAX}, {"49710d", UINT32_C(49710) * 86400}};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         uint32_t seconds = 1;
-        assert_int_equal(duration_parse(ROWS[i].text, &seconds), JWKD_OK);
+        assert_int_equal(duration_parse(bytes_of_text(ROWS[i].text), &seconds), JWKD_OK);
         assert_int_equal(seconds, ROWS[i].seconds);
     }
 }
@@ -30,20 +30,23 @@ static void duration_parse__refuses_everything_else(void **state)
         "15min", "0x10", "4294967296", "49711d", "18446744073709551617", "1\n"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         uint32_t seconds = 77;
-        assert_int_equal(duration_parse(TEXTS[i], &seconds), JWKD_INVALID_ARGUMENT);
+        assert_int_equal(duration_parse(bytes_of_text(TEXTS[i]), &seconds), JWKD_INVALID_ARGUMENT);
         assert_int_equal(seconds, 77);
     }
+    uint32_t seconds = 77;
+    assert_int_equal(duration_parse(bytes_of("1m\0", 3), &seconds), JWKD_INVALID_ARGUMENT);
+    assert_int_equal(seconds, 77);
 }
 
 static void number_parse__takes_digits_only(void **state)
 {
     (void)state;
     uint32_t number = 0;
-    assert_int_equal(number_parse("4096", &number), JWKD_OK);
+    assert_int_equal(number_parse(bytes_of_text("4096"), &number), JWKD_OK);
     assert_int_equal(number, 4096);
     static const char *const TEXTS[] = {"", "4k", "-1", "1s", "4294967296", "1e3"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
-        assert_int_equal(number_parse(TEXTS[i], &number), JWKD_INVALID_ARGUMENT);
+        assert_int_equal(number_parse(bytes_of_text(TEXTS[i]), &number), JWKD_INVALID_ARGUMENT);
         assert_int_equal(number, 4096);
     }
 }
@@ -61,7 +64,7 @@ static void duration_format__writes_what_duration_parse_reads(void **state)
         uint32_t seconds = 1;
         duration_format(ROWS[i].seconds, text);
         assert_string_equal(text, ROWS[i].text);
-        assert_int_equal(duration_parse(text, &seconds), JWKD_OK);
+        assert_int_equal(duration_parse(bytes_of_text(text), &seconds), JWKD_OK);
         assert_int_equal(seconds, ROWS[i].seconds);
     }
 }

@@ -1,18 +1,15 @@
 /* Numbers, durations and moments as people write and read them. */
-#ifndef CLI_DURATION_H
-#define CLI_DURATION_H
+#ifndef BASE_DURATION_H
+#define BASE_DURATION_H
 
-#include "base/status.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/bytes.h"
 
 /* Decimal digits only. INVALID_ARGUMENT for anything else and above 2^32 - 1. */
-jwkd_status number_parse(const char *text, uint32_t *out) MUST_CHECK;
+jwkd_status number_parse(struct bytes text, uint32_t *out) MUST_CHECK;
 
 /* "90" and "90s", "15m", "1h", "7d": one number and at most one unit. INVALID_ARGUMENT for anything else and
  * for more than 2^32 - 1 seconds. */
-jwkd_status duration_parse(const char *text, uint32_t *out_sec) MUST_CHECK;
+jwkd_status duration_parse(struct bytes text, uint32_t *out_sec) MUST_CHECK;
 
 enum { MOMENT_SIZE = 32 };
 

@@ -1,8 +1,7 @@
-#include "cli/duration.h"
+#include "base/duration.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 static const struct unit {
@@ -11,36 +10,36 @@ static const struct unit {
 } UNITS[] = {{'d', 24 * 60 * 60}, {'h', 60 * 60}, {'m', 60}, {'s', 1}};
 enum { UNIT_COUNT = sizeof UNITS / sizeof *UNITS };
 
-/* Reads the digits at *text and moves it behind them. */
-static jwkd_status parse_digits(const char **text, uint32_t *out)
+/* Reads the digits that *text begins with, and takes them away from it. */
+static jwkd_status parse_digits(struct bytes *text, uint32_t *out)
 {
-    const char *at = *text;
     uint64_t number = 0;
-    while (*at >= '0' && *at <= '9' && number <= UINT32_MAX)
-        number = number * 10 + (uint64_t)(*at++ - '0');
-    if (at == *text || number > UINT32_MAX) return JWKD_INVALID_ARGUMENT;
-    *text = at;
+    size_t i = 0;
+    for (; i < text->size && text->data[i] >= '0' && text->data[i] <= '9' && number <= UINT32_MAX; i++)
+        number = number * 10 + (uint64_t)(text->data[i] - '0');
+    if (i == 0 || number > UINT32_MAX) return JWKD_INVALID_ARGUMENT;
+    *text = bytes_of(text->data + i, text->size - i);
     *out = (uint32_t)number;
     return JWKD_OK;
 }
 
-jwkd_status number_parse(const char *text, uint32_t *out)
+jwkd_status number_parse(struct bytes text, uint32_t *out)
 {
     uint32_t number = 0;
     TRY(parse_digits(&text, &number));
-    if (*text) return JWKD_INVALID_ARGUMENT;
+    if (text.size) return JWKD_INVALID_ARGUMENT;
     *out = number;
     return JWKD_OK;
 }
 
-jwkd_status duration_parse(const char *text, uint32_t *out_sec)
+jwkd_status duration_parse(struct bytes text, uint32_t *out_sec)
 {
     uint32_t number = 0;
     TRY(parse_digits(&text, &number));
-    uint64_t seconds = *text ? 0 : 1;
-    if (*text && !text[1])
+    uint64_t seconds = text.size ? 0 : 1;
+    if (text.size == 1)
         for (size_t i = 0; i < UNIT_COUNT; i++)
-            if (UNITS[i].letter == *text) seconds = UNITS[i].seconds;
+            if (UNITS[i].letter == text.data[0]) seconds = UNITS[i].seconds;
     if (seconds == 0 || number * seconds > UINT32_MAX) return JWKD_INVALID_ARGUMENT;
     *out_sec = (uint32_t)(number * seconds);
     return JWKD_OK;
