@@ -70,6 +70,16 @@ enum {
     LIMIT_CHANGES = 24 * 1024,         /* of one caller within that time; deactivations are not counted */
     LIMIT_ANSWERS = 4 * 1024, /* of one caller that are kept beyond it, and those to its deactivations */
 
+    /* access */
+    LIMIT_ACCOUNTS = 10 * 1000,
+    LIMIT_API_TOKENS = 20 * 1000,
+    LIMIT_TOKENS_OF_ACCOUNT = 64,
+    LIMIT_GRANTS = 10 * 1000,
+    LIMIT_GRANTS_OF_PRINCIPAL = 1024,
+    LIMIT_NOTE = 200,                           /* what an operator writes about an account or token */
+    LIMIT_API_TOKEN_SEC = 10 * 366 * 24 * 3600, /* how long a token lives at most, */
+    DEFAULT_API_TOKEN_SEC = 90 * 24 * 3600,     /* and unless it is said */
+
     /* subscribers; of each table a principal may have as many places as are left for all others */
     LIMIT_SUBSCRIBERS = 10 * 1000,                 /* registered at a time */
     LIMIT_RELAYED = LIMIT_SUBSCRIBERS * 2 / 5,     /* behind a relay, to the service one caller: of that */

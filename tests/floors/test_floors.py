@@ -18,6 +18,7 @@ MAY_USE = {
     "proto/wire": {"base"},
     "proto/dial": {"base", "wire"},
     "service/domain": FORMATS,
+    "service/access": SIDE_BY_SIDE,
     "service/store": SIDE_BY_SIDE,
     "service/store/lmdb": SIDE_BY_SIDE | {"store"},
     "service/seal": SIDE_BY_SIDE,
