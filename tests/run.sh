@@ -88,7 +88,8 @@ if [[ ${1:-all} == all ]]; then
   if build asan; then suite asan; fi
   # ThreadSanitizer's fixed memory layout does not always meet a randomised one. Parsers have no threads.
   if setarch -R true 2>/dev/null; then unrandomized=(setarch -R); fi
-  export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp"
+  # Each program sleeps at its end, for a second unless it is said: the scripts start hundreds.
+  export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp:atexit_sleep_ms=100"
   if build tsan; then suite tsan -E '^fuzz_'; fi
   unrandomized=()
   if build fuzz; then fuzz; fi

@@ -18,7 +18,7 @@ static jwkd_status print_list_json(const jwkd_environment_list *list, jwkd_error
 static jwkd_status print_list(const jwkd_environment_list *list, jwkd_error *error)
 {
     if (list->count == 0) {
-        fputs("jwkctl: no environment yet; 'jwkctl env create NAME' makes one\n", stderr);
+        fputs("jwkctl: no environment that you may see yet; 'jwkctl env create NAME' makes one\n", stderr);
         return JWKD_OK;
     }
     static const char *const HEADINGS[] = {"NAME", "NEW KEYS", "MODE", "ACTIVE", "PRIMARY", "ISSUER"};

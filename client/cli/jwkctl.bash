@@ -1,8 +1,8 @@
 # Completion of jwkctl for bash: verbs, options, and what the service has of environments and keys.
 
 _jwkctl_verbs="env generate rotate import list show set-primary retire deactivate destroy operation subscribers
-    sign verify inspect jwks watch status ping help"
-_jwkctl_global_options="--url --json --help --version"
+    sign verify inspect jwks watch whoami account token grant explain status ping help"
+_jwkctl_global_options="--url --token-file --insecure-tcp --json --help --version"
 
 # The options of a verb.
 _jwkctl_options() {
@@ -23,6 +23,12 @@ _jwkctl_options() {
     sign) echo --claims --sub --aud --ttl --type --payload ;;
     verify) echo --alg --aud --iss --leeway --type --local --jwks --signature-only ;;
     jwks) echo --pem ;;
+    'account create') echo --note ;;
+    'account delete') echo --yes ;;
+    'token create') echo --note --out --ttl ;;
+    'grant add') echo --rule --dry-run ;;
+    'grant remove') echo --dry-run ;;
+    'grant test') echo --claims --aud --ttl --type ;;
     esac
 }
 
@@ -30,7 +36,8 @@ _jwkctl_options() {
 _jwkctl_takes_value() {
     case $1 in
     --alg | --algorithm | --aud | --bits | --claims | --invalidate | --iss | --issuer | --jwks | --jwks-max-age | --leeway | \
-        --max-ttl | --mode | --payload | --rotate-every | --sub | --timeout | --ttl | --type | --url) return 0 ;;
+        --max-ttl | --mode | --note | --out | --payload | --rotate-every | --rule | --sub | --timeout | --token-file | \
+        --ttl | --type | --url) return 0 ;;
     *) return 1 ;;
     esac
 }
@@ -40,7 +47,7 @@ _jwkctl_takes_value() {
 _jwkctl_ask() {
     local pattern=$1
     shift
-    "$_jwkctl_program" "${_jwkctl_url[@]}" --json "$@" 2>/dev/null </dev/null |
+    "$_jwkctl_program" "${_jwkctl_url[@]}" "${_jwkctl_token_file[@]}" --json "$@" 2>/dev/null </dev/null |
         grep -oE "$pattern" | cut -d'"' -f4 | sort -u
 }
 
@@ -70,13 +77,27 @@ _jwkctl_words() {
     env:0) echo create update list show delete ;;
     operation:0) echo show ;;
     'operation show:0') _jwkctl_ask '"id":"[^"]*"' env list ;; # those that wait
+    account:0) echo create list show delete ;;
+    token:0) echo create list revoke ;;
+    grant:0) echo add list remove test ;;
+    'account show:0' | 'account delete:0' | 'token create:0' | 'token list:0') _jwkctl_ask '"name":"[^"]*"' account list ;;
+    'token revoke:0') _jwkctl_ask '"id":"[^"]*"' token list ;;
+    'grant remove:0') _jwkctl_ask '"id":"[^"]*"' grant list ;;
+    'grant list:0') _jwkctl_ask '"principal":"[^"]*"' grant list ;;
+    'grant add:1') echo viewer verifier signer raw-signer operator importer auditor relay admin ;;
+    'grant test:1') echo sign sign_raw verify generate rotate set_primary retire deactivate destroy import list_keys ;;
+    'grant add:2' | 'grant test:2') _jwkctl_environments ;;
     help:0) echo "$_jwkctl_verbs" ;;
     help:1)
         case $1 in
         env) echo create update list show delete ;;
         operation) echo show ;;
+        account) echo create list show delete ;;
+        token) echo create list revoke ;;
+        grant) echo add list remove test ;;
         esac
         ;;
+    account\ * | token\ * | grant\ * | whoami:* | explain:*) ;;
     'env list:'* | 'env create:'* | status:* | ping:* | inspect:* | help:* | 'operation show:'*) ;;
     verify:0) [[ -n $_jwkctl_jwks ]] || _jwkctl_environments ;; # with --jwks only a token follows
     *:0) _jwkctl_environments ;;
@@ -90,7 +111,7 @@ _jwkctl_words() {
 
 _jwkctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous='' word i verb='' options_ended=''
-    local -a words=() _jwkctl_url=()
+    local -a words=() _jwkctl_url=() _jwkctl_token_file=()
     local _jwkctl_program=${COMP_WORDS[0]} _jwkctl_jwks=''
     COMPREPLY=()
 
@@ -105,6 +126,7 @@ _jwkctl() {
             options_ended=1
         elif [[ -n $previous ]]; then
             [[ $previous != --url ]] || _jwkctl_url=(--url "$word")
+            [[ $previous != --token-file ]] || _jwkctl_token_file=(--token-file "$word")
             [[ $previous != --jwks ]] || _jwkctl_jwks=$word
             previous=''
         elif _jwkctl_takes_value "$word"; then
@@ -116,14 +138,14 @@ _jwkctl() {
 
     verb=${words[0]-}
     words=("${words[@]:1}")
-    if [[ ($verb == env || $verb == operation) && ${#words[@]} -gt 0 ]]; then
+    if [[ $verb =~ ^(env|operation|account|token|grant)$ && ${#words[@]} -gt 0 ]]; then
         verb="$verb ${words[0]}"
         words=("${words[@]:1}")
     fi
 
     if [[ -n $previous ]]; then
         case $previous in
-        --claims | --payload | --jwks) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+        --claims | --payload | --jwks | --out | --rule | --token-file) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
         *) mapfile -t COMPREPLY < <(compgen -W "$(_jwkctl_option_values "$previous" "${words[0]-}")" -- "$current") ;;
         esac
     elif [[ -z $options_ended && $current == -* ]]; then # options, and kids that begin with a dash

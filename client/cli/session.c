@@ -6,7 +6,9 @@
 
 jwkd_status session_open(struct cli *cli, jwkd_client **out, jwkd_error *error)
 {
-    jwkd_client_options options = {.name = "jwkctl"};
+    jwkd_client_options options = {.name = "jwkctl",
+        .token_file = option_text(&cli->arguments, OPTION_TOKEN_FILE),
+        .insecure_tcp = option_given(&cli->arguments, OPTION_INSECURE_TCP)};
     jwkd_status status = jwkd_open(option_text(&cli->arguments, OPTION_URL), &options, out, error);
     /* No other argument of the call can be wrong. */
     if (status == JWKD_INVALID_ARGUMENT) cli->usage_error = option_given(&cli->arguments, OPTION_URL);
@@ -40,6 +42,7 @@ static const char *hint_for(jwkd_status status)
     if (status == JWKD_NOT_FOUND)
         return "'jwkctl env list' shows the environments, 'jwkctl list ENV' their keys";
     if (status == JWKD_NO_PRIMARY) return "'jwkctl generate ENV' makes a key to sign with";
+    if (status == JWKD_DENIED) return "'jwkctl whoami' shows who you are here, and what you may";
     if (status == JWKD_BUSY) return "the service is busy: try again";
     if (status == JWKD_IN_PROGRESS) return "it will be made nevertheless: 'jwkctl list ENV' will show it";
     if (status == JWKD_TIMED_OUT)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* In the order of help: environments, keys, tokens, the service. */
+/* In the order of help: environments, keys, tokens, access, the service. */
 const struct verb *const VERBS[] = {
     &VERB_ENV_CREATE,
     &VERB_ENV_UPDATE,
@@ -25,6 +25,19 @@ const struct verb *const VERBS[] = {
     &VERB_INSPECT,
     &VERB_JWKS,
     &VERB_WATCH,
+    &VERB_WHOAMI,
+    &VERB_ACCOUNT_CREATE,
+    &VERB_ACCOUNT_LIST,
+    &VERB_ACCOUNT_SHOW,
+    &VERB_ACCOUNT_DELETE,
+    &VERB_TOKEN_CREATE,
+    &VERB_TOKEN_LIST,
+    &VERB_TOKEN_REVOKE,
+    &VERB_GRANT_ADD,
+    &VERB_GRANT_LIST,
+    &VERB_GRANT_REMOVE,
+    &VERB_GRANT_TEST,
+    &VERB_EXPLAIN,
     &VERB_STATUS,
     &VERB_PING,
     &VERB_HELP,
@@ -64,6 +77,8 @@ bool verb_is_group(const char *word)
 
 const struct verb_option VERB_OPTIONS_OF_ALL[] = {
     {OPTION_URL, "the service ($JWKD_URL, $XDG_RUNTIME_DIR/jwkd/rpc.sock, /run/jwkd/rpc.sock)"},
+    {OPTION_TOKEN_FILE, "ask by the API token in this file ($JWKD_TOKEN_FILE)"},
+    {OPTION_INSECURE_TCP, "send the token over plain tcp, too, where others can read it"},
     {OPTION_JSON, "print JSON, failures too"},
     {OPTION_HELP, "this, or a verb's own"},
     {OPTION_VERSION, "the version"},

@@ -49,6 +49,13 @@ typedef struct jwkd_client_options {
     const char *name; /* what this program calls itself, shown to operators; NULL: the program's file name */
     uint32_t timeout_ms; /* for one call, repetitions included; 0: 5000; at most 60000 */
     bool background;     /* jwkd_open() does not insist on a service: it connects when there is one */
+    /* A file that holds an API token, alone on its first line: every request asks as its account. It is read
+     * anew when it changes, so that a token can be replaced while the program runs; it must be a regular file
+     * or a pipe that nobody but its owner can read. NULL: $JWKD_TOKEN_FILE, else no credential; "": none at
+     * all. */
+    const char *token_file;
+    bool insecure_tcp; /* the token may be sent over plain tcp, where others can read it; over connections to
+                          a loopback address it may anyway */
 } jwkd_client_options;
 
 /* Opens a connection by the service's one URL, "ipc:///run/jwkd/rpc.sock" or "tcp://host:port"; a plain path
@@ -58,7 +65,9 @@ typedef struct jwkd_client_options {
  * the owner of the socket's directory (DENIED otherwise). UNREACHABLE (at once where nobody listens),
  * TIMED_OUT, DENIED, UNSUPPORTED (no protocol version in common), INVALID_ARGUMENT. Afterwards it reconnects
  * by itself. A call is repeated under one request id until its time is up: UNREACHABLE then says that there
- * was no connection, TIMED_OUT that the request may have been carried out.
+ * was no connection, TIMED_OUT that the request may have been carried out. DENIED: the caller's grants do not
+ * allow it; the message ends with an id by which an auditor can ask why (jwkd_explain()). UNAUTHENTICATED:
+ * the token is not accepted, its file cannot be read, or it may not travel over this connection.
  *
  * Programs that fork: libnng works in no child of a process that has used it. FAILED_PRECONDITION where that
  * was an earlier jwkd_open(), successful or not; where the program itself has used libnng, libnng aborts the
@@ -605,6 +614,116 @@ typedef struct jwkd_receipt {
  * were deactivated before the service was started there are no lines. */
 JWKD_API jwkd_status jwkd_get_receipt(
     jwkd_client *client, const char *environment, const char *kid, jwkd_receipt **out, jwkd_error *error);
+
+/* ---- Access ---------------------------------------------------------------------------------------- */
+
+/* Who may do what. A principal is who asks: "uid:1000" over a local socket, "account:NAME" by an API token,
+ * "anonymous" over plain tcp. It may what its grants say; changing accounts, tokens and grants takes the role
+ * admin in every environment (DENIED). */
+
+typedef struct jwkd_account {
+    const char *name; /* its principal is "account:" and this */
+    const char *note;
+    const char *created_by;
+    int64_t created_at;
+    uint32_t tokens, grants; /* as it stands; 0 in the answer to its creation */
+} jwkd_account;
+typedef struct jwkd_account_list {
+    size_t count;
+    const jwkd_account *accounts; /* by name */
+} jwkd_account_list;
+
+/* `note` may be NULL. INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED. `out` may be NULL here and in the
+ * next. */
+JWKD_API jwkd_status jwkd_account_create(
+    jwkd_client *client, const char *name, const char *note, jwkd_account **out, jwkd_error *error);
+/* With its tokens and grants. NOT_FOUND. */
+JWKD_API jwkd_status jwkd_account_delete(jwkd_client *client, const char *name, jwkd_error *error);
+/* NOT_FOUND. */
+JWKD_API jwkd_status jwkd_account_get(
+    jwkd_client *client, const char *name, jwkd_account **out, jwkd_error *error);
+JWKD_API jwkd_status jwkd_account_get_all(jwkd_client *client, jwkd_account_list **out, jwkd_error *error);
+
+/* An API token, without its secret. */
+typedef struct jwkd_api_token {
+    const char *id, *account, *note, *created_by;
+    int64_t created_at, expires_at;
+    const char *secret; /* all of the token, in the answer to its creation alone; "" elsewhere */
+} jwkd_api_token;
+typedef struct jwkd_api_token_list {
+    size_t count;
+    const jwkd_api_token *tokens; /* by id */
+} jwkd_api_token_list;
+
+/* `lifetime_sec` 0: 90 days. The service keeps no secret: a repetition of the request is answered without it.
+ * NOT_FOUND: no such account. RESOURCE_EXHAUSTED: it has 64 tokens. */
+JWKD_API jwkd_status jwkd_api_token_create(jwkd_client *client, const char *account, const char *note,
+    uint32_t lifetime_sec, jwkd_api_token **out, jwkd_error *error);
+/* From the next request on it is not accepted. NOT_FOUND. */
+JWKD_API jwkd_status jwkd_api_token_revoke(jwkd_client *client, const char *id, jwkd_error *error);
+/* `account` NULL: of all. */
+JWKD_API jwkd_status jwkd_api_token_get_all(
+    jwkd_client *client, const char *account, jwkd_api_token_list **out, jwkd_error *error);
+
+typedef struct jwkd_grant {
+    const char *id; /* "": it is what a setting of the daemon gives, named in created_by */
+    const char *principal, *role, *environment, *created_by;
+    const char *rule; /* JSON; "": none */
+    int64_t created_at;
+} jwkd_grant;
+typedef struct jwkd_grant_list {
+    size_t count;
+    const jwkd_grant *grants; /* by id */
+} jwkd_grant_list;
+
+/* `principal`: exact, or ending in "*" behind "/" or ":". `role`: viewer, verifier, signer, raw-signer,
+ * operator, importer, auditor, relay, admin. `environment`: exact, "*", or ending in "*" behind "-", "_" or
+ * ".". `rule`: of a signer, what it may put into a token, as JSON (jwkctl(1), RULES); NULL: anything.
+ * `dry_run`: say what would come of it, and change nothing. ALREADY_EXISTS: such a grant is there, with
+ * whatever rule. */
+typedef struct jwkd_grant_wish {
+    const char *principal, *role, *environment, *rule;
+    bool dry_run;
+} jwkd_grant_wish;
+/* Grants. `out` may be NULL. NOT_FOUND: no such environment or account. */
+JWKD_API jwkd_status jwkd_grant_add(
+    jwkd_client *client, const jwkd_grant_wish *wish, jwkd_grant **out, jwkd_error *error);
+/* NOT_FOUND. FAILED_PRECONDITION: nobody would be left who may change access. */
+JWKD_API jwkd_status jwkd_grant_remove(jwkd_client *client, const char *id, bool dry_run, jwkd_error *error);
+/* `principal` NULL: all; else those that match it. */
+JWKD_API jwkd_status jwkd_grant_get_all(
+    jwkd_client *client, const char *principal, jwkd_grant_list **out, jwkd_error *error);
+
+typedef struct jwkd_grant_test {
+    bool allowed;
+    const char *reason;      /* for a person */
+    const jwkd_grant *grant; /* that decides; NULL: none does */
+} jwkd_grant_test;
+/* Whether a principal may carry out an operation ("sign", "rotate", "list_keys", ... as the contract calls
+ * it) in an environment; of sign, with `item` (may be NULL), whether its rule lets such a token be signed.
+ * Nothing is carried out. INVALID_ARGUMENT: there is no such operation. */
+JWKD_API jwkd_status jwkd_grant_try(jwkd_client *client, const char *principal, const char *operation,
+    const char *environment, const jwkd_sign_item *item, jwkd_grant_test **out, jwkd_error *error);
+
+typedef struct jwkd_identity {
+    const char *principal;           /* as whom requests of this client are judged */
+    const char *transport_principal; /* whom the connection belongs to */
+    const jwkd_api_token *token;     /* that is the credential; NULL: none is */
+    size_t grant_count;              /* the most specific first */
+    const jwkd_grant *grants;
+    bool more; /* there are more grants than are listed */
+    uint64_t access_revision;
+} jwkd_identity;
+/* Who one is, and what one may do. Takes no right. */
+JWKD_API jwkd_status jwkd_whoami(jwkd_client *client, jwkd_identity **out, jwkd_error *error);
+
+typedef struct jwkd_denial {
+    const char *id, *principal, *transport_principal, *origin, *operation, *environment, *reason;
+    int64_t at;
+} jwkd_denial;
+/* Why something was denied, by the id that the caller was told. Takes the role auditor. NOT_FOUND: it is not
+ * among the last 1024. */
+JWKD_API jwkd_status jwkd_explain(jwkd_client *client, const char *id, jwkd_denial **out, jwkd_error *error);
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
 #include "base/wait.h"
 #include "lib/ask/coalesce.h"
 #include "lib/connection/call.h"
+#include "lib/connection/credential.h"
 #include "lib/connection/fork.h"
 #include "dial/probe.h"
 #include "lib/connection/shut.h"
@@ -74,6 +75,8 @@ static jwkd_status client_new(
             "a parent of this process had opened a connection before fork(), and libnng works in no child "
             "after that: "
             "let each child open its own, and the parent none");
+    CLEANUP(credential_free_at) struct credential *credential = NULL;
+    TRY(credential_open(options->token_file, &credential, error));
     jwkd_client *client = calloc(1, sizeof *client);
     char *name = strndup(options->name ? options->name : program_invocation_short_name, 64);
     if (!client || !name) {
@@ -81,6 +84,8 @@ static jwkd_status client_new(
         free(name);
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     }
+    client->credential = TAKE(credential);
+    client->insecure_tcp = options->insecure_tcp;
     client->generation = fork_generation();
     client->url = parsed;
     client->name = name;
@@ -124,6 +129,7 @@ void jwkd_close(jwkd_client *client)
         shut(client->socket);
         dial_clear(&client->dial);
     }
+    credential_free(client->credential);
     pthread_cond_destroy(&client->to_tick);
     pthread_cond_destroy(&client->calls_ended);
     pthread_mutex_destroy(&client->lock);

@@ -38,6 +38,7 @@ static const struct status_row STATUSES[] = {
     [JWKD_CLOSED] = {"CLOSED", 500, 1, "closed"},
     [JWKD_REFUSED] = {"REFUSED", 401, 1, "the token was refused"},
     [JWKD_NOT_REGISTERED] = {"NOT_REGISTERED", 404, 1, "not registered as a subscriber"},
+    [JWKD_UNAUTHENTICATED] = {"UNAUTHENTICATED", 401, 1, "the credential is not accepted"},
 };
 _Static_assert(sizeof STATUSES / sizeof *STATUSES == JWKD_STATUS_COUNT, "a row for every status");
 

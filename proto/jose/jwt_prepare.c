@@ -49,7 +49,7 @@ static int64_t shorter(int64_t a, int64_t b)
 static jwkd_status too_long(const struct jwt_policy *policy, const char *what, int64_t sec, jwkd_error *error)
 {
     return fail(error, JWKD_INVALID_ARGUMENT,
-        "%s of %lld seconds from now: the longest that the environment allows is %lld", what, (long long)sec,
+        "%s of %lld seconds from now: the longest that is allowed is %lld", what, (long long)sec,
         (long long)policy->max_lifetime_sec);
 }
 

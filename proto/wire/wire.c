@@ -51,8 +51,8 @@ static bool understands(const Jwkd__V1__Request *request, uint32_t what)
 
 jwkd_status wire_status_for(const Jwkd__V1__Request *request, jwkd_status status)
 {
-    if (status != JWKD_NOT_REGISTERED || understands(request, WIRE_NEW_STATUSES)) return status;
-    return JWKD_NOT_FOUND;
+    if (status <= JWKD_REFUSED || understands(request, WIRE_NEW_STATUSES)) return status;
+    return status == JWKD_UNAUTHENTICATED ? JWKD_DENIED : JWKD_NOT_FOUND;
 }
 
 /* The C interface and the wire speak the same numbers. */
@@ -78,6 +78,7 @@ SAME(JWKD_NO_PRIMARY, JWKD__V1__STATUS__NO_PRIMARY);
 SAME(JWKD_NO_MEMORY, JWKD__V1__STATUS__NO_MEMORY);
 SAME(JWKD_INTERNAL, JWKD__V1__STATUS__INTERNAL);
 SAME(JWKD_NOT_REGISTERED, JWKD__V1__STATUS__NOT_REGISTERED);
+SAME(JWKD_UNAUTHENTICATED, JWKD__V1__STATUS__UNAUTHENTICATED);
 SAME(JWKD_VERDICT_VALID, JWKD__V1__VERDICT__VALID);
 SAME(JWKD_VERDICT_MALFORMED, JWKD__V1__VERDICT__TOKEN_MALFORMED);
 SAME(JWKD_VERDICT_ALGORITHM_NOT_ALLOWED, JWKD__V1__VERDICT__ALGORITHM_NOT_ALLOWED);

@@ -18,6 +18,7 @@
 #include "daemon/trouble.h"
 #include "daemon/vigil.h"
 #include "keyring/keyring.h"
+#include "operations/hearing.h"
 #include "rpc/server.h"
 #include "store/lmdb/lmdb.h"
 
@@ -35,12 +36,13 @@ struct service {
     struct registry *registry;
     struct keyring *keyring;
     struct publisher *publisher;
+    struct door_access access; /* set before anybody connects */
     struct door *door;
     struct rpc_server *rpc;
     struct vigil *vigil;
     struct places places;
     uint8_t boot_id[16];
-    char machine_boot[PROCESS_BOOT_NAME], operator[32];
+    char machine_boot[PROCESS_BOOT_NAME], operator[32], own_principal[32];
     bool locked;      /* all memory; */
     bool keys_locked; /* that of unsealed keys */
     bool new_store;   /* made by this start */
@@ -54,20 +56,38 @@ static void on_trouble(void *context, jwkd_status status, const char *message)
     trouble_log(context, status, message);
 }
 
-/* One line a change: what became of which key, and who did it. */
+/* One line a change: what became of which key, or account, token or grant, and who did it. */
 static void on_change(void *context, const struct keyring_made *made)
 {
     char revision[24];
     (void)context;
     snprintf(revision, sizeof revision, "%" PRIu64, made->revision);
     const char *kid = *made->kid ? "kid" : NULL, *deactivated = *made->deactivated ? "deactivated" : NULL;
-    if (deactivated)
+    if (*made->subject)
+        log_info("access changed", "verb", made->verb, "subject", made->subject, "access_revision", revision,
+            "principal", made->principal, *made->environment ? "environment" : NULL, made->environment);
+    else if (deactivated)
         log_info("changed", "verb", made->verb, "environment", made->environment, "revision", revision,
             "principal", made->principal, "kid", made->kid, "primary", made->primary_kid, deactivated,
             made->deactivated);
     else
         log_info("changed", "verb", made->verb, "environment", made->environment, "revision", revision,
             "principal", made->principal, kid, made->kid, "primary", made->primary_kid);
+}
+
+static bool may_hear(void *context, const char *principal)
+{
+    const struct service *service = context;
+    return hearing_may(service->keyring, &service->access, principal);
+}
+
+/* Events stop first: a verifier that is cut off heard nothing later than that. */
+static void on_access(void *context)
+{
+    const struct service *service = context;
+    if (!service->publisher) return; /* it is a start, and nobody is connected */
+    publisher_review(service->publisher);
+    hearing_review(service->keyring, &service->access, service->registry);
 }
 
 static void open_secure_heap(struct service *service, const struct config *config)
@@ -197,6 +217,18 @@ static jwkd_status open_registry(struct service *service, const struct config *c
     return status == JWKD_OK ? status : fail(error, status, "out of memory");
 }
 
+/* What the settings say of callers without a grant; a role that they name is one (config.c). */
+static struct door_access access_of(const struct config *config)
+{
+    struct door_access access = {.insecure_tcp = strcmp(config->insecure_tcp, "yes") == 0};
+    access_role_by_name(config->ipc_role, &access.ipc_role);
+    access_role_by_name(config->tcp_role, &access.tcp_role);
+    if (access.tcp_role != ROLE_NONE)
+        log_warning("anybody who can connect over tcp has a role", "tcp_role", config->tcp_role);
+    if (access.insecure_tcp) log_warning("API tokens may come over plain tcp, where others can read them");
+    return access;
+}
+
 static jwkd_status open_keys(
     struct service *service, const struct config *config, const char *version, jwkd_error *error)
 {
@@ -211,10 +243,15 @@ static jwkd_status open_keys(
         .new_epoch = config->new_epoch,
         .accept_clock = config->accept_clock,
         .operator= service->operator,
+        .own_principal = service->own_principal,
+        .admin = *config->admin ? config->admin : NULL,
         .on_trouble = on_trouble,
         .on_change = on_change,
+        .on_access = on_access,
         .context = service};
     snprintf(service->operator, sizeof service->operator, "uid:%u", (unsigned)getuid());
+    snprintf(service->own_principal, sizeof service->own_principal, "uid:%u", (unsigned)geteuid());
+    service->access = access_of(config);
     process_machine_boot(service->machine_boot);
     keyring.machine_boot = service->machine_boot;
     memcpy(keyring.boot_id, service->boot_id, sizeof keyring.boot_id);
@@ -229,6 +266,8 @@ static jwkd_status open_sockets(
         .heartbeat_ms = (uint32_t)config->heartbeat_ms,
         .urls = places->events_urls,
         .url_count = places->events_count,
+        .may_hear = may_hear,
+        .may_context = service,
         .on_trouble = trouble_log};
     memcpy(events.boot_id, service->boot_id, sizeof events.boot_id);
     memcpy(events.epoch, keyring_epoch(service->keyring), sizeof events.epoch);
@@ -241,7 +280,8 @@ static jwkd_status open_sockets(
         .events_url_count = places->events_count,
         .heartbeat_ms = (uint32_t)config->heartbeat_ms,
         .workers = (unsigned)config->workers,
-        .queue = (unsigned)config->queue};
+        .queue = (unsigned)config->queue,
+        .access = service->access};
     memcpy(door.boot_id, service->boot_id, sizeof door.boot_id);
     TRY(door_open(&door, &service->door, error));
     const struct rpc_options rpc = {.door = service->door,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "access/principal.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/suggest.h"
@@ -24,7 +25,8 @@ enum option_kind {
     OPTION_NUMBER,
     OPTION_DURATION,
     OPTION_URLS,
-    OPTION_UPSTREAM
+    OPTION_UPSTREAM,
+    OPTION_PRINCIPAL
 };
 
 struct option {
@@ -63,6 +65,14 @@ static const struct option OPTIONS[] = {
      "address space for the store, taken once (65536)"},
     {"upstream", "URL", OPTION_UPSTREAM, AT(upstream), 0, 0, 0, false,
      "the service to stand in for, or another relay, e.g. tcp://10.0.0.5:7070"},
+    {"ipc-role", "ROLE", OPTION_WORD, AT(ipc_role), 0, 0, 0, false,
+     "what a local user without a grant may do everywhere: none, verifier, signer or operator (verifier)"},
+    {"tcp-role", "ROLE", OPTION_WORD, AT(tcp_role), 0, 0, 0, false,
+     "what anybody may do over plain tcp: none, verifier or relay (none)"},
+    {"insecure-tcp", "YES", OPTION_WORD, AT(insecure_tcp), 0, 0, 0, false,
+     "yes: API tokens may come over plain tcp, where others can read them (no)"},
+    {"admin", "PRINCIPAL", OPTION_PRINCIPAL, AT(admin), 0, 0, 0, true,
+     "make one an admin of everything, e.g. uid:1000: the way back for an operator who was shut out"},
     {"log-level", "LEVEL", OPTION_WORD, AT(log_level), 0, 0, 0, false, "error, warning, info or debug (info)"},
     {"log-format", "FORMAT", OPTION_WORD, AT(log_format), 0, 0, 0, false, "text or json (text)"},
     {"new-epoch", NULL, OPTION_FLAG, AT(new_epoch), 0, 0, 0, true,
@@ -208,6 +218,8 @@ static jwkd_status set_option(
         return add_url(option, config, value, error);
     case OPTION_UPSTREAM:
         return set_text(option, config->upstream, sizeof config->upstream, value, error);
+    case OPTION_PRINCIPAL:
+        return set_text(option, config->admin, sizeof config->admin, value, error);
     }
     return JWKD_INTERNAL;
 }
@@ -422,6 +434,47 @@ static jwkd_status check_words(const struct config *config, jwkd_error *error)
         config->log_level);
 }
 
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(word, *words) == 0) return true;
+    return false;
+}
+
+static jwkd_status check_roles(const struct config *config, jwkd_error *error)
+{
+    static const char *const IPC[] = {"none", "verifier", "signer", "operator", NULL};
+    static const char *const TCP[] = {"none", "verifier", "relay", NULL};
+    static const char *const YES[] = {"yes", "no", NULL};
+    if (!is_one_of(config->ipc_role, IPC))
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "ipc-role is none, verifier, signer or operator, not \"%s\": more is granted to each by name",
+            config->ipc_role);
+    if (!is_one_of(config->tcp_role, TCP))
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "tcp-role is none, verifier or relay, not \"%s\": more takes a credential", config->tcp_role);
+    if (!is_one_of(config->insecure_tcp, YES))
+        return fail(
+            error, JWKD_INVALID_ARGUMENT, "insecure-tcp is yes or no, not \"%s\"", config->insecure_tcp);
+    if (*config->admin) TRY(principal_check(config->admin, error));
+    return JWKD_OK;
+}
+
+/* Nobody is to be shut out by an upgrade without a word. */
+static jwkd_status check_tcp(const struct config *config, jwkd_error *error)
+{
+    bool tcp = false;
+    for (size_t i = 0; i < config->listen_count; i++)
+        tcp |= strncmp(config->listen[i], "tcp://", 6) == 0;
+    if (config->relay || !tcp || strcmp(config->tcp_role, "none") != 0 ||
+        strcmp(config->insecure_tcp, "yes") == 0)
+        return JWKD_OK;
+    return fail(error, JWKD_INVALID_ARGUMENT,
+        "nobody may do anything over plain tcp: say tcp-role = verifier (or relay) for anybody who can "
+        "connect; "
+        "or insecure-tcp = yes, to take API tokens there; or leave listen out");
+}
+
 static jwkd_status check_upstream(const struct config *config, jwkd_error *error)
 {
     if (config->relay && !*config->upstream)
@@ -477,6 +530,9 @@ jwkd_status config_read(int count, char *const *arguments, struct config *out, j
     out->secure_heap_kib = 4096;
     strcpy(out->log_level, "info");
     strcpy(out->log_format, "text");
+    strcpy(out->ipc_role, "verifier");
+    strcpy(out->tcp_role, "none");
+    strcpy(out->insecure_tcp, "no");
     TRY(read_arguments(count, arguments, true, out, error));
     if (out->help || out->version) return JWKD_OK;
     if (*out->config_file) TRY(read_file(out->config_file, out, error));
@@ -489,6 +545,8 @@ jwkd_status config_read(int count, char *const *arguments, struct config *out, j
         strcat(out->key_file, "/jwkd.key");
     }
     TRY(check_words(out, error));
+    TRY(check_roles(out, error));
+    TRY(check_tcp(out, error));
     TRY(check_upstream(out, error));
     TRY(check_lease(out, error));
     return check_transports(out, error);

@@ -3,6 +3,7 @@
 #define DAEMON_CONFIG_H
 
 #include "base/bytes.h"
+#include "base/limits.h"
 
 enum { CONFIG_MAX_URLS = 8, CONFIG_PATH = 4096 };
 
@@ -17,7 +18,9 @@ struct config {
     size_t listen_events_count;
     uint64_t workers, queue, reserve, heartbeat_ms, max_lease_ms, signer_keys, secure_heap_kib, map_size_mib;
     char log_level[16], log_format[16];
-    bool relay; /* "jwkd relay": the options are a relay's */
+    char ipc_role[16], tcp_role[16], insecure_tcp[16]; /* checked: of roles, and "yes" or "no" */
+    char admin[LIMIT_PRINCIPAL + 1];                   /* "": nobody is made one */
+    bool relay;                                        /* "jwkd relay": the options are a relay's */
     char upstream[256];
     bool check, help, version, new_epoch, accept_clock;
 };

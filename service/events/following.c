@@ -14,6 +14,7 @@ jwkd_status registry_new(const struct registry_options *options, struct registry
     TAILQ_INIT(&registry->by_age);
     TAILQ_INIT(&registry->by_sight);
     TAILQ_INIT(&registry->receipts);
+    TAILQ_INIT(&registry->cuts);
     *out = registry;
     return JWKD_OK;
 }
@@ -148,6 +149,28 @@ jwkd_status registry_follow(struct registry *registry, struct bytes id, const ch
         status = follow(registry, subscriber, sequence, environment, environment_id, now_ns, error);
     registry_unlock(registry, dropped);
     return status;
+}
+
+/* Clocks may differ by 1000 ppm (proto/DELIVERY.md T3). */
+static uint64_t lease_end_ns(const struct subscriber *subscriber, uint64_t now_ns)
+{
+    uint64_t lease_ns = subscriber->longest_lease_ms * NS_PER_MS;
+    return now_ns + lease_ns + lease_ns / 1000;
+}
+
+bool registry_cut_off(
+    struct registry *registry, const uint8_t id[REGISTRY_ID], uint64_t environment_id, uint64_t now_ns)
+{
+    pthread_mutex_lock(&registry->lock);
+    bool changed = members_drop_ended(registry, now_ns);
+    const struct subscriber *subscriber = members_find(registry, id);
+    struct member *member = subscriber ? members_of(subscriber, environment_id) : NULL;
+    if (member) {
+        (void)!receipts_cut_off(registry, member, lease_end_ns(subscriber, now_ns));
+        members_leave(registry, member);
+    }
+    registry_unlock(registry, changed || member);
+    return member != NULL;
 }
 
 static bool may_leave(const struct member *member, uint64_t sequence, uint64_t now_ns)

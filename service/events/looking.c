@@ -62,10 +62,15 @@ jwkd_status registry_list(struct registry *registry, const char *environment, si
     uint64_t now_ns, struct registry_subscriber **out, size_t *out_count, bool *out_more)
 {
     struct page page = {.environment = environment, .skip = skip, .most = most};
-    page.entries = calloc(most ? most : 1, sizeof *page.entries);
-    if (!page.entries) return JWKD_NO_MEMORY;
     pthread_mutex_lock(&registry->lock);
     bool dropped = members_drop_ended(registry, now_ns);
+    size_t all = registry->subscriber_count + registry->member_count; /* at most one entry for each */
+    if (page.most > all) page.most = all;
+    page.entries = calloc(page.most + 1, sizeof *page.entries);
+    if (!page.entries) {
+        registry_unlock(registry, dropped);
+        return JWKD_NO_MEMORY;
+    }
     struct subscriber *subscriber;
     TAILQ_FOREACH(subscriber, &registry->by_age, by_age)
     {

@@ -157,6 +157,7 @@ static jwkd_status publisher_open(
     if (admission_new(0, &publisher->admission) != JWKD_OK)
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     admission_on_trouble(publisher->admission, options->on_trouble, options->context);
+    admission_on_ask(publisher->admission, options->may_hear, options->may_context);
     TRY(admission_watch(publisher->admission, publisher->socket, error));
     for (size_t i = 0; i < options->url_count; i++)
         TRY(net_listen(publisher->socket, options->urls[i], NET_NOTHING_EXPECTED, error));
@@ -207,4 +208,9 @@ void publisher_stop(struct publisher *publisher)
     pthread_cond_destroy(&publisher->stopping);
     pthread_mutex_destroy(&publisher->lock);
     free(publisher);
+}
+
+void publisher_review(struct publisher *publisher)
+{
+    admission_review(publisher->admission);
 }

@@ -11,7 +11,10 @@ struct publisher_options {
     uint8_t epoch[16];
     uint64_t service_revision; /* at the start */
     uint32_t heartbeat_ms;     /* 0: 250 */
-    const char *const *urls;   /* where to listen; ipc sockets get mode 0660 */
+    bool (*may_hear)(
+        void *context, const char *principal); /* any thread, under no lock; NULL: everybody may */
+    void *may_context;
+    const char *const *urls; /* where to listen; ipc sockets get mode 0660 */
     size_t url_count;
     /* With a sentence for the operator; any thread; may come often. May be NULL. */
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
@@ -37,6 +40,9 @@ void publisher_list(struct publisher *publisher, const struct publisher_event *e
 jwkd_status publisher_send(struct publisher *publisher, const struct publisher_event *event) MUST_CHECK;
 
 uint32_t publisher_heartbeat_ms(const struct publisher *publisher);
+
+/* Rights have changed: asks again about all that hear, and sends nothing more to those who may no longer. */
+void publisher_review(struct publisher *publisher);
 
 /* Stops the heartbeat and closes the socket. NULL is fine. */
 void publisher_stop(struct publisher *publisher);

@@ -18,8 +18,26 @@ static void drop_receipt(struct registry *registry, struct receipt *receipt)
     free(receipt);
 }
 
+static void drop_cut(struct registry *registry, struct cut *cut)
+{
+    TAILQ_REMOVE(&registry->cuts, cut, entry);
+    cut->line.principal->lines--;
+    members_put_principal(registry, cut->line.principal);
+    free(cut);
+}
+
+/* Those who can judge by nothing any more. */
+static void drop_ended_cuts(struct registry *registry, uint64_t now_ns)
+{
+    for (struct cut *cut = TAILQ_FIRST(&registry->cuts), *next; cut; cut = next) {
+        next = TAILQ_NEXT(cut, entry);
+        if (cut->line.cut_until_ns <= now_ns) drop_cut(registry, cut);
+    }
+}
+
 void receipts_clear(struct registry *registry)
 {
+    drop_ended_cuts(registry, UINT64_MAX);
     while (!TAILQ_EMPTY(&registry->receipts))
         drop_receipt(registry, TAILQ_FIRST(&registry->receipts));
 }
@@ -67,14 +85,36 @@ static struct receipt_line line_of(const struct receipt *receipt, const struct m
     return line;
 }
 
+/* One that was cut off and follows the environment again is a member. */
+static bool is_listed(const struct registry *registry, const struct cut *cut, uint64_t environment_id)
+{
+    const struct subscriber *subscriber = members_find(registry, cut->line.id);
+    return cut->environment_id == environment_id && !(subscriber && members_of(subscriber, environment_id));
+}
+
+static size_t count_cuts(const struct registry *registry, uint64_t environment_id)
+{
+    const struct cut *cut;
+    size_t count = 0;
+    TAILQ_FOREACH(cut, &registry->cuts, entry) count += is_listed(registry, cut, environment_id);
+    return count;
+}
+
 /* A snapshot taken between the swap and now may have been confirmed already. */
-static void fill_lines(struct receipt *receipt, const struct group *group)
+static void fill_lines(const struct registry *registry, struct receipt *receipt, const struct group *group)
 {
     struct member *member;
-    TAILQ_FOREACH(member, &group->members, of_group)
+    struct cut *cut;
+    if (group) TAILQ_FOREACH(member, &group->members, of_group)
+        {
+            receipt->lines[receipt->count++] = line_of(receipt, member);
+            member->subscriber->principal->lines++;
+        }
+    TAILQ_FOREACH(cut, &registry->cuts, entry)
     {
-        receipt->lines[receipt->count++] = line_of(receipt, member);
-        member->subscriber->principal->lines++;
+        if (!is_listed(registry, cut, receipt->environment_id)) continue;
+        receipt->lines[receipt->count++] = cut->line;
+        cut->line.principal->lines++;
     }
     qsort(receipt->lines, receipt->count, sizeof *receipt->lines, compare_lines);
 }
@@ -84,8 +124,9 @@ jwkd_status registry_open_receipt(
 {
     pthread_mutex_lock(&registry->lock);
     bool dropped = members_drop_ended(registry, swapped_ns);
+    drop_ended_cuts(registry, swapped_ns);
     const struct group *group = members_group(registry, key->environment_id);
-    size_t count = group ? group->count : 0;
+    size_t count = (group ? group->count : 0) + count_cuts(registry, key->environment_id);
     struct receipt *receipt = calloc(1, sizeof *receipt + count * sizeof *receipt->lines);
     if (receipt) {
         receipt->environment_id = key->environment_id;
@@ -94,7 +135,7 @@ jwkd_status registry_open_receipt(
         receipt->revision = key->revision;
         receipt->swapped_ns = swapped_ns;
         receipt->longest_lease_ms = group ? group->longest_lease_ms : 0;
-        if (group) fill_lines(receipt, group);
+        fill_lines(registry, receipt, group);
         keep_receipt(registry, receipt);
     }
     registry_unlock(registry, dropped);
@@ -140,6 +181,25 @@ void receipts_leave(struct registry *registry, const struct member *member)
     }
 }
 
+jwkd_status receipts_cut_off(struct registry *registry, const struct member *member, uint64_t until_ns)
+{
+    const struct receipt none = {.revision = UINT64_MAX};
+    struct receipt *receipt;
+    TAILQ_FOREACH(receipt, &registry->receipts, entry)
+    {
+        struct receipt_line *line = open_for(receipt, member) ? find_line(receipt, member->subscriber) : NULL;
+        if (line && !line->confirmed) line->cut_until_ns = until_ns;
+    }
+    struct cut *cut = calloc(1, sizeof *cut);
+    if (!cut) return JWKD_NO_MEMORY;
+    cut->environment_id = member->group->environment_id;
+    cut->line = line_of(&none, member);
+    cut->line.cut_until_ns = until_ns;
+    cut->line.principal->lines++;
+    TAILQ_INSERT_TAIL(&registry->cuts, cut, entry);
+    return JWKD_OK;
+}
+
 /* ---- reading */
 
 /* What is known of one that follows the environment no more. */
@@ -159,14 +219,15 @@ static void describe_gone(
 }
 
 static void read_line(const struct registry *registry, const struct receipt *receipt,
-    const struct receipt_line *line, struct registry_line *out)
+    const struct receipt_line *line, uint64_t now_ns, struct registry_line *out)
 {
     const struct subscriber *subscriber = members_find(registry, line->id);
     const struct member *member = subscriber ? members_of(subscriber, receipt->environment_id) : NULL;
     out->confirmed = line->confirmed;
     out->confirmed_ns = line->confirmed_ns;
     out->left = line->left;
-    out->gone = !member;
+    out->cut_off = !member && line->cut_until_ns > now_ns;
+    out->gone = !member && !out->cut_off;
     if (member)
         members_describe(subscriber, member, &out->subscriber);
     else
@@ -192,7 +253,12 @@ static uint64_t effective_ns(const struct registry *registry, const struct recei
     const struct group *group = members_group(registry, receipt->environment_id);
     uint32_t longest_ms = group ? group->longest_lease_ms : 0;
     if (longest_ms < receipt->longest_lease_ms) longest_ms = receipt->longest_lease_ms;
-    return registry_effective_ns(registry, receipt->environment_id, longest_ms, receipt->swapped_ns);
+    uint64_t effective =
+        registry_effective_ns(registry, receipt->environment_id, longest_ms, receipt->swapped_ns);
+    for (size_t i = 0; i < receipt->count; i++)
+        if (!receipt->lines[i].confirmed && receipt->lines[i].cut_until_ns > effective)
+            effective = receipt->lines[i].cut_until_ns;
+    return effective;
 }
 
 static jwkd_status copy_receipt(const struct registry *registry, const struct receipt *receipt,
@@ -207,7 +273,7 @@ static jwkd_status copy_receipt(const struct registry *registry, const struct re
         .lines = lines,
         .count = receipt->count};
     for (size_t i = 0; i < receipt->count; i++) {
-        read_line(registry, receipt, &receipt->lines[i], &lines[i]);
+        read_line(registry, receipt, &receipt->lines[i], now_ns, &lines[i]);
         out->complete &= is_done(&lines[i]);
         out->unbounded |= boundless(&lines[i]);
     }

@@ -97,6 +97,13 @@ jwkd_status registry_renew(struct registry *registry, struct bytes id, const cha
     uint64_t sequence, const struct registry_held *held, size_t count, uint64_t now_ns,
     jwkd_error *error) MUST_CHECK;
 
+/* A subscriber may follow the environment no longer, and nothing is sent to it any more: it is cut off.
+ * Promotions do not wait for it. Receipts, those that are open and those to come, list it as not confirmed
+ * for as long as it may judge by what it heard last: its lease, and 1000 ppm. Whether it followed the
+ * environment. */
+bool registry_cut_off(
+    struct registry *registry, const uint8_t id[REGISTRY_ID], uint64_t environment_id, uint64_t now_ns);
+
 struct registry_count {
     uint32_t subscribers, confirmed; /* of the environment; those that hold the revision or a later one */
     uint32_t longest_lease_ms;       /* that any of them was granted since it registered */
@@ -143,6 +150,7 @@ struct registry_line {
     struct registry_subscriber subscriber; /* as it stands now; of one that went, as it stood last */
     bool confirmed;
     bool left;             /* it said that it no longer follows the environment */
+    bool cut_off;          /* it may follow the environment no longer, and may judge by what it holds */
     bool gone;             /* it does not follow the environment now: it left, or its registration ended */
     uint64_t confirmed_ns; /* when its confirmation came */
 };

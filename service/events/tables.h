@@ -59,8 +59,16 @@ struct receipt_line {
     char name[LIMIT_CLIENT_NAME + 1];
     struct principal *principal; /* kept by it */
     uint64_t revision, last_seen_ns, registered_ns, confirmed_ns;
+    uint64_t cut_until_ns; /* it was cut off, and may judge by what it holds until then; 0: it was not */
     uint32_t lease_ms;
     bool serves_stale, confirmed, left;
+};
+
+/* A member that was cut off, kept for receipts to come until it can judge by nothing any more. */
+struct cut {
+    uint64_t environment_id;
+    struct receipt_line line;
+    TAILQ_ENTRY(cut) entry;
 };
 
 struct receipt {
@@ -86,6 +94,7 @@ struct registry {
     TAILQ_HEAD(, subscriber) by_sight; /* whose registration ends first comes first */
     TAILQ_HEAD(, receipt) receipts;    /* oldest first */
     size_t receipt_count, line_count;
+    TAILQ_HEAD(, cut) cuts;           /* of whatever environment */
     uint64_t closed[REGISTRY_CLOSED]; /* environments that nobody may begin to follow at this moment */
     size_t closed_count;
 };
@@ -132,6 +141,10 @@ void receipts_confirm(
     struct registry *registry, const struct member *member, uint64_t revision, uint64_t now_ns);
 /* A subscriber said that it no longer follows the environment. */
 void receipts_leave(struct registry *registry, const struct member *member);
+/* A member is about to be cut off, and judges by what it holds until `until_ns` at most. NO_MEMORY: receipts
+ * to come will not list it. */
+jwkd_status receipts_cut_off(
+    struct registry *registry, const struct member *member, uint64_t until_ns) MUST_CHECK;
 void receipts_clear(struct registry *registry);
 
 #endif

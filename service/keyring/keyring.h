@@ -6,7 +6,7 @@
 #ifndef KEYRING_KEYRING_H
 #define KEYRING_KEYRING_H
 
-#include "domain/caller.h"
+#include "access/caller.h"
 #include "events/publisher.h"
 #include "events/registry.h"
 #include "keyring/operation.h"
@@ -16,15 +16,17 @@
 
 struct keyring;
 
-/* A change that was made: one revision of one environment. Borrowed for the call. */
+/* A change that was made: one revision of one environment, or one of accounts, tokens and grants. Borrowed
+ * for the call. */
 struct keyring_made {
-    const char *verb; /* the operation's name in the contract; "promote" where a promotion came due */
-    const char *environment;
+    const char *verb;        /* the operation's name in the contract; "promote" where a promotion came due */
+    const char *environment; /* "": none */
     uint64_t revision;
     const char *principal;   /* the caller that made it; the service itself is "service:..." */
     const char *kid;         /* "": the environment itself was changed */
     const char *deactivated; /* another key that it deactivated; "": none */
     const char *primary_kid; /* after the change; "": none */
+    const char *subject;     /* the account, or a token's or grant's id; "": none */
 };
 
 struct keyring_options {
@@ -40,6 +42,9 @@ struct keyring_options {
     bool accept_clock;        /* the wall clock is right, although it is behind what the keys have seen
                                  (changes/wall.h) */
     const char *operator;     /* the account that accepts it, e.g. "uid:0", for the record; NULL: not known */
+    const char *own_principal; /* of the daemon: it and root get grants for everything
+                                  (changes/access_bootstrap.h); NULL: nobody does */
+    const char *admin;         /* becomes an admin of everything; NULL: nobody does */
     unsigned change_queue; /* changes that may wait; 0: 32; and a quarter as many deactivations beside them */
     unsigned most_changes,
         most_answers; /* of one caller (records/allowance.h); 0: LIMIT_CHANGES, LIMIT_ANSWERS */
@@ -49,6 +54,9 @@ struct keyring_options {
     /* Called from the writer's thread after every change, once the change is durable and was told to
      * subscribers. May be NULL. */
     void (*on_change)(void *context, const struct keyring_made *made);
+    /* Called from the writer's thread when accounts, tokens or grants have changed and everybody sees it,
+     * before the change is answered. May be NULL. */
+    void (*on_access)(void *context);
     void *context;
 };
 
@@ -57,6 +65,8 @@ jwkd_status keyring_open(
     const struct keyring_options *options, struct keyring **out, jwkd_error *error) MUST_CHECK;
 const uint8_t *keyring_epoch(const struct keyring *keyring); /* 16 bytes */
 uint64_t keyring_service_revision(struct keyring *keyring);
+/* The present snapshot, with a reference for the caller. */
+struct snapshot *keyring_snapshot(struct keyring *keyring);
 /* Starts the writer and the makers of keys; from now on changes are published. */
 jwkd_status keyring_start(struct keyring *keyring, struct publisher *publisher, jwkd_error *error) MUST_CHECK;
 /* Finishes the changes that are queued, refuses new ones, ends the threads. May be called twice. */
@@ -72,9 +82,14 @@ typedef jwkd_status keyring_use_case(struct keyring *keyring, const struct calle
 keyring_use_case keyring_list_environments, keyring_list_keys, keyring_get_key, keyring_get_jwks,
     keyring_get_changes, keyring_status, keyring_get_operation;
 keyring_use_case keyring_list_subscribers, keyring_get_receipt;
+keyring_use_case keyring_list_accounts, keyring_get_account, keyring_list_tokens, keyring_list_grants;
 keyring_use_case keyring_sign, keyring_sign_raw, keyring_verify;
 /* keyring_follow_jwks is keyring_get_jwks as well, and makes the caller a subscriber of the environment. */
 keyring_use_case keyring_follow_jwks, keyring_renew;
+
+/* What keyring_sign would do of one token, without signing it. DENIED: the caller's rule. */
+jwkd_status keyring_try_sign(struct keyring *keyring, const struct caller *caller, const char *environment,
+    const Jwkd__V1__SignItem *item, jwkd_error *error) MUST_CHECK;
 
 /* keyring_sign in three steps, so that several threads can sign one batch. The batch lives in its reply. The
  * first step signs one token if the disk may have to be waited for. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/wait.h"
+#include "keyring/changes/access_bootstrap.h"
 #include "keyring/changes/wall.h"
 #include "keyring/changes/writer.h"
 #include "keyring/records/load.h"
@@ -16,8 +17,8 @@ static jwkd_status take(struct keyring *keyring, struct loaded *loaded, jwkd_err
     for (size_t i = 0; i < loaded->count; i++)
         changes[i] = (struct snapshot_change){
             .name = loaded->environments[i]->settings.name, .environment = loaded->environments[i]};
-    TRY(snapshot_next(
-        NULL, changes, loaded->count, keyring->records.service_revision, &keyring->present.snapshot));
+    TRY(snapshot_next(NULL, changes, loaded->count, loaded->book, keyring->records.service_revision,
+        &keyring->present.snapshot));
     keyring->pending = TAKE(loaded->pending);
     loaded_give_ready(loaded, keyring->reserve);
     return JWKD_OK;
@@ -34,6 +35,7 @@ static jwkd_status load(struct keyring *keyring, jwkd_error *error)
     TRY(allowance_load(keyring));
     if (wall_load(keyring) != JWKD_OK)
         return fail(error, JWKD_UNAVAILABLE, "the accepted clocks cannot be read");
+    access_bootstrap(keyring, &loaded.access);
     if (row) wall_accept(keyring, row, loaded.environments, loaded.count);
     if (row) service_row_renew(keyring, row, loaded.environments, loaded.count);
     return JWKD_OK;

@@ -8,6 +8,7 @@ void reply_init(struct reply *reply, const Jwkd__V1__Request *request)
     reply->request = request;
     reply->snapshot = NULL;
     reply->shown_once = false;
+    reply->entry = NULL;
     arena_init(&reply->arena, LIMIT_REPLY);
 }
 
@@ -16,6 +17,14 @@ void reply_clear(struct reply *reply)
     arena_clear(&reply->arena);
     snapshot_unref(reply->snapshot);
     reply->snapshot = NULL;
+    access_entry_unref(reply->entry);
+    reply->entry = NULL;
+}
+
+void reply_keep(struct reply *reply, struct access_entry *entry)
+{
+    access_entry_unref(reply->entry);
+    reply->entry = access_entry_ref(entry);
 }
 
 void reply_fail(struct reply *reply, jwkd_status status, const jwkd_error *error)

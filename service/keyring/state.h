@@ -79,6 +79,7 @@ struct keyring {
     struct keyring_options options;
     struct publisher *publisher;
     uint8_t epoch[16];
+    char access_owner[LIMIT_PRINCIPAL + 1]; /* for whom the first grants were made; the writer's alone */
     uint64_t started_ns;
     _Atomic uint64_t age_ahead_ns; /* how far the store's age is ahead of the running-time clock (age.h) */
     void (*read_traffic)(void *context, struct keyring_traffic *out);
@@ -96,8 +97,6 @@ struct keyring {
     struct reserve *reserve; /* the ready keys; has a lock of its own, taken after none of ours */
 };
 
-/* The present snapshot, with a reference for the caller. */
-struct snapshot *keyring_snapshot(struct keyring *keyring);
 void keyring_swap(struct keyring *keyring, struct snapshot *next);
 
 /* Calls options.on_trouble, if there is one. */

@@ -13,14 +13,18 @@
 
 /* A connection that was let in. */
 struct guest {
-    int pipe;
+    int id;
+    nng_pipe pipe;
     struct share *share;
+    char principal[PEER_NAME];
 };
 
 struct admission {
     struct shares *shares;
     void (*on_trouble)(void *context, jwkd_status status, const char *message);
     void *context;
+    bool (*may)(void *context, const char *principal);
+    void *may_context;
     atomic_size_t refused;
     pthread_mutex_t lock; /* guards the tree, which is by pipe */
     void *guests;
@@ -29,10 +33,11 @@ struct admission {
 static int compare(const void *one, const void *other)
 {
     const struct guest *a = one, *b = other;
-    return (a->pipe > b->pipe) - (a->pipe < b->pipe);
+    return (a->id > b->id) - (a->id < b->id);
 }
 
-static bool name_of(nng_pipe pipe, char out[PEER_NAME])
+/* The origin, whose share it has; and the principal. */
+static bool name_of(nng_pipe pipe, char out[PEER_NAME], char principal[PEER_NAME])
 {
     uint64_t uid;
     nng_sockaddr from;
@@ -43,6 +48,7 @@ static bool name_of(nng_pipe pipe, char out[PEER_NAME])
     } address = {0};
     if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0) {
         peer_name_uid(uid, out);
+        peer_name_principal(uid, principal);
         return true;
     }
     if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &from) != 0) return false;
@@ -56,6 +62,7 @@ static bool name_of(nng_pipe pipe, char out[PEER_NAME])
         return false;
     }
     peer_name_address(&address.any, out);
+    memcpy(principal, PEER_ANONYMOUS, sizeof PEER_ANONYMOUS);
     return true;
 }
 
@@ -74,26 +81,32 @@ static void dismiss(struct admission *admission, struct guest *guest)
     free(guest);
 }
 
-static bool admit(struct admission *admission, nng_pipe pipe)
+enum admitted { ADMITTED, TOO_MANY, MAY_NOT };
+
+static enum admitted admit(struct admission *admission, nng_pipe pipe)
 {
-    char name[PEER_NAME];
-    struct guest *guest = name_of(pipe, name) ? calloc(1, sizeof *guest) : NULL;
-    if (!guest) return false;
-    guest->pipe = nng_pipe_id(pipe);
+    char name[PEER_NAME], principal[PEER_NAME];
+    if (!name_of(pipe, name, principal)) return MAY_NOT;
+    if (admission->may && !admission->may(admission->may_context, principal)) return MAY_NOT;
+    struct guest *guest = calloc(1, sizeof *guest);
+    if (!guest) return TOO_MANY;
+    guest->id = nng_pipe_id(pipe);
+    guest->pipe = pipe;
+    memcpy(guest->principal, principal, sizeof guest->principal);
     guest->share = shares_get(admission->shares, name);
     if (guest->share && share_take(guest->share, SHARE_CONNECTIONS, 1)) {
-        if (keep(admission, guest)) return true;
+        if (keep(admission, guest)) return ADMITTED;
         dismiss(admission, guest);
-        return false;
+        return TOO_MANY;
     }
     if (guest->share) shares_put(admission->shares, guest->share);
     free(guest);
-    return false;
+    return TOO_MANY;
 }
 
 static void leave(struct admission *admission, nng_pipe pipe)
 {
-    const struct guest key = {.pipe = nng_pipe_id(pipe)};
+    const struct guest key = {.id = nng_pipe_id(pipe)};
     pthread_mutex_lock(&admission->lock);
     struct guest *const *node = tfind(&key, &admission->guests, compare);
     struct guest *guest = node ? *node : NULL;
@@ -107,10 +120,13 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
     struct admission *admission = argument;
     if (event == NNG_PIPE_EV_REM_POST) {
         leave(admission, pipe);
-    } else if (!admit(admission, pipe)) {
+        return;
+    }
+    const enum admitted admitted = admit(admission, pipe);
+    if (admitted != ADMITTED) {
         atomic_fetch_add(&admission->refused, 1);
         nng_pipe_close(pipe);
-        if (admission->on_trouble)
+        if (admitted == TOO_MANY && admission->on_trouble)
             admission->on_trouble(admission->context, JWKD_RESOURCE_EXHAUSTED,
                 "nobody more may hear events: the caller has as many connections as are left for all others");
     }
@@ -136,6 +152,48 @@ void admission_on_trouble(struct admission *admission,
 {
     admission->on_trouble = on_trouble;
     admission->context = context;
+}
+
+void admission_on_ask(
+    struct admission *admission, bool (*may)(void *context, const char *principal), void *context)
+{
+    admission->may = may;
+    admission->may_context = context;
+}
+
+/* A guest at a time, of those behind `after`: nothing is asked, and no connection closed, under the lock. */
+struct next_guest {
+    int after;
+    struct guest found;
+};
+
+static _Thread_local struct next_guest *search;
+
+static void look_at(const void *node, VISIT visit, int depth)
+{
+    const struct guest *guest = *(const struct guest *const *)node;
+    (void)depth;
+    if (visit != postorder && visit != leaf) return;
+    if (guest->id > search->after && (!search->found.id || guest->id < search->found.id))
+        search->found = *guest;
+}
+
+static bool find_next(struct admission *admission, struct next_guest *next)
+{
+    next->found = (struct guest){0};
+    pthread_mutex_lock(&admission->lock);
+    search = next;
+    twalk(admission->guests, look_at);
+    pthread_mutex_unlock(&admission->lock);
+    next->after = next->found.id;
+    return next->found.id != 0;
+}
+
+void admission_review(struct admission *admission)
+{
+    struct next_guest next = {0};
+    while (admission->may && find_next(admission, &next))
+        if (!admission->may(admission->may_context, next.found.principal)) nng_pipe_close(next.found.pipe);
 }
 
 jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error)

@@ -16,6 +16,13 @@ jwkd_status admission_new(size_t capacity, struct admission **out) MUST_CHECK;
  * and it may come often. */
 void admission_on_trouble(struct admission *admission,
     void (*on_trouble)(void *context, jwkd_status status, const char *message), void *context);
+/* Likewise: who is asked whether a principal ("uid:1000", "anonymous") may hear events at all; any thread,
+ * under no lock. Without it everybody may. */
+void admission_on_ask(
+    struct admission *admission, bool (*may)(void *context, const char *principal), void *context);
+/* Asks again about all that hear, and closes the connections of those who may no longer. Returns when nothing
+ * is sent to them any more. */
+void admission_review(struct admission *admission);
 /* Before the socket listens; it alone is watched. UNAVAILABLE. */
 jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error) MUST_CHECK;
 size_t admission_count(const struct admission *admission);   /* that hear at present */

@@ -77,6 +77,16 @@ const char *net_principal(const struct net_request *request)
     return request->connection->peer.principal;
 }
 
+bool net_is_local(const struct net_request *request)
+{
+    return request->connection->peer.is_local;
+}
+
+bool net_is_private(const struct net_request *request)
+{
+    return request->connection->peer.is_private;
+}
+
 const char *net_origin(const struct net_request *request)
 {
     return request->connection->peer.origin;

@@ -64,6 +64,9 @@ void net_free(struct net_server *server);
 
 /* Who asks: "uid:1000", or "anonymous". Lives as long as the request. */
 const char *net_principal(const struct net_request *request);
+/* Whether it came over ipc; and whether nobody else can read the connection. */
+bool net_is_local(const struct net_request *request);
+bool net_is_private(const struct net_request *request);
 /* Whose share the caller's are: as the principal, but over tcp the address. */
 const char *net_origin(const struct net_request *request);
 /* The same pointer for all requests of one origin, as long as one of them is there. */

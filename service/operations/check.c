@@ -33,5 +33,8 @@ jwkd_status check_request(
         return fail(error, JWKD_INVALID_ARGUMENT, "a credential has at most %d bytes", LIMIT_CREDENTIAL);
     if (!operation_of(request))
         return fail(error, JWKD_UNSUPPORTED, "the request names no operation that is known here");
+    if (request->dry_run && operation_of(request)->right != RIGHT_ACCESS)
+        return fail(error, JWKD_INVALID_ARGUMENT,
+            "only changes of accounts, tokens and grants can be tried without being made (dry_run)");
     return check_clock(request, boot_id, now_ns, error);
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "operations/access.h"
 #include "operations/check.h"
 #include "operations/hello.h"
 #include "operations/table.h"
@@ -16,6 +17,8 @@ enum {
 struct door {
     struct door_options options;
     struct pool *pool;
+    struct denials *denials;
+    struct late *late;
     atomic_uint_fast64_t requests, failed, busy;
 };
 
@@ -77,12 +80,28 @@ static void send_outcome(struct door_call *call, jwkd_status status, const jwkd_
 
 /* ---- answering ---- */
 
+/* What the door knows by itself. */
+static jwkd_status answer_itself(struct door_call *call, jwkd_error *error)
+{
+    const struct door_options *options = &call->door->options;
+    const Jwkd__V1__Request__OperationCase which = call->request->operation_case;
+    if (which == JWKD__V1__REQUEST__OPERATION_HELLO)
+        return hello_answer(options, &call->caller, call->request->hello, &call->reply, error);
+    if (which == JWKD__V1__REQUEST__OPERATION_WHOAMI)
+        return access_whoami(options, &call->caller, &call->reply, error);
+    if (which == JWKD__V1__REQUEST__OPERATION_TEST_GRANT)
+        return access_test_grant(options, call->request->test_grant, &call->reply, error);
+    if (which == JWKD__V1__REQUEST__OPERATION_EXPLAIN)
+        return access_explain(call->door->denials, call->request->explain, &call->reply, error);
+    return fail(error, JWKD_INTERNAL, "nobody answers this operation");
+}
+
 static jwkd_status carry_out(struct door_call *call, jwkd_error *error)
 {
     const struct door_options *options = &call->door->options;
     keyring_use_case *use_case = use_case_of(call->request);
     if (use_case) return use_case(options->keyring, &call->caller, call->request, &call->reply, error);
-    return hello_answer(options, &call->caller, call->request->hello, &call->reply, error);
+    return answer_itself(call, error);
 }
 
 static void answer(struct door_call *call)
@@ -214,6 +233,26 @@ static void work(struct pool_job *job)
 
 /* ---- receiving ---- */
 
+/* The id by which an auditor asks why. */
+static void keep_denial(struct door_call *call, const char *environment, const jwkd_error *error)
+{
+    denials_add(call->door->denials, &call->caller, operation_name(call->request), environment,
+        error->message, call->denial);
+}
+
+/* Whose request it is, and whether he may: a look-up in what is in memory. */
+static jwkd_status judge_caller(struct door_call *call, jwkd_error *error)
+{
+    const struct door_options *options = &call->door->options;
+    const char *environment = operation_environment(call->request);
+    CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(options->keyring);
+    TRY(credential_judge(snapshot->book, &options->access, wire_view(call->request->credential),
+        clock_wall_sec(), &call->arena, &call->caller, error));
+    jwkd_status status = access_check(snapshot, &call->caller, call->operation, environment, error);
+    if (status == JWKD_DENIED) keep_denial(call, environment, error);
+    return status;
+}
+
 static jwkd_status read_request(struct door_call *call, struct bytes packed, jwkd_error *error)
 {
     ProtobufCMessage *message;
@@ -222,7 +261,8 @@ static jwkd_status read_request(struct door_call *call, struct bytes packed, jwk
     call->request = (Jwkd__V1__Request *)message;
     TRY(check_request(call->request, call->door->options.boot_id, clock_elapsed_ns(), error));
     call->operation = operation_of(call->request);
-    return check_unread(call, error);
+    TRY(check_unread(call, error));
+    return judge_caller(call, error);
 }
 
 static bool is_batch(const struct door_call *call)
@@ -240,6 +280,22 @@ static void queue(struct door_call *call)
     send_failure(call, JWKD_BUSY, &error);
 }
 
+static void refuse_now(struct late_job *job)
+{
+    struct door_call *call = (struct door_call *)(void *)((char *)job - offsetof(struct door_call, late));
+    send_failure(call, call->refused.status, &call->refused);
+}
+
+static void refuse_late(struct door_call *call, const jwkd_error *error)
+{
+    call->late = (struct late_job){.run = refuse_now};
+    call->refused = *error;
+    if (late_put(call->door->late, &call->late) == JWKD_OK) return;
+    jwkd_error busy = {0};
+    fail(&busy, JWKD_BUSY, "too many wrong credentials come from here; try again in a while");
+    send_failure(call, busy.status, &busy);
+}
+
 void door_ask(struct door *door, struct door_call *call, struct bytes message)
 {
     jwkd_error error = {0};
@@ -247,6 +303,11 @@ void door_ask(struct door *door, struct door_call *call, struct bytes message)
     atomic_fetch_add_explicit(&call->door->requests, 1, memory_order_relaxed);
     jwkd_status status = read_request(call, message, &error);
     reply_init(&call->reply, call->request);
+    call->reply.message.denial_id = wire_text(call->denial);
+    if (status == JWKD_UNAUTHENTICATED && late_failed(door->late, call->caller.origin)) {
+        refuse_late(call, &error);
+        return;
+    }
     if (status != JWKD_OK) {
         send_failure(call, status, &error);
         return;
@@ -282,7 +343,11 @@ jwkd_status door_open(const struct door_options *options, struct door **out, jwk
     struct door *door = calloc(1, sizeof *door);
     if (!door) return fail(error, JWKD_NO_MEMORY, "out of memory");
     door->options = *options;
-    if (pool_start(workers, options->queue ? options->queue : DEFAULT_QUEUE, &door->pool) != JWKD_OK) {
+    door->denials = denials_new();
+    if (!door->denials || late_start(&door->late) != JWKD_OK ||
+        pool_start(workers, options->queue ? options->queue : DEFAULT_QUEUE, &door->pool) != JWKD_OK) {
+        late_free(door->late);
+        denials_free(door->denials);
         free(door);
         return fail(error, JWKD_NO_MEMORY, "no threads for requests");
     }
@@ -293,7 +358,9 @@ jwkd_status door_open(const struct door_options *options, struct door **out, jwk
 
 void door_close(struct door *door)
 {
-    if (door) pool_stop(door->pool);
+    if (!door) return;
+    late_stop(door->late);
+    pool_stop(door->pool);
 }
 
 void door_free(struct door *door)
@@ -302,5 +369,7 @@ void door_free(struct door *door)
     door_close(door);
     keyring_set_traffic(door->options.keyring, NULL, NULL);
     pool_free(door->pool);
+    late_free(door->late);
+    denials_free(door->denials);
     free(door);
 }

@@ -7,6 +7,9 @@
 #define OPERATIONS_DOOR_H
 
 #include "keyring/keyring.h"
+#include "operations/credential.h"
+#include "operations/denials.h"
+#include "operations/late.h"
 #include "operations/pool.h"
 
 struct door;
@@ -19,6 +22,7 @@ struct door_options {
     const char *const *events_urls; /* told to clients in hello */
     size_t events_url_count;
     uint32_t heartbeat_ms;
+    struct door_access access;
     unsigned workers; /* 0: one a processor */
     unsigned queue;   /* requests of one caller that may wait for a worker; 0: 128 */
 };
@@ -49,6 +53,8 @@ struct door_call {
     /* the door's own: */
     struct door *door;
     struct pool_job job;
+    struct late_job late;
+    jwkd_error refused; /* why it is answered late */
     struct pool_shared shared;
     struct keyring_signing *signing;     /* what is shared: */
     struct keyring_verifying *verifying; /* either of them */
@@ -57,6 +63,7 @@ struct door_call {
     Jwkd__V1__Request *request; /* in the arena; NULL when it could not be read */
     struct reply reply;         /* borrows from the request */
     const struct operation *operation;
+    char denial[DENIAL_ID + 1]; /* "": it is not denied */
 };
 
 /* Answers, perhaps before it returns. The message is a packed jwkd.v1.Request, borrowed for the call. */

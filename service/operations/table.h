@@ -2,6 +2,7 @@
 #ifndef OPERATIONS_TABLE_H
 #define OPERATIONS_TABLE_H
 
+#include "access/role.h"
 #include "wire/wire.h"
 
 /* Where the service carries it out. */
@@ -25,10 +26,24 @@ enum operation_relayed {
                     */
 };
 
+/* Where the caller must have the right. */
+enum operation_scope {
+    SCOPE_NOWHERE,     /* nothing is wanted, or the use case looks at each thing by itself */
+    SCOPE_ENVIRONMENT, /* in the environment that the request names */
+    SCOPE_ALL,         /* in every one */
+};
+
 struct operation {
     enum operation_class class;
     enum operation_relayed relayed;
+    enum access_right right;
+    enum operation_scope scope;
 };
+
+/* The environment that the request is about; "" where it names none. Borrowed. */
+const char *operation_environment(const Jwkd__V1__Request *request);
+/* The operation's name in the contract, e.g. "set_primary". */
+const char *operation_name(const Jwkd__V1__Request *request);
 
 /* NULL: it is not known here, nor whether it changes something. */
 const struct operation *operation_of(const Jwkd__V1__Request *request);

@@ -14,12 +14,17 @@
     ROW(RENEW,             keyring_renew)                    \
     ROW(LIST_SUBSCRIBERS,  keyring_list_subscribers)         \
     ROW(GET_OPERATION,     keyring_get_operation)            \
-    ROW(GET_RECEIPT,       keyring_get_receipt)
+    ROW(GET_RECEIPT,       keyring_get_receipt)              \
+    ROW(LIST_ACCOUNTS,     keyring_list_accounts)            \
+    ROW(GET_ACCOUNT,       keyring_get_account)              \
+    ROW(LIST_TOKENS,       keyring_list_tokens)              \
+    ROW(LIST_GRANTS,       keyring_list_grants)
 
 #define OTHERS(ROW)                                                                                       \
     ROW(HELLO) ROW(CREATE_ENVIRONMENT) ROW(UPDATE_ENVIRONMENT) ROW(DELETE_ENVIRONMENT) ROW(GENERATE)      \
     ROW(IMPORT) ROW(SET_PRIMARY) ROW(DEACTIVATE) ROW(DESTROY) ROW(RETIRE) ROW(ROTATE) ROW(ABORT_ROTATION) \
-    ROW(_NOT_SET)
+    ROW(CREATE_ACCOUNT) ROW(DELETE_ACCOUNT) ROW(CREATE_TOKEN) ROW(REVOKE_TOKEN) ROW(ADD_GRANT)            \
+    ROW(REMOVE_GRANT) ROW(WHOAMI) ROW(TEST_GRANT) ROW(EXPLAIN) ROW(_NOT_SET)
 // clang-format on
 
 /* An operation that neither list has does not build. */

@@ -489,11 +489,31 @@ static void deny(struct call *call)
     refuse(call, error.status, &error);
 }
 
+/* The service would judge what is asked without a credential by what the relay itself may. */
+static void deny_nameless(struct call *call)
+{
+    jwkd_error error = {0};
+    fail(&error, JWKD_DENIED,
+        "behind a relay this takes an API token, for the service does not know who asks: send one, or ask "
+        "the "
+        "service itself, at %.100s",
+        upstream_text(call));
+    refuse(call, error.status, &error);
+}
+
+static bool may_be_nameless(const struct call *call)
+{
+    return operation_of(call->request)->right == RIGHT_VERIFY || call->request->credential.len > 0;
+}
+
 static void handle(struct call *call)
 {
     switch (call->relayed) {
     case RELAYED_AS_IT_IS:
-        ask(call);
+        if (may_be_nameless(call))
+            ask(call);
+        else
+            deny_nameless(call);
         return;
     case RELAYED_HELLO:
         ask_hello(call);

@@ -48,7 +48,10 @@ static void handle(void *context, struct net_request *from, struct bytes message
     const struct rpc_server *server = context;
     struct call *call = (struct call *)(void *)from;
     call->asked.transport = &TRANSPORT;
-    call->asked.caller = (struct caller){.principal = net_principal(from), .origin = net_origin(from)};
+    call->asked.caller = (struct caller){.principal = net_principal(from),
+        .origin = net_origin(from),
+        .is_local = net_is_local(from),
+        .is_private = net_is_private(from)};
     call->asked.turn = net_caller(from);
     door_ask(server->door, &call->asked, message);
 }

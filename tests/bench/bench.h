@@ -92,10 +92,13 @@ struct daemon {
     int netns;                          /* the process in whose network namespace it lives; 0: ours */
     const char *listen, *listen_events; /* besides its sockets; NULL: nowhere */
     const char *upstream;               /* of a relay; NULL: it is a service */
+    char token_file[300]; /* daemon_make_token(): with an API token that signs and sees; "": none */
 };
 /* `reserve` 0: the daemon's own default. A daemon that was stopped starts again over the same directory. */
 jwkd_status daemon_start(
     struct daemon *daemon, const struct bench *bench, unsigned reserve, jwkd_error *error) MUST_CHECK;
+/* For clients that ask over tcp, where all are "anonymous" otherwise. */
+jwkd_status daemon_make_token(struct daemon *daemon, jwkd_error *error) MUST_CHECK;
 void daemon_stop(struct daemon *daemon);
 void daemon_kill(struct daemon *daemon);        /* SIGKILL, at once */
 void daemon_pause(const struct daemon *daemon); /* returns when it stands still */

@@ -53,7 +53,7 @@ static void run_relay(const char *path, const struct daemon *relay)
 static void run_daemon(const char *path, const struct daemon *daemon, unsigned reserve)
 {
     char data[300], sockets[300], count[16], lease[16];
-    const char *arguments[16] = {"jwkd", "--data", data, "--socket-dir", sockets, "--log-level", "error"};
+    const char *arguments[24] = {"jwkd", "--data", data, "--socket-dir", sockets, "--log-level", "error"};
     size_t given = 7;
     snprintf(data, sizeof data, "%s/data", daemon->dir);
     snprintf(sockets, sizeof sockets, "%s/run", daemon->dir);
@@ -70,6 +70,10 @@ static void run_daemon(const char *path, const struct daemon *daemon, unsigned r
     if (daemon->listen) {
         arguments[given++] = "--listen";
         arguments[given++] = daemon->listen;
+    }
+    if (daemon->listen) {
+        arguments[given++] = "--tcp-role";
+        arguments[given++] = "relay";
     }
     if (daemon->listen_events) {
         arguments[given++] = "--listen-events";
@@ -194,6 +198,30 @@ jwkd_status daemon_resident(const struct daemon *daemon, double *out_mib, jwkd_e
     fclose(file);
     *out_mib = (double)kib / 1024;
     return JWKD_OK;
+}
+
+static jwkd_status write_token(struct daemon *daemon, const char *token, jwkd_error *error)
+{
+    snprintf(daemon->token_file, sizeof daemon->token_file, "%s/token", daemon->dir);
+    int fd = open(daemon->token_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool written = fd >= 0 && write(fd, token, strlen(token)) == (ssize_t)strlen(token);
+    if (fd >= 0) close(fd);
+    return written ? JWKD_OK : fail(error, JWKD_UNAVAILABLE, "%s cannot be written", daemon->token_file);
+}
+
+jwkd_status daemon_make_token(struct daemon *daemon, jwkd_error *error)
+{
+    static const char *const ROLES[] = {"signer", "viewer"};
+    CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
+    CLEANUP(block_free_at) jwkd_api_token *token = NULL;
+    TRY(connect_to(daemon, &client, error));
+    TRY(jwkd_account_create(client, "bench", NULL, NULL, error));
+    TRY(jwkd_api_token_create(client, "bench", NULL, 0, &token, error));
+    for (size_t i = 0; i < sizeof ROLES / sizeof *ROLES; i++) {
+        const jwkd_grant_wish wish = {.principal = "account:bench", .role = ROLES[i], .environment = "*"};
+        TRY(jwkd_grant_add(client, &wish, NULL, error));
+    }
+    return write_token(daemon, token->secret, error);
 }
 
 jwkd_status connect_to(const struct daemon *daemon, jwkd_client **out, jwkd_error *error)

@@ -129,19 +129,23 @@ static jwkd_status with_signers(
 
 static jwkd_status prepare(struct restarts *restarts, const struct bench *bench, jwkd_error *error)
 {
-    const jwkd_client_options defaults = {.name = "jwkd-bench"}; /* the time-out, above all */
+    jwkd_client_options defaults = {.name = "jwkd-bench"}; /* the time-out, above all */
+    CLEANUP(jwkd_close_at) jwkd_client *admin = NULL;
     const jwkd_generate_options now = {.wait_ms = 20000, .now = true};
     CLEANUP(block_free_at) jwkd_key_answer *key = NULL;
     TRY(daemon_start(&restarts->daemon, bench, RESERVE, error));
     if (!restarts->url) restarts->url = restarts->daemon.url;
+    if (restarts->kind->tcp) TRY(daemon_make_token(&restarts->daemon, error));
+    if (restarts->kind->tcp) defaults.token_file = restarts->daemon.token_file;
     for (size_t i = 0; i < CLIENTS; i++)
         TRY(jwkd_open(restarts->url, &defaults, &restarts->clients[i], error));
     for (size_t i = 0; i < SIGNERS; i++) {
         restarts->signers[i].restarts = restarts;
         restarts->signers[i].client = restarts->clients[i < CLIENTS ? i : 0];
     }
-    TRY(make_environment(restarts->clients[0], ENVIRONMENT, "ES256", 0, error));
-    TRY(jwkd_generate(restarts->clients[0], ENVIRONMENT, &now, &key, error));
+    TRY(connect_to(&restarts->daemon, &admin, error));
+    TRY(make_environment(admin, ENVIRONMENT, "ES256", 0, error));
+    TRY(jwkd_generate(admin, ENVIRONMENT, &now, &key, error));
     return jwkd_verifier_open(restarts->clients[0], ENVIRONMENT, NULL, &restarts->verifier, error);
 }
 

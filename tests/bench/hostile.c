@@ -29,8 +29,8 @@ enum {
 
 /* Where it is tried. */
 struct place {
-    const char *name, *url, *events_url;
-    const struct daemon *daemon; /* its memory and descriptors are measured */
+    const char *name, *url, *events_url, *token_file; /* "": none */
+    const struct daemon *daemon;                      /* its memory and descriptors are measured */
     bool relay;
 };
 
@@ -57,6 +57,9 @@ struct attack {
 
 /* ---- what is said */
 
+/* Of the place that is looked at: over a local socket the user is known, elsewhere it takes a token. */
+static struct buffer credential;
+
 static Jwkd__V1__Request new_request(Jwkd__V1__Request__OperationCase operation, void *body)
 {
     static uint8_t id[16] = {1};
@@ -65,6 +68,7 @@ static Jwkd__V1__Request new_request(Jwkd__V1__Request__OperationCase operation,
     request.request_id = wire_bytes(bytes_of(id, sizeof id));
     request.operation_case = operation;
     request.hello = body; /* a union */
+    request.credential = wire_bytes(buffer_bytes(&credential));
     return request;
 }
 
@@ -415,10 +419,23 @@ static jwkd_status use(const struct bench *bench, struct good *good, jwkd_error 
     return callers_run(GOOD_CALLERS, bench->quick ? 0.05 : 1, ask_one_of_many, good, &rate, error);
 }
 
+static jwkd_status take_credential(const struct place *place, jwkd_error *error)
+{
+    buffer_clear(&credential);
+    FILE *file = *place->token_file ? fopen(place->token_file, "r") : NULL;
+    char token[128] = "";
+    bool read = !*place->token_file || (file && fgets(token, sizeof token, file));
+    if (file) fclose(file);
+    if (!read) return fail(error, JWKD_UNAVAILABLE, "%s cannot be read", place->token_file);
+    return buffer_append_text(&credential, token);
+}
+
 static jwkd_status measure_all(const struct bench *bench, const struct place *place, jwkd_error *error)
 {
-    const jwkd_client_options options = {.name = "good", .timeout_ms = 30000};
+    const jwkd_client_options options = {
+        .name = "good", .timeout_ms = 30000, .token_file = place->token_file};
     CLEANUP(jwkd_close_at) jwkd_client *client = NULL;
+    TRY(take_credential(place, error));
     TRY(jwkd_open(place->url, &options, &client, error));
     struct good good = {.client = client, .relay = place->relay};
     TRY(use(bench, &good, error));
@@ -591,15 +608,17 @@ jwkd_status bench_hostile(const struct bench *bench, jwkd_error *error)
     allow_files();
     TRY(start_at_tcp(&service, &service_tcp, bench, error));
     TRY(make_keys(&service, error));
+    TRY(daemon_make_token(&service, error));
     relay.upstream = service.url;
     TRY(start_at_tcp(&relay, &relay_tcp, bench, error));
     events_of(&service, service_events, sizeof service_events);
     events_of(&relay, relay_events, sizeof relay_events);
-    const struct place places[] = {{"ipc", service.url, service_events, &service, false},
-        {"tcp", service_tcp.requests, service_tcp.events, &service, false},
-        {"relay-ipc", relay.url, relay_events, &relay, true},
-        {"relay-tcp", relay_tcp.requests, relay_tcp.events, &relay, true}};
+    const struct place places[] = {{"ipc", service.url, service_events, "", &service, false},
+        {"tcp", service_tcp.requests, service_tcp.events, service.token_file, &service, false},
+        {"relay-ipc", relay.url, relay_events, service.token_file, &relay, true},
+        {"relay-tcp", relay_tcp.requests, relay_tcp.events, service.token_file, &relay, true}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         TRY(measure_all(bench, &places[i], error));
+    buffer_clear(&credential);
     return measure_held(bench, &service, error);
 }

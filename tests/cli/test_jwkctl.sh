@@ -49,7 +49,7 @@ mapfile -t verbs < <("$jwkctl" --json help | sed 's/"options":\[[^]]*\]//g' | na
 
 # ---- Help and version: on standard output, with success
 
-equal 'verbs in the table' 24 "${#verbs[@]}"
+equal 'verbs in the table' 37 "${#verbs[@]}"
 for arguments in --help -h help; do
     run "$arguments"
     equal "$arguments: exit code" 0 "$code"
@@ -398,7 +398,7 @@ for verb in "${verbs[@]}"; do
 done
 while read -r verb; do
     printf '%s\n' "${verbs[@]}" help | grep -qx -- "$verb" || failed "the manual has a verb $verb"
-done < <(grep -oE '^\.It Cm (env |operation )?[a-z-]+' "$manual" | cut -c8-)
+done < <(grep -oE '^\.It Cm (env |operation |account |token |grant )?[a-z-]+' "$manual" | cut -c8-)
 "$jwkctl" --json help | sed 's/{"name":"[^"]*","words"//g' | names | sort -u >"$work/options"
 grep -oE 'Fl -[a-z-]+' "$manual" | cut -c5- | sort -u >"$work/documented"
 equal 'options of the manual' "$(<"$work/options")" "$(<"$work/documented")"

@@ -33,7 +33,8 @@ void fake_answer_hello(
     hello.epoch = wire_bytes(bytes_of(fake->epoch, sizeof fake->epoch));
     hello.clock_ns = fake_clock_ns();
     hello.events_urls = urls;
-    hello.n_events_urls = 2;
+    hello.n_events_urls = fake->forbid_events ? 0 : 2;
+    hello.principal = wire_text("uid:0");
     hello.service_revision = fake->service_revision;
     if (request && request->subscribe && !fake->old) {
         struct fake_instance *instance = fake_register(fake, request);

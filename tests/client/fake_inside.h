@@ -58,6 +58,10 @@ struct fake {
     enum fake_mood mood;
     unsigned mood_left, ignored_hellos, connections;
     char *offer;
+    bool forbid_events;          /* hello offers no event socket, as to a caller that may not hear */
+    char last_credential[128];   /* of the last request, and */
+    unsigned without_credential; /* how many came without one */
+    char *denial;                /* the id that failures have; NULL: none */
     uint32_t version;
     bool mute, hold_snapshots, subscribed;
     pthread_t beater;

@@ -78,6 +78,11 @@ static enum fake_mood next_mood(struct fake *fake, const Jwkd__V1__Request *requ
 static void count(struct fake *fake, const Jwkd__V1__Request *request)
 {
     fake->counts[request->operation_case & 63]++;
+    size_t size = request->credential.len;
+    MUST(size < sizeof fake->last_credential);
+    if (size) memcpy(fake->last_credential, request->credential.data, size);
+    fake->last_credential[size] = '\0';
+    fake->without_credential += size == 0;
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_HELLO) return;
     bool again = bytes_equal(wire_view(request->request_id), bytes_of(fake->last_id, 16));
     fake->last_times = again ? fake->last_times + 1 : 1;
@@ -100,6 +105,7 @@ static bool respond(
     uint8_t id[16];
     memcpy(id, request->request_id.data, 16);
     if (mood == FAKE_WRONG_ID) id[0] ^= 1;
+    if (fake->denial) reply.denial_id = fake->denial;
     reply.version = mood == FAKE_WRONG_VERSION ? WIRE_VERSION + 1 : WIRE_VERSION;
     reply.request_id = wire_bytes(bytes_of(id, sizeof id));
     if (mood == FAKE_BUSY)
@@ -358,6 +364,8 @@ SETTER(void fake_misbehave(struct fake *fake, enum fake_mood mood, unsigned time
        fake->mood_left = times)
 SETTER(void fake_offer(struct fake *fake, const char *events_url), free(fake->offer);
        fake->offer = events_url ? strdup(events_url) : NULL)
+SETTER(void fake_forbid_events(struct fake *fake, bool forbid), fake->forbid_events = forbid)
+SETTER(void fake_give_denial(struct fake *fake, char *id), fake->denial = id)
 SETTER(void fake_ignore_hellos(struct fake *fake, unsigned times), fake->ignored_hellos = times)
 SETTER(void fake_speak_version(struct fake *fake, uint32_t version), fake->version = version)
 SETTER(void fake_mute(struct fake *fake, bool mute), fake->mute = mute)
@@ -393,5 +401,13 @@ void fake_last_id(struct fake *fake, uint8_t out[16], unsigned *out_times)
     pthread_mutex_lock(&fake->lock);
     memcpy(out, fake->last_id, 16);
     *out_times = fake->last_times;
+    pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_last_credential(struct fake *fake, char out[128], unsigned *out_without)
+{
+    pthread_mutex_lock(&fake->lock);
+    memcpy(out, fake->last_credential, sizeof fake->last_credential);
+    *out_without = fake->without_credential;
     pthread_mutex_unlock(&fake->lock);
 }

@@ -44,6 +44,13 @@ void fake_change_epoch(struct fake *fake);
 /* For the next `times` requests; then all is well again. */
 void fake_misbehave(struct fake *fake, enum fake_mood mood, unsigned times);
 void fake_ignore_hellos(struct fake *fake, unsigned times);
+/* Hello offers no event socket, as to a caller that may not hear events. */
+void fake_forbid_events(struct fake *fake, bool forbid);
+/* The credential of the last request, "" for none; and how many requests came without one. */
+void fake_last_credential(struct fake *fake, char out[128], unsigned *out_without);
+/* The id of a denial that failures have from now on; NULL: none. Kept by the caller. */
+void fake_give_denial(struct fake *fake, char *id);
+
 /* What hello offers instead of the truth; NULL: the truth. */
 void fake_offer(struct fake *fake, const char *events_url);
 void fake_speak_version(struct fake *fake, uint32_t version);

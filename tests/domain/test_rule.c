@@ -524,7 +524,7 @@ static void signing__caps_lifetimes(void **state)
     (void)state;
     char got[512];
     expect_refused("{\"max_ttl\":\"10m\"}", "{\"exp\":1700000601}", JWKD_INVALID_ARGUMENT,
-        "an exp of 601 seconds from now: the longest that the environment allows is 600");
+        "an exp of 601 seconds from now: the longest that is allowed is 600");
     assert_int_equal(sign("{\"max_ttl\":\"10m\"}", "{\"exp\":1700000600}", got, sizeof got), JWKD_OK);
 }
 

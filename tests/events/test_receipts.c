@@ -125,6 +125,56 @@ static void receipt__is_bounded_by_the_leases_of_those_who_followed(void **state
     registry_receipt_clear(&receipt);
 }
 
+/* A right that was withdrawn is not forgotten: it accepts the key for the rest of its lease. */
+static void receipt__lists_who_was_cut_off_until_its_lease_has_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    struct instance a = follower(fixture, "a", 4), b = follower(fixture, "b", 4);
+    open_receipt(fixture, "before", 5);
+    assert_ok(renew(fixture, &b, 5, NOT_LISTED));
+    assert_receipt(fixture, "before", 2, false, false);
+    pass_ms(fixture, 1000);
+    unsigned changes = fixture->changes;
+    assert_true(registry_cut_off(fixture->registry, a.id, SHOP, fixture->now));
+    assert_true(fixture->changes > changes); /* a promotion may be due */
+    assert_false(registry_cut_off(fixture->registry, a.id, SHOP, fixture->now));
+    const uint64_t until = fixture->now + HORIZON_NS;
+    assert_count(fixture, SHOP, 5, 1, 1); /* promotions do not wait for it */
+    assert_true(line_of(fixture, "before", &a).cut_off);
+    assert_false(line_of(fixture, "before", &a).gone);
+    assert_false(line_of(fixture, "before", &a).confirmed);
+    assert_receipt(fixture, "before", 2, false, false);
+    open_receipt(fixture, "after", 6); /* whose event is not sent to it */
+    assert_receipt(fixture, "after", 2, false, false);
+    struct registry_receipt receipt = read_receipt(fixture, "before");
+    assert_int_equal(receipt.effective_ns, until);
+    registry_receipt_clear(&receipt);
+    assert_ok(renew(fixture, &a, 6, NOT_LISTED)); /* it cannot confirm what it may not follow */
+    assert_false(line_of(fixture, "after", &a).confirmed);
+    assert_ok(renew(fixture, &b, 6, NOT_LISTED));
+    fixture->now = until - 1;
+    assert_receipt(fixture, "after", 2, false, false);
+    fixture->now = until;
+    assert_true(line_of(fixture, "after", &a).gone);
+    assert_receipt(fixture, "after", 2, true, false);
+    assert_receipt(fixture, "before", 2, true, false);
+    open_receipt(fixture, "later", 7);
+    assert_receipt(fixture, "later", 1, false, false);
+}
+
+static void receipt__lists_one_that_may_again_as_any_other(void **state)
+{
+    struct fixture *fixture = *state;
+    struct instance a = follower(fixture, "a", 4);
+    assert_true(registry_cut_off(fixture->registry, a.id, SHOP, fixture->now));
+    assert_ok(follow(fixture, &a, SHOP));
+    open_receipt(fixture, "k", 5);
+    assert_receipt(fixture, "k", 1, false, false);
+    assert_false(line_of(fixture, "k", &a).cut_off);
+    assert_ok(renew(fixture, &a, 5, NOT_LISTED));
+    assert_receipt(fixture, "k", 1, true, false);
+}
+
 static void receipt__counts_a_confirmation_that_came_before_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -303,6 +353,8 @@ int main(void)
         CASE(receipt__names_in_full_who_is_gone),
         CASE(receipt__is_unbounded_while_a_server_of_stale_keys_has_not_confirmed),
         CASE(receipt__trusts_the_word_of_who_leaves),
+        CASE(receipt__lists_who_was_cut_off_until_its_lease_has_ended),
+        CASE(receipt__lists_one_that_may_again_as_any_other),
         CASE(receipt__sees_a_change_of_mind_about_stale_keys),
         CASE(receipts__make_room_for_younger_ones),
         CASE(receipts__are_bounded_in_lines),

@@ -48,6 +48,7 @@ static pid_t spawn(const struct service *service, const char *argument)
         arguments[count++] = (char *)(uintptr_t) "--key-file";
         arguments[count++] = (char *)(uintptr_t)service->key_file;
     }
+    if (service->second_option) arguments[count++] = (char *)(uintptr_t)service->second_option;
     if (service->option) arguments[count++] = (char *)(uintptr_t)service->option;
     arguments[count++] = (char *)(uintptr_t)argument;
     pid_t pid = fork();

@@ -33,11 +33,12 @@ struct service {
     char log[96];         /* what the daemon wrote */
     char key_file[128];   /* "": within the data directory */
     const char *upstream; /* not NULL: it is a relay of this URL */
-    const char *option;   /* one more for the daemon, e.g. "--max-lease=3s"; NULL: none */
-    bool bare;            /* started with the descriptors 0, 1 and 2 closed; then there is no log */
-    bool little_locked;   /* it may lock 8 MiB of memory, and no more */
-    rlim_t descriptors;   /* its hard limit, the soft one is half of it; 0: as here */
-    pid_t pid;            /* 0: not running */
+    const char *second_option;
+    const char *option; /* one more for the daemon, e.g. "--max-lease=3s"; NULL: none */
+    bool bare;          /* started with the descriptors 0, 1 and 2 closed; then there is no log */
+    bool little_locked; /* it may lock 8 MiB of memory, and no more */
+    rlim_t descriptors; /* its hard limit, the soft one is half of it; 0: as here */
+    pid_t pid;          /* 0: not running */
 };
 
 void service_prepare(struct service *service);

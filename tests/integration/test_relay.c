@@ -373,7 +373,20 @@ static void relay__neither_signs_nor_changes(void **state)
         jwkd_deactivate(scene->client, "shop", scene->kid, true, &answer, &error), JWKD_DENIED, &error);
     assert_status(jwkd_environment_delete(scene->client, "shop", true, &error), JWKD_DENIED, &error);
     assert_int_equal(revision_of(scene->admin, "shop"), revision);
-    assert_int_equal(revision_of(scene->client, "shop"), revision);
+}
+
+/* The service would answer by what the relay may. */
+static void relay__shows_nothing_to_one_without_a_credential(void **state)
+{
+    struct scene *scene = *state;
+    jwkd_service_status *service;
+    jwkd_environment_list *environments;
+    jwkd_key_list *keys;
+    jwkd_error error = {0};
+    assert_status(jwkd_get_status(scene->client, &service, &error), JWKD_DENIED, &error);
+    assert_non_null(strstr(error.message, "API token"));
+    assert_status(jwkd_environment_get_all(scene->client, &environments, &error), JWKD_DENIED, &error);
+    assert_status(jwkd_get_keys(scene->client, "shop", &keys, &error), JWKD_DENIED, &error);
 }
 
 static const uint8_t GREETING[] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
@@ -477,6 +490,7 @@ int main(void)
         STRICT_CASE(promotion__goes_on_after_relay_and_verifier_are_gone),
         CASE(relay__may_follow_a_relay),
         CASE(relay__neither_signs_nor_changes),
+        CASE(relay__shows_nothing_to_one_without_a_credential),
         CASE(relay__bears_what_is_no_request),
         CASE(caller__that_never_reads_harms_nobody_else),
         CASE(program__says_what_is_wrong),

@@ -424,13 +424,15 @@ static void renewal__with_too_long_a_list_is_refused(void **state)
 
 /* ---- another principal ---- */
 
-/* Runs in a process of its own, as the user nobody: renews and follows with another user's instance id. */
-static int ask_as_nobody(const char *url, const char *instance)
+enum { ANOTHER = 65533 }; /* a uid; the one of "nobody" has no rights at all */
+
+/* Runs in a process of its own, as another user: renews and follows with another user's instance id. */
+static int ask_as_another(const char *url, const char *instance)
 {
     struct scene scene = {0};
     uint8_t id[ID];
     snprintf(scene.service.url, sizeof scene.service.url, "%s", url);
-    if (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0) return 2;
+    if (setgroups(0, NULL) != 0 || setgid(ANOTHER) != 0 || setuid(ANOTHER) != 0) return 2;
     if (!bytes_from_hex(bytes_of_text(instance), id, sizeof id)) return 2;
     raw_open(&scene.raw, &scene.service);
     bool refused = renew_nothing(&scene, bytes_of(id, ID), 99) == JWKD_NOT_FOUND &&
@@ -467,7 +469,7 @@ static void instance__is_of_no_use_to_another_user(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(confirmed(scene), scene->revision);
     deactivate(scene);
-    confirm_revision(scene, scene->revision + 1); /* with a lower sequence than the user nobody sent */
+    confirm_revision(scene, scene->revision + 1); /* with a lower sequence than the other user sent */
     assert_int_equal(confirmed(scene), scene->revision + 1);
 }
 
@@ -642,7 +644,7 @@ static void receipt__is_there_for_a_key_that_was_replaced(void **state)
 
 int main(int count, char **arguments)
 {
-    if (count == 3) return ask_as_nobody(arguments[1], arguments[2]);
+    if (count == 3) return ask_as_another(arguments[1], arguments[2]);
     const struct CMUnitTest tests[] = {
         CASE(hello__registers_only_who_asks_for_it),
         CASE(subscriber__is_listed_with_what_it_holds),

@@ -110,7 +110,7 @@ static void jwt_prepare__bounds_the_lifetime(void **state)
     refuse_with(&wish, JWKD_INVALID_ARGUMENT, "under zero");
     refuse_with(&(struct jwt_wish){.claims = B("{\"exp\":1700000300}"), .lifetime_sec = 300},
         JWKD_INVALID_ARGUMENT, "twice");
-    refuse("{\"exp\":1700003601}", JWKD_INVALID_ARGUMENT, "the longest that the environment allows is 3600");
+    refuse("{\"exp\":1700003601}", JWKD_INVALID_ARGUMENT, "the longest that is allowed is 3600");
     refuse("{\"exp\":9007199254740992}", JWKD_INVALID_ARGUMENT, "longest");
     refuse("{\"exp\":1700000000}", JWKD_INVALID_ARGUMENT, "ahead");
     refuse("{\"exp\":1700000000.9}", JWKD_INVALID_ARGUMENT, "ahead");

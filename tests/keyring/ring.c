@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-const struct caller ANYBODY = {.principal = "uid:1000", .origin = "uid:1000"};
+const struct caller ANYBODY = {.principal = "uid:1000", .origin = "uid:1000", .otherwise = ROLE_ADMIN};
 
 void pause_shortly(void)
 {
@@ -83,6 +83,8 @@ void ring_start(struct ring *ring)
         .new_epoch = ring->new_epoch,
         .accept_clock = ring->accept_clock,
         .operator= ring->operator,
+        .own_principal = ring->own_principal,
+        .admin = ring->admin,
         .on_trouble = ring->silent ? NULL : on_trouble,
         .on_change = on_made,
         .context = ring};

@@ -25,8 +25,9 @@ struct ring {
     unsigned change_queue, most_changes, most_answers; /* likewise; 0: as usual */
     bool new_epoch;                                    /* by the next start, */
     bool accept_clock;                                 /* likewise, */
-    const char *operator;                              /* by this operator */
-    bool silent;                                       /* from the next start on: trouble is not told */
+    const char *operator;                              /* who is this */
+    const char *own_principal, *admin;                 /* likewise; NULL: nobody */
+    bool silent;                                       /* from the next start on: nobody is told of trouble */
     unsigned ids;                                      /* of requests, so far */
     pthread_mutex_t lock;                              /* guards what follows */
     char told[4096];   /* of all of it, as far as there is room, a line each */

@@ -46,7 +46,7 @@ static int setup(void **state)
     assert_non_null(shop);
     strcpy(shop->settings.name, "shop");
     const struct snapshot_change change = {.name = "shop", .environment = shop};
-    assert_int_equal(snapshot_next(NULL, &change, 1, 1, &keyring.present.snapshot), JWKD_OK);
+    assert_int_equal(snapshot_next(NULL, &change, 1, NULL, 1, &keyring.present.snapshot), JWKD_OK);
     assert_int_equal(registry_new(&options, &keyring.options.registry), JWKD_OK);
     assert_int_equal(
         registry_hello(keyring.options.registry, &wish, clock_elapsed_ns(), instance, &lease_ms, NULL),

@@ -30,7 +30,7 @@ static int setup(void **state)
     shop->revision = 6;
     assert_int_equal(ring_environment_add(shop, key), JWKD_OK);
     const struct snapshot_change change = {.name = "shop", .environment = shop};
-    assert_int_equal(snapshot_next(NULL, &change, 1, 1, &scene->keyring.present.snapshot), JWKD_OK);
+    assert_int_equal(snapshot_next(NULL, &change, 1, NULL, 1, &scene->keyring.present.snapshot), JWKD_OK);
     pthread_mutex_init(&scene->keyring.present.lock, NULL);
     scene->now = clock_wall_sec();
     *state = scene;

@@ -43,7 +43,8 @@ static Jwkd__V1__Request new_request(
     request.version = WIRE_VERSION;
     request.request_id = wire_bytes(bytes_of(scene->id, sizeof scene->id));
     request.operation_case = operation;
-    request.hello = body; /* a union */
+    request.hello = body;                                      /* a union */
+    request.credential = wire_bytes(bytes_of_text("a token")); /* is the service's matter */
     return request;
 }
 
@@ -472,6 +473,27 @@ static void changes__are_the_services_where_the_caller_was_told_of_more(void **s
 
 /* ---- what is not passed on */
 
+static void question__without_a_credential_is_a_verifiers_only(void **state)
+{
+    struct scene *scene = *state;
+    Jwkd__V1__StatusRequest status = JWKD__V1__STATUS_REQUEST__INIT;
+    Jwkd__V1__ListKeysRequest keys = JWKD__V1__LIST_KEYS_REQUEST__INIT;
+    Jwkd__V1__VerifyRequest verify = JWKD__V1__VERIFY_REQUEST__INIT;
+    const struct {
+        Jwkd__V1__Request__OperationCase operation;
+        void *body;
+        jwkd_status status;
+    } questions[] = {{JWKD__V1__REQUEST__OPERATION_STATUS, &status, JWKD_DENIED},
+        {JWKD__V1__REQUEST__OPERATION_LIST_KEYS, &keys, JWKD_DENIED},
+        {JWKD__V1__REQUEST__OPERATION_VERIFY, &verify, JWKD_OK}};
+    for (unsigned i = 0; i < sizeof questions / sizeof *questions; i++) {
+        Jwkd__V1__Request request = new_request(scene, questions[i].operation, questions[i].body);
+        request.credential = wire_bytes((struct bytes){0});
+        CLEANUP(shared_reply_unref_at) struct shared_reply *held = ask_request(scene, &request);
+        assert_int_equal(held->reply->status, questions[i].status);
+    }
+}
+
 static void operation__that_changes_something_is_denied(void **state)
 {
     struct scene *scene = *state;
@@ -746,6 +768,7 @@ int main(void)
         CASE(snapshot__that_the_caller_has_is_asked_for_as_the_caller_asks),
         CASE(changes__are_answered_here_once_their_event_is_heard),
         CASE(changes__are_the_services_where_the_caller_was_told_of_more),
+        CASE(question__without_a_credential_is_a_verifiers_only),
         CASE(operation__that_changes_something_is_denied),
         CASE(field__that_is_not_known_is_not_passed_on),
         CASE(request__that_is_none_is_answered),

@@ -116,8 +116,11 @@ static void server__tells_who_comes_to_a_full_queue(void **state)
     struct answers answers = {0};
     char url[96];
     snprintf(url, sizeof url, "ipc://%s/rpc.sock", ring->signing.folder);
-    const struct door_options options = {
-        .keyring = ring->keyring, .version = "test", .workers = WORKERS, .queue = QUEUE};
+    const struct door_options options = {.keyring = ring->keyring,
+        .version = "test",
+        .access = {.ipc_role = ROLE_OPERATOR},
+        .workers = WORKERS,
+        .queue = QUEUE};
     struct service service;
     nng_socket sockets[SOCKETS];
     CLEANUP(buffer_clear) struct buffer packed = {0};
@@ -194,7 +197,8 @@ static void server__does_not_work_for_who_is_gone(void **state)
     char url[96], heard[16];
     uint8_t id[16];
     snprintf(url, sizeof url, "ipc://%s/rpc.sock", ring->signing.folder);
-    const struct door_options options = {.keyring = ring->keyring, .version = "test", .workers = 1};
+    const struct door_options options = {
+        .keyring = ring->keyring, .version = "test", .access = {.ipc_role = ROLE_OPERATOR}, .workers = 1};
     struct service service;
     pthread_t stopping;
     ring_create(ring, "shop");

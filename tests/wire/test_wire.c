@@ -148,8 +148,9 @@ static void status__that_is_not_known_is_internal(void **state)
     for (int number = JWKD_OK; number <= JWKD_INTERNAL; number++)
         assert_int_equal(wire_status((Jwkd__V1__Status)number), number);
     assert_int_equal(wire_status((Jwkd__V1__Status)JWKD_NOT_REGISTERED), JWKD_NOT_REGISTERED);
+    assert_int_equal(wire_status((Jwkd__V1__Status)JWKD_UNAUTHENTICATED), JWKD_UNAUTHENTICATED);
     static const int UNKNOWN[] = {
-        -1, JWKD_UNREACHABLE, JWKD_TIMED_OUT, JWKD_CLOSED, JWKD_REFUSED, 25, 28, 1000};
+        -1, JWKD_UNREACHABLE, JWKD_TIMED_OUT, JWKD_CLOSED, JWKD_REFUSED, 26, 28, 1000};
     for (size_t i = 0; i < sizeof UNKNOWN / sizeof *UNKNOWN; i++)
         assert_int_equal(wire_status((Jwkd__V1__Status)UNKNOWN[i]), JWKD_INTERNAL);
 }

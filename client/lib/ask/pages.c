@@ -14,8 +14,7 @@ void pages_clear(struct pages *pages)
     *pages = (struct pages){0};
 }
 
-/* Takes the reply over. */
-static jwkd_status pages_add(struct pages *pages, struct reply *reply, jwkd_error *error)
+jwkd_status pages_add(struct pages *pages, struct reply *reply, jwkd_error *error)
 {
     struct reply **grown = NULL;
     jwkd_status status = JWKD_OK;

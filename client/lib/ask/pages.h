@@ -11,6 +11,9 @@ struct pages {
 };
 void pages_clear(struct pages *pages);
 
+/* Takes the reply over, in every case. RESOURCE_EXHAUSTED: the list does not end. */
+jwkd_status pages_add(struct pages *pages, struct reply *reply, jwkd_error *error) MUST_CHECK;
+
 /* All environments by name. RESOURCE_EXHAUSTED when the service does not come to an end. */
 jwkd_status pages_get_environments(jwkd_client *client, struct pages *pages, jwkd_error *error) MUST_CHECK;
 

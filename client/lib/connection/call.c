@@ -5,7 +5,9 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/wait.h"
+#include "base/cleanup.h"
 #include "lib/connection/call_internal.h"
+#include "lib/connection/credential.h"
 
 enum {
     FIRST_PAUSE_MS = 4,
@@ -60,12 +62,15 @@ static nng_duration time_left_ms(const struct call *call, uint64_t now_ns)
     return (nng_duration)(left < LIMIT_DEADLINE_SEC * 1000 ? left : LIMIT_DEADLINE_SEC * 1000);
 }
 
-static int pack_message(const Jwkd__V1__Request *request, nng_msg **out)
+static int pack_message(struct credential *credential, const Jwkd__V1__Request *request, nng_msg **out)
 {
+    CLEANUP(buffer_clear) struct buffer token = {0};
     uint32_t understood[] = WIRE_UNDERSTOOD;
     Jwkd__V1__Request said = *request;
     said.understands = understood;
     said.n_understands = sizeof understood / sizeof *understood;
+    if (credential_copy(credential, &token) != JWKD_OK) return NNG_ENOMEM;
+    said.credential = wire_bytes(buffer_bytes(&token));
     nng_msg *message;
     int result = nng_msg_alloc(&message, jwkd__v1__request__get_packed_size(&said));
     if (result != 0) return result;
@@ -97,7 +102,7 @@ static int call_message(struct call *call, uint64_t now_ns, nng_duration left_ms
     }
     request->version = WIRE_VERSION;
     request->request_id = wire_bytes(bytes_of(call->sent_id, sizeof call->sent_id));
-    return pack_message(request, out);
+    return pack_message(call->client->credential, request, out);
 }
 
 static void call_send(struct call *call)
@@ -165,6 +170,11 @@ static void call_broken(struct call *call, int result)
         call_unanswered(call);
     else if (result == NNG_ETIMEDOUT)
         call_expire(call);
+    else if (result == NNG_EPERM && call->client->url.transport != TRANSPORT_IPC)
+        call_fail(call, JWKD_UNAUTHENTICATED,
+            "the token is not sent over plain tcp, where others can read it: ask over the local socket, or "
+            "set "
+            "insecure_tcp where nobody else is on the network");
     else if (result == NNG_EPERM)
         call_fail(call, JWKD_DENIED,
             "the other end of the socket belongs neither to root nor to the owner "
@@ -178,9 +188,15 @@ static void call_broken(struct call *call, int result)
 }
 
 /* A sentence of the service's, made fit to print. */
-static void copy_message(jwkd_error *error, jwkd_status status, const char *message)
+static void copy_message(jwkd_error *error, jwkd_status status, const char *message, const char *denial)
 {
-    fail(error, status, "%s", *message ? message : jwkd_status_text(status));
+    enum { DENIAL_SHOWN = 32 };
+    if (!*message) message = jwkd_status_text(status);
+    if (*denial)
+        fail(error, status, "%.*s (denial %.*s)", (int)sizeof error->message - DENIAL_SHOWN - 16, message,
+            DENIAL_SHOWN, denial);
+    else
+        fail(error, status, "%s", message);
     for (char *c = error->message; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
 }
@@ -250,7 +266,7 @@ static void call_answered(struct call *call, struct reply *reply)
         call_pause(call, JWKD_BUSY);
     } else {
         jwkd_error error;
-        copy_message(&error, status, reply->message->message);
+        copy_message(&error, status, reply->message->message, reply->message->denial_id);
         call_end(call, status, NULL, &error);
     }
 }

@@ -11,6 +11,7 @@
 #include "wire/wire.h"
 
 struct call;
+struct credential;
 struct follow;
 struct lane;
 
@@ -26,12 +27,15 @@ struct session {
     uint64_t service_clock_ns, our_clock_ns; /* the same instant, or ours a little later */
     uint64_t service_revision;
     char events_url[URL_SIZE]; /* "": the service offered none that we may follow */
+    bool may_not_hear;         /* it offered none at all: this caller may not hear events */
 };
 
 struct jwkd_client {
     unsigned generation; /* fork_generation() at the birth */
     struct url url;
     char *name;
+    struct credential *credential; /* NULL: none */
+    bool insecure_tcp;
     uint32_t timeout_ms;
     bool background;
     nng_socket socket;
@@ -71,7 +75,7 @@ jwkd_status client_learn(
     jwkd_client *client, const Jwkd__V1__HelloReply *hello, jwkd_error *error) MUST_CHECK;
 
 /* For pipe callbacks at NNG_PIPE_EV_ADD_PRE: closes a pipe whose other end belongs to a user that may not
- * speak for the service; false then. */
+ * speak for the service, or that a credential must not be sent over; false then. */
 bool client_admit(jwkd_client *client, nng_pipe pipe);
 
 /* INVALID_ARGUMENT unless it is an environment's name: checked here, since names become topics. */

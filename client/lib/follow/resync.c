@@ -13,6 +13,13 @@ enum {
 /* Dials what the present session says, unless that is dialled already. */
 static jwkd_status dial_events(struct follow *follow, const struct session *session, jwkd_error *error)
 {
+    if (session->may_not_hear) {
+        client_forget_session(follow->client, session->boot_id); /* it may, once it has the right */
+        return fail(error, JWKD_DENIED,
+            "this caller may not hear events: that takes the role verifier in every environment (*); follow "
+            "by "
+            "long poll comes with the next version, verify by the service meanwhile");
+    }
     if (!session->events_url[0])
         return fail(
             error, JWKD_DENIED, "the service offers no event socket of the same transport in the same place");

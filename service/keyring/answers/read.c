@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "keyring/answers/may.h"
 #include "keyring/changes/standing.h"
 #include "keyring/changes/wall.h"
 #include "keyring/model/message.h"
@@ -28,25 +29,27 @@ static Jwkd__V1__State *state_of(
 jwkd_status keyring_list_environments(struct keyring *keyring, const struct caller *caller,
     const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
-    (void)caller;
     reply->snapshot = keyring_snapshot(keyring);
     const struct snapshot *snapshot = reply->snapshot;
     size_t first = snapshot_after(snapshot, request->list_environments->after);
-    size_t count = snapshot->count - first < LIMIT_PAGE ? snapshot->count - first : LIMIT_PAGE;
+    size_t most = snapshot->count - first < LIMIT_PAGE ? snapshot->count - first : LIMIT_PAGE;
     Jwkd__V1__ListEnvironmentsReply *list = reply_alloc(reply, sizeof *list);
     struct environment_message *items;
-    void *pointers = reply_array(reply, count, sizeof *items, &items);
+    void *pointers = reply_array(reply, most, sizeof *items, &items);
     if (!list || !pointers) return OUT_OF_MEMORY(error);
-    for (size_t i = 0; i < count; i++) {
-        const struct ring_environment *environment = snapshot->environments[first + i];
-        message_environment(environment, keyring->epoch, &items[i]);
-        if (environment->promotion.waiting)
-            TRY(operation_describe(keyring, environment, reply, &items[i].pending));
-    }
     *list = (Jwkd__V1__ListEnvironmentsReply)JWKD__V1__LIST_ENVIRONMENTS_REPLY__INIT;
-    list->n_environments = count;
     list->environments = pointers;
-    list->more = first + count < snapshot->count;
+    for (size_t i = first; i < snapshot->count && !list->more; i++) {
+        const struct ring_environment *environment = snapshot->environments[i];
+        /* One that may verify gets the settings with the key set, and must know what there is to follow. */
+        if (!caller_may(snapshot, caller, RIGHT_SEE | RIGHT_VERIFY, environment)) continue;
+        list->more = list->n_environments == most;
+        if (list->more) break;
+        struct environment_message *item = &items[list->n_environments++];
+        message_environment(environment, keyring->epoch, item);
+        if (environment->promotion.waiting)
+            TRY(operation_describe(keyring, environment, reply, &item->pending));
+    }
     reply->message.result_case = JWKD__V1__REPLY__RESULT_ENVIRONMENTS;
     reply->message.environments = list;
     return JWKD_OK;

@@ -20,6 +20,7 @@ static jwkd_status fill_lines(const struct registry_receipt *kept, uint64_t pres
         if (line->confirmed && line->confirmed_ns > kept->swapped_ns)
             lines[i].after_us = (line->confirmed_ns - kept->swapped_ns) / 1000;
         lines[i].gone = line->gone;
+        lines[i].cut_off = line->cut_off;
         TRY(subscribers_describe(&line->subscriber, present, now_ns, reply, &subscribers[i]));
     }
     out->n_lines = kept->count;

@@ -5,15 +5,19 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "jose/base64url.h"
+#include "jose/json.h"
 #include "jose/jwt.h"
 #include "keyring/age.h"
 #include "keyring/changes/ceiling.h"
+#include "keyring/answers/may.h"
 #include "keyring/changes/wall.h"
 #include "keyring/state.h"
 
 /* The key that signs, from one snapshot. */
 struct signing {
     const struct ring_environment *environment;
+    const char *principal;
+    const struct rule *rule; /* what it may put into a token; NULL: anything */
     struct ring_key *key;
     struct signer_key signer_key;
 };
@@ -82,12 +86,38 @@ static jwkd_status check_type(const char *type, jwkd_error *error)
     return JWKD_OK;
 }
 
-static jwkd_status sign_item(struct keyring *keyring, const struct signing *signing,
-    const Jwkd__V1__SignItem *item, struct ceiling_patience *patience, struct buffer *out,
-    int64_t *out_expires_at, jwkd_error *error)
+/* What the rule adds is spliced in front of the others. */
+static jwkd_status splice(struct buffer *claims, struct bytes added)
+{
+    if (added.size == 0) return JWKD_OK;
+    TRY(buffer_reserve(claims, added.size));
+    memmove(claims->data + 1 + added.size, claims->data + 1, claims->size - 1);
+    memcpy(claims->data + 1, added.data, added.size);
+    claims->size += added.size;
+    return JWKD_OK;
+}
+
+static jwkd_status judge(
+    const struct signing *signing, const char *type, struct buffer *claims, jwkd_error *error)
+{
+    CLEANUP(json_clear) struct json json = {0};
+    CLEANUP(buffer_clear) struct buffer added = {0};
+    const struct rule_subject subject = {.principal = signing->principal,
+        .type = bytes_of_text(type),
+        .has_issuer = signing->environment->settings.issuer[0] != '\0'};
+    TRY(json_parse(&json, buffer_bytes(claims), error));
+    TRY(rule_judge(signing->rule, &subject, &json, &added, error));
+    if (claims->size + added.size > LIMIT_CLAIMS)
+        return fail(error, JWKD_INVALID_ARGUMENT, "claims over %d bytes with what was added", LIMIT_CLAIMS);
+    jwkd_status status = splice(claims, buffer_bytes(&added));
+    return status == JWKD_OK ? JWKD_OK : fail(error, status, "out of memory");
+}
+
+/* The claims as they will be signed: prepared, and judged by the caller's rule. */
+static jwkd_status prepare_claims(const struct signing *signing, const Jwkd__V1__SignItem *item,
+    const char *type, int64_t now, struct buffer *out, int64_t *out_expires_at, jwkd_error *error)
 {
     const struct environment *settings = &signing->environment->settings;
-    const char *type = *item->type ? item->type : "at+jwt";
     TRY(check_type(type, error));
     struct bytes audiences[LIMIT_AUDIENCES];
     if (item->n_audience > LIMIT_AUDIENCES)
@@ -98,32 +128,71 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
         .default_audience = bytes_of_text(settings->default_audience),
         .default_lifetime_sec = settings->default_token_lifetime_sec,
         .max_lifetime_sec = settings->max_token_lifetime_sec,
-        .now = clock_wall_sec()};
+        .now = now};
+    int64_t most_sec = signing->rule ? rule_max_ttl_sec(signing->rule) : 0;
+    if (most_sec && most_sec < policy.max_lifetime_sec) policy.max_lifetime_sec = most_sec;
     struct jwt_wish wish = {.claims = wire_view(item->claims),
         .audiences = audiences,
         .audience_count = item->n_audience,
         .lifetime_sec = item->lifetime_sec};
     uint8_t random[16];
     if (random_fill(random, sizeof random) != JWKD_OK) return fail(error, JWKD_INTERNAL, "no random bytes");
+    TRY(jwt_prepare(&policy, &wish, random, out, out_expires_at, error));
+    return signing->rule ? judge(signing, type, out, error) : JWKD_OK;
+}
+
+static jwkd_status sign_item(struct keyring *keyring, const struct signing *signing,
+    const Jwkd__V1__SignItem *item, struct ceiling_patience *patience, struct buffer *out,
+    int64_t *out_expires_at, jwkd_error *error)
+{
+    const char *type = *item->type ? item->type : "at+jwt";
+    const int64_t now = clock_wall_sec();
     CLEANUP(buffer_clear) struct buffer claims = {0};
-    TRY(jwt_prepare(&policy, &wish, random, &claims, out_expires_at, error));
-    const struct reach reach = {
-        .expiry = *out_expires_at, .age = age_sec(keyring) + (*out_expires_at - policy.now)};
+    TRY(prepare_claims(signing, item, type, now, &claims, out_expires_at, error));
+    const struct reach reach = {.expiry = *out_expires_at, .age = age_sec(keyring) + (*out_expires_at - now)};
     TRY(ceiling_cover(keyring, signing->environment, signing->key, reach, patience, error));
-    key_usage_signed(signing->key->usage, reach, policy.now);
+    key_usage_signed(signing->key->usage, reach, now);
     jwkd_status status = make_token(keyring, signing, bytes_of_text(type), buffer_bytes(&claims), out);
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "signing failed: %s", jwkd_status_text(status));
 }
 
-static jwkd_status begin_signing(
-    struct keyring *keyring, const char *name, struct reply *reply, struct signing *out, jwkd_error *error)
+/* The rule stands in the same snapshot as the key. Without a grant the caller has the role by a setting of
+ * the daemon, which knows no rules. */
+static void choose_rule(const struct snapshot *snapshot, const struct caller *caller, enum access_role role,
+    struct signing *signing)
+{
+    const struct access_who who = caller_who(caller);
+    const struct access_grant *grant =
+        book_deciding(snapshot->book, &who, where_of(signing->environment), role);
+    signing->principal = caller->principal;
+    signing->rule = grant ? grant->rule : NULL;
+}
+
+static jwkd_status begin_signing(struct keyring *keyring, const struct caller *caller, enum access_role role,
+    const char *name, struct reply *reply, struct signing *out, jwkd_error *error)
 {
     snapshot_unref(reply->snapshot);
     reply->snapshot = keyring_snapshot(keyring);
     struct ring_environment *environment;
     TRY(keyring_require(reply->snapshot, name, &environment, error));
     TRY(wall_check(keyring, environment, error));
-    return choose_key(environment, out, error);
+    TRY(choose_key(environment, out, error));
+    choose_rule(reply->snapshot, caller, role, out);
+    return JWKD_OK;
+}
+
+jwkd_status keyring_try_sign(struct keyring *keyring, const struct caller *caller, const char *environment,
+    const Jwkd__V1__SignItem *item, jwkd_error *error)
+{
+    CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(keyring);
+    CLEANUP(buffer_clear) struct buffer claims = {0};
+    struct ring_environment *found;
+    int64_t expires_at;
+    TRY(keyring_require(snapshot, environment, &found, error));
+    struct signing signing = {.environment = found};
+    choose_rule(snapshot, caller, ROLE_SIGNER, &signing);
+    return prepare_claims(
+        &signing, item, *item->type ? item->type : "at+jwt", clock_wall_sec(), &claims, &expires_at, error);
 }
 
 /* ---- a batch */
@@ -133,6 +202,7 @@ enum { SIGN_ATTEMPTS = 3 };
 
 struct keyring_signing {
     struct keyring *keyring;
+    const struct caller *caller;
     const Jwkd__V1__SignRequest *request;
     struct reply *reply;
     Jwkd__V1__SignedToken *tokens, **pointers;
@@ -212,17 +282,17 @@ static size_t what_may_wait_for_disk(const struct keyring_signing *signing)
 jwkd_status keyring_sign_begin(struct keyring *keyring, const struct caller *caller,
     const Jwkd__V1__Request *request, struct reply *reply, struct keyring_signing **out, jwkd_error *error)
 {
-    (void)caller;
     const Jwkd__V1__SignRequest *sign = request->sign;
     if (sign->n_items == 0 || sign->n_items > LIMIT_BATCH)
         return fail(error, JWKD_INVALID_ARGUMENT, "a request signs 1 to %d tokens, not %zu", LIMIT_BATCH,
             sign->n_items);
     struct keyring_signing *signing = reply_alloc(reply, sizeof *signing);
     if (!signing) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    *signing = (struct keyring_signing){.keyring = keyring, .request = sign, .reply = reply};
+    *signing =
+        (struct keyring_signing){.keyring = keyring, .caller = caller, .request = sign, .reply = reply};
     signing->pointers = reply_array(reply, sign->n_items, sizeof *signing->tokens, &signing->tokens);
     if (!signing->pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
-    TRY(begin_signing(keyring, sign->environment, reply, &signing->with, error));
+    TRY(begin_signing(keyring, caller, ROLE_SIGNER, sign->environment, reply, &signing->with, error));
     pthread_mutex_init(&signing->lock, NULL);
     signing->first = what_may_wait_for_disk(signing);
     if (signing->first != NOTHING) sign_nth(signing, signing->first);
@@ -236,8 +306,8 @@ static jwkd_status sign_again(struct keyring_signing *signing, jwkd_error *error
     signing->first = NOTHING;
     atomic_store(&signing->begun, 0);
     atomic_store(&signing->out_of_memory, false);
-    TRY(begin_signing(
-        signing->keyring, signing->request->environment, signing->reply, &signing->with, error));
+    TRY(begin_signing(signing->keyring, signing->caller, ROLE_SIGNER, signing->request->environment,
+        signing->reply, &signing->with, error));
     sign_rest(signing);
     return JWKD_OK;
 }
@@ -304,7 +374,6 @@ static jwkd_status check_raw(const Jwkd__V1__SignRawRequest *raw, jwkd_error *er
 jwkd_status keyring_sign_raw(struct keyring *keyring, const struct caller *caller,
     const Jwkd__V1__Request *request, struct reply *reply, jwkd_error *error)
 {
-    (void)caller;
     const Jwkd__V1__SignRawRequest *raw = request->sign_raw;
     TRY(check_raw(raw, error));
     Jwkd__V1__SignReply *answer = reply_alloc(reply, sizeof *answer);
@@ -312,7 +381,8 @@ jwkd_status keyring_sign_raw(struct keyring *keyring, const struct caller *calle
     void *pointers = reply_array(reply, 1, sizeof *item, &item);
     if (!answer || !pointers) return fail(error, JWKD_NO_MEMORY, "out of memory");
     struct signing signing;
-    TRY(begin_signing(keyring, raw->environment, reply, &signing, error));
+    TRY(begin_signing(keyring, caller, ROLE_RAW_SIGNER, raw->environment, reply, &signing, error));
+    if (signing.rule) TRY(rule_judge_type(signing.rule, bytes_of_text(raw->type), error));
     CLEANUP(buffer_clear) struct buffer token = {0};
     key_usage_signed(signing.key->usage, (struct reach){0}, clock_wall_sec()); /* it has no expiry */
     jwkd_status status =

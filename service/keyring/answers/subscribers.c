@@ -2,18 +2,19 @@
 #include "keyring/answers/subscribers.h"
 
 #include "base/clock.h"
+#include "keyring/answers/may.h"
 
 /* ---- renewing */
 
 /* Finds what an item of a renewal means here. The environment of that name goes on being followed. The
  * item's state counts only if it has this store's epoch and this environment's id, and a revision that
  * exists. */
-static bool resolve(const struct keyring *keyring, const struct snapshot *snapshot,
-    const Jwkd__V1__RenewRequest__Held *item, struct registry_held *out)
+static bool resolve(const struct keyring *keyring, const struct caller *caller,
+    const struct snapshot *snapshot, const Jwkd__V1__RenewRequest__Held *item, struct registry_held *out)
 {
     const struct ring_environment *environment = snapshot_find(snapshot, item->environment);
     const Jwkd__V1__State *state = item->state;
-    if (!environment) return false;
+    if (!environment || !caller_may(snapshot, caller, RIGHT_VERIFY, environment)) return false;
     bool known = state && bytes_equal(wire_view(state->epoch), bytes_of(keyring->epoch, 16)) &&
                  state->environment_id == environment->id && state->revision <= environment->revision;
     *out = (struct registry_held){.environment_id = environment->id, .revision = known ? state->revision : 0};
@@ -33,7 +34,7 @@ jwkd_status keyring_renew(struct keyring *keyring, const struct caller *caller,
     struct registry_held held[LIMIT_FOLLOWED];
     size_t count = 0;
     for (size_t i = 0; i < renewal->n_held; i++)
-        count += resolve(keyring, snapshot, renewal->held[i], &held[count]);
+        count += resolve(keyring, caller, snapshot, renewal->held[i], &held[count]);
     TRY(registry_renew(keyring->options.registry, wire_view(renewal->instance_id), caller->principal,
         renewal->sequence, held, count, clock_elapsed_ns(), error));
     *answer = (Jwkd__V1__RenewReply)JWKD__V1__RENEW_REPLY__INIT;

@@ -40,9 +40,10 @@ static void apply(struct transaction *transaction, struct snapshot *next)
             keyring_trouble(keyring, status, "an event was not sent; subscribers will take a snapshot");
         atomic_fetch_add_explicit(&keyring->counts.changes, 1, memory_order_relaxed);
     }
-    for (struct transaction_event *entry = transaction->events; entry && keyring->options.on_change;
+    for (struct transaction_made *entry = transaction->made; entry && keyring->options.on_change;
          entry = entry->next)
         keyring->options.on_change(keyring->options.context, &entry->made);
+    if (transaction->book && keyring->options.on_access) keyring->options.on_access(keyring->options.context);
     for (struct transaction_forget *entry = transaction->forgets; entry; entry = entry->next)
         signer_forget(keyring->options.signer, entry->owner, entry->kid);
     for (struct ready_key *key = transaction->taken, *after; key; key = after) {
@@ -76,7 +77,7 @@ static jwkd_status commit(struct transaction *transaction, jwkd_error *error)
     TRY(put_service_row(transaction));
     CLEANUP(snapshot_unref_at) struct snapshot *next = NULL;
     TRY(snapshot_next(keyring->present.snapshot, transaction->touched, transaction->touched_count,
-        transaction->service_revision, &next));
+        transaction->book, transaction->service_revision, &next));
     uint64_t row_revision;
     TRY(store_transaction(transaction, &row_revision, error));
     atomic_fetch_add_explicit(&keyring->counts.commits, 1, memory_order_relaxed);

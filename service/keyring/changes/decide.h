@@ -2,12 +2,19 @@
 #ifndef KEYRING_CHANGES_DECIDE_H
 #define KEYRING_CHANGES_DECIDE_H
 
-#include "keyring/changes/changes.h"
+#include "keyring/changes/access_edit.h"
 
 /* Decides one change of the environment that the edit is of, and carries it out in the edit's transaction.
  * See change_decide(). */
 typedef jwkd_status change_decision(
     struct edit *edit, const struct change_request *change, struct reply *reply, jwkd_error *error);
+
+/* Likewise, of a change of accounts, tokens or grants. */
+typedef jwkd_status access_decision(
+    struct access_edit *edit, const struct change_request *change, struct reply *reply, jwkd_error *error);
+
+access_decision decide_create_account, decide_delete_account, decide_create_token, decide_revoke_token;
+access_decision decide_add_grant, decide_remove_grant;
 
 change_decision decide_create_environment, decide_update_environment, decide_delete_environment;
 change_decision decide_generate, decide_import;

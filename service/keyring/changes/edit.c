@@ -226,7 +226,8 @@ static jwkd_status put_event(struct edit *edit, struct environment_message *envi
         TRY(rows_put_event(edit->transaction, edit->after, &event)); /* for later runs: without boot id */
     event.boot_id = wire_bytes(bytes_of(keyring->options.boot_id, sizeof keyring->options.boot_id));
     const struct keyring_made made = describe(edit);
-    return transaction_publish(edit->transaction, &event, &made);
+    TRY(transaction_tell(edit->transaction, &made));
+    return transaction_publish(edit->transaction, &event);
 }
 
 jwkd_status edit_finish(struct edit *edit, jwkd_error *error)

@@ -111,6 +111,7 @@ jwkd_status decide_delete_environment(
         TRY(transaction_forget(edit->transaction, environment->owner, jwk_kid(environment->keys[i]->jwk)));
     TRY(operation_end(edit, JWKD__V1__OPERATION__PHASE__CANCELLED, "the environment was deleted"));
     TRY(edit_finish(edit, error));
+    TRY(access_edit_environment_gone(edit->transaction, edit->cause, environment->id, error));
     edit->transaction->urgent = true;
     message_state(environment, edit->transaction->keyring->epoch, state);
     *answer = (Jwkd__V1__DeleteEnvironmentReply)JWKD__V1__DELETE_ENVIRONMENT_REPLY__INIT;

@@ -64,7 +64,7 @@ static jwkd_status compare(
             j++;
         if (j == read->count || strcmp(read->environments[j]->settings.name, name) != 0) add(out, name, NULL);
     }
-    return snapshot_next(old, out->changes, out->count, service_revision, &out->next);
+    return snapshot_next(old, out->changes, out->count, read->book, service_revision, &out->next);
 }
 
 /* Lists the change for heartbeats. Its events are in the log. */

@@ -45,20 +45,32 @@ static jwkd_status pack_reply(const struct reply *reply, struct buffer *out)
     return wire_pack(&reply->message.base, out);
 }
 
-/* Keeps the answer, without a key that is shown once. */
+/* Without the key, or the secret, that is shown once. */
+static jwkd_status pack_hiding(struct reply *reply, struct buffer *out)
+{
+    if (reply->message.result_case == JWKD__V1__REPLY__RESULT_TOKEN) {
+        Jwkd__V1__TokenReply *token = reply->message.token;
+        char *secret = token->secret;
+        token->secret = wire_text("");
+        jwkd_status status = pack_reply(reply, out);
+        token->secret = secret;
+        return status;
+    }
+    Jwkd__V1__Key *key = reply->message.key->key;
+    ProtobufCBinaryData shown = key->public_jwk;
+    key->public_jwk = (ProtobufCBinaryData){0};
+    jwkd_status status = pack_reply(reply, out);
+    key->public_jwk = shown;
+    return status;
+}
+
+/* Keeps the answer, without what is shown once. */
 static jwkd_status keep_answer(
     struct transaction *transaction, const struct change_request *change, struct reply *reply)
 {
-    ProtobufCBinaryData shown = {0};
-    Jwkd__V1__Key *key = reply->shown_once ? reply->message.key->key : NULL;
-    if (key) {
-        shown = key->public_jwk;
-        key->public_jwk = (ProtobufCBinaryData){0};
-    }
     CLEANUP(buffer_clear) struct buffer packed = {0};
-    jwkd_status status = pack_reply(reply, &packed);
-    if (key) key->public_jwk = shown;
-    if (status != JWKD_OK) return status;
+    if (change->request->dry_run) return JWKD_OK;
+    TRY(reply->shown_once ? pack_hiding(reply, &packed) : pack_reply(reply, &packed));
     bool deactivation = change_is_deactivation(change->request);
     struct bytes id = wire_view(change->request->request_id);
     TRY(allowance_add(transaction, change->principal, id, deactivation));
@@ -95,7 +107,7 @@ static jwkd_status decide(
      * It also does if only the answer itself is to be written, unless the change is final: if the answer
      * cannot be kept, as on a full disk, a repetition of the request may be refused, or undo what somebody
      * did since. */
-    *out_changed = transaction->events || round->waiting ||
+    *out_changed = transaction->events || transaction->book || round->waiting ||
                    (transaction->write_count != 0 && !change_is_final(change->request));
     if (status != JWKD_OK) reply_fail(&reply, status, &error);
     return pack_reply(&reply, out_reply) == JWKD_OK ? status : JWKD_NO_MEMORY;

@@ -30,6 +30,7 @@ struct change {
     environment_of *environment; /* NULL: the change makes one */
     change_decision *decide;
     bool is_final, is_deactivation;
+    access_decision *decide_access; /* of accounts, tokens and grants; none of the above then */
 };
 
 // clang-format off
@@ -46,19 +47,31 @@ struct change {
     ROW(DEACTIVATE,         environment_of_deactivate,         decide_deactivate,         true,  true)         \
     ROW(DESTROY,            environment_of_destroy,            decide_destroy,            true,  false)
 
+#define ACCESS_CHANGES(ROW)                                                                                    \
+    ROW(CREATE_ACCOUNT, decide_create_account)                                                                 \
+    ROW(DELETE_ACCOUNT, decide_delete_account)                                                                 \
+    ROW(CREATE_TOKEN,   decide_create_token)                                                                   \
+    ROW(REVOKE_TOKEN,   decide_revoke_token)                                                                   \
+    ROW(ADD_GRANT,      decide_add_grant)                                                                      \
+    ROW(REMOVE_GRANT,   decide_remove_grant)
+
 #define NO_CHANGES(ROW)                                                                                        \
     ROW(HELLO) ROW(STATUS) ROW(LIST_ENVIRONMENTS) ROW(LIST_KEYS) ROW(GET_KEY) ROW(SIGN) ROW(SIGN_RAW)          \
     ROW(VERIFY) ROW(GET_JWKS) ROW(GET_CHANGES) ROW(RENEW) ROW(LIST_SUBSCRIBERS) ROW(GET_OPERATION)             \
-    ROW(GET_RECEIPT) ROW(_NOT_SET)
+    ROW(GET_RECEIPT) ROW(WHOAMI) ROW(LIST_ACCOUNTS) ROW(GET_ACCOUNT) ROW(LIST_TOKENS) ROW(LIST_GRANTS)         \
+    ROW(TEST_GRANT) ROW(EXPLAIN) ROW(_NOT_SET)
 // clang-format on
 
 static const struct change TABLE[] = {
-#define ROW(NAME, ...) [JWKD__V1__REQUEST__OPERATION_##NAME] = {__VA_ARGS__},
+#define ROW(NAME, ...) [JWKD__V1__REQUEST__OPERATION_##NAME] = {__VA_ARGS__, NULL},
     CHANGES(ROW)
+#undef ROW
+#define ROW(NAME, function) [JWKD__V1__REQUEST__OPERATION_##NAME] = {.decide_access = function},
+        ACCESS_CHANGES(ROW)
 #undef ROW
 };
 
-/* An operation of the contract that is in neither list does not build. */
+/* An operation of the contract that is in no list does not build. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic error "-Wswitch"
 static const struct change *find(const Jwkd__V1__Request *request)
@@ -66,6 +79,7 @@ static const struct change *find(const Jwkd__V1__Request *request)
     switch (request->operation_case) {
 #define ROW(NAME, ...) case JWKD__V1__REQUEST__OPERATION_##NAME:
         CHANGES(ROW)
+        ACCESS_CHANGES(ROW)
         return &TABLE[request->operation_case];
         NO_CHANGES(ROW)
     case _JWKD__V1__REQUEST__OPERATION__CASE_IS_INT_SIZE:
@@ -98,12 +112,23 @@ static const char *verb_of(const Jwkd__V1__Request *request)
     return field ? field->name : "";
 }
 
+static jwkd_status decide_access(struct transaction *transaction, struct edit_cause cause,
+    const struct change *change, const struct change_request *asked, struct reply *reply, jwkd_error *error)
+{
+    CLEANUP(access_edit_clear) struct access_edit edit;
+    access_edit_begin(&edit, transaction, cause, asked->request->dry_run);
+    TRY(change->decide_access(&edit, asked, reply, error));
+    access_edit_well_ended(&edit);
+    return JWKD_OK;
+}
+
 static jwkd_status decide(struct edit *edit, struct transaction *transaction,
     const struct change_request *asked, struct reply *reply, jwkd_error *error)
 {
     const struct edit_cause cause = {.verb = verb_of(asked->request), .principal = asked->principal};
     const struct change *change = find(asked->request);
     if (!change) return fail(error, JWKD_UNSUPPORTED, "this operation changes nothing");
+    if (change->decide_access) return decide_access(transaction, cause, change, asked, reply, error);
     if (change->environment)
         TRY(edit_begin(edit, transaction, cause, change->environment(asked->request), error));
     else

@@ -14,6 +14,14 @@ static struct snapshot *snapshot_new(size_t capacity, uint64_t service_revision)
     return snapshot;
 }
 
+static jwkd_status choose_book(const struct snapshot *old, struct book *book, struct book **out)
+{
+    if (!book && old) book = old->book;
+    if (!book) return book_next(NULL, NULL, 0, 0, out);
+    *out = book_ref(book);
+    return JWKD_OK;
+}
+
 static int compare_changes(const void *a, const void *b)
 {
     const struct snapshot_change *x = a, *y = b;
@@ -21,12 +29,12 @@ static int compare_changes(const void *a, const void *b)
 }
 
 jwkd_status snapshot_next(const struct snapshot *old, const struct snapshot_change *changes, size_t count,
-    uint64_t service_revision, struct snapshot **out)
+    struct book *book, uint64_t service_revision, struct snapshot **out)
 {
     size_t old_count = old ? old->count : 0;
     CLEANUP(free_at) struct snapshot_change *sorted = calloc(count + 1, sizeof *sorted);
     struct snapshot *next = snapshot_new(old_count + count, service_revision);
-    if (!sorted || !next) {
+    if (!sorted || !next || choose_book(old, book, &next->book) != JWKD_OK) {
         snapshot_unref(next);
         return JWKD_NO_MEMORY;
     }
@@ -57,6 +65,7 @@ void snapshot_unref(struct snapshot *snapshot)
     if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < snapshot->count; i++)
         ring_environment_unref(snapshot->environments[i]);
+    book_unref(snapshot->book);
     free(snapshot->environments);
     free(snapshot);
 }

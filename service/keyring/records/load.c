@@ -200,6 +200,7 @@ static jwkd_status load_all(struct loader *loader, jwkd_error *error)
     TRY(load_all_of(loader, "ceiling/", load_ceiling, error));
     TRY(load_all_of(loader, ROW_RESERVE, load_ready_key, error));
     TRY(load_all_of(loader, "work/", load_work, error));
+    TRY(access_rows_load(loader->keyring, &loader->out->access, &loader->out->book, error));
     return finish(loader, error);
 }
 
@@ -217,6 +218,7 @@ void loaded_clear(struct loaded *loaded)
         ring_environment_unref(loaded->environments[i]);
     free(loaded->environments);
     pending_free_all(loaded->pending);
+    book_unref(loaded->book);
     for (struct ready_key *key = loaded->ready, *next; key; key = next) {
         next = key->next;
         ready_key_free(key);

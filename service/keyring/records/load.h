@@ -2,7 +2,7 @@
 #ifndef KEYRING_LOAD_H
 #define KEYRING_LOAD_H
 
-#include "keyring/state.h"
+#include "keyring/records/access_rows.h"
 
 /* What the rows say, except for the service's row. The keyring has nothing of it yet. */
 struct loaded {
@@ -10,6 +10,8 @@ struct loaded {
     size_t count;
     struct pending *pending;
     struct ready_key *ready;
+    struct book *book; /* a reference */
+    struct access_state access;
 };
 /* CORRUPT: the message says which row. The caller clears *out then, too. */
 jwkd_status load_rows(struct keyring *keyring, struct loaded *out, jwkd_error *error) MUST_CHECK;

@@ -14,6 +14,7 @@ jwkd_status transaction_init(struct transaction *transaction, struct keyring *ke
         .next_environment_id = keyring->records.next_environment_id,
         .service_revision = keyring->records.service_revision};
     transaction->events_tail = &transaction->events;
+    transaction->made_tail = &transaction->made;
     arena_init(&transaction->arena, TRANSACTION_MEMORY);
     return JWKD_OK;
 }
@@ -22,6 +23,7 @@ void transaction_clear(struct transaction *transaction)
 {
     for (size_t i = 0; i < transaction->touched_count; i++)
         ring_environment_unref(transaction->touched[i].environment);
+    book_unref(transaction->book);
     free(transaction->touched);
     free(transaction->writes);
     for (struct ready_key *key = transaction->taken, *next; key; key = next) {
@@ -158,25 +160,39 @@ static jwkd_status copy_made(
     struct transaction *transaction, const struct keyring_made *made, struct keyring_made *out)
 {
     *out = *made;
-    const char **const texts[] = {
-        &out->verb, &out->environment, &out->principal, &out->kid, &out->deactivated, &out->primary_kid};
+    const char **const texts[] = {&out->verb, &out->environment, &out->principal, &out->kid,
+        &out->deactivated, &out->primary_kid, &out->subject};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        *texts[i] = transaction_text(transaction, *texts[i]);
+        *texts[i] = transaction_text(transaction, *texts[i] ? *texts[i] : "");
         if (!*texts[i]) return JWKD_NO_MEMORY;
     }
     return JWKD_OK;
 }
 
-jwkd_status transaction_publish(
-    struct transaction *transaction, const Jwkd__V1__Event *event, const struct keyring_made *made)
+jwkd_status transaction_tell(struct transaction *transaction, const struct keyring_made *made)
+{
+    struct transaction_made *entry = arena_alloc(&transaction->arena, sizeof *entry);
+    if (!entry) return JWKD_NO_MEMORY;
+    TRY(copy_made(transaction, made, &entry->made));
+    *transaction->made_tail = entry;
+    transaction->made_tail = &entry->next;
+    return JWKD_OK;
+}
+
+const struct book *transaction_book(const struct transaction *transaction)
+{
+    return transaction->book ? transaction->book : transaction->keyring->present.snapshot->book;
+}
+
+jwkd_status transaction_publish(struct transaction *transaction, const Jwkd__V1__Event *event)
 {
     struct transaction_event *entry = arena_alloc(&transaction->arena, sizeof *entry);
     size_t size = protobuf_c_message_get_packed_size(&event->base);
     uint8_t *packed = arena_alloc(&transaction->arena, size + 1);
-    if (!entry || !packed) return JWKD_NO_MEMORY;
-    TRY(copy_made(transaction, made, &entry->made));
+    char *environment = transaction_text(transaction, event->environment);
+    if (!entry || !packed || !environment) return JWKD_NO_MEMORY;
     protobuf_c_message_pack(&event->base, packed);
-    entry->event = (struct publisher_event){.environment = entry->made.environment,
+    entry->event = (struct publisher_event){.environment = environment,
         .environment_id = event->state->environment_id,
         .revision = event->state->revision,
         .service_revision = event->service_revision,

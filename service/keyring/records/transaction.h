@@ -9,7 +9,12 @@
 struct transaction_event {
     struct transaction_event *next;
     struct publisher_event event;
-    struct keyring_made made; /* what options.on_change is told */
+};
+
+/* What was done, for the log, in this order. */
+struct transaction_made {
+    struct transaction_made *next;
+    struct keyring_made made;
 };
 
 /* A key that the signer must forget after the commit. */
@@ -36,6 +41,8 @@ struct transaction {
     struct snapshot_change *touched;
     size_t touched_count, touched_capacity;
     struct transaction_event *events, **events_tail;
+    struct transaction_made *made, **made_tail;
+    struct book *book; /* accounts, tokens and grants as they will be; a reference; NULL: as they are */
     struct transaction_forget *forgets;
     struct transaction_ceiling *ceilings;
     struct ready_key *taken; /* from the reserve: they go back there if the commit fails */
@@ -71,9 +78,12 @@ unsigned transaction_waiting(const struct transaction *transaction);
 /* How many environments there will be. */
 size_t transaction_environments(const struct transaction *transaction);
 
-/* Adds an event. `made` says the same; its texts are copied. */
-jwkd_status transaction_publish(struct transaction *transaction, const Jwkd__V1__Event *event,
-    const struct keyring_made *made) MUST_CHECK;
+jwkd_status transaction_publish(struct transaction *transaction, const Jwkd__V1__Event *event) MUST_CHECK;
+/* Its texts are copied. */
+jwkd_status transaction_tell(struct transaction *transaction, const struct keyring_made *made) MUST_CHECK;
+
+/* Accounts, tokens and grants as they stand with what the transaction changed so far; borrowed. */
+const struct book *transaction_book(const struct transaction *transaction);
 jwkd_status transaction_forget(
     struct transaction *transaction, const char *owner, const char *kid) MUST_CHECK;
 

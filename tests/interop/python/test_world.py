@@ -55,7 +55,7 @@ class World:
         ports = free_ports(2)
         self.tcp = f"tcp://127.0.0.1:{ports[0]}"
         self.daemon = service.Service(binaries, self.schema, "--listen", self.tcp,
-                                      "--listen-events", f"tcp://127.0.0.1:{ports[1]}")
+                                      "--listen-events", f"tcp://127.0.0.1:{ports[1]}", "--tcp-role", "verifier")
         self.relay = service.Service(binaries, self.schema, upstream=self.daemon.url)
 
     def __enter__(self):

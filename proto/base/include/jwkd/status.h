@@ -37,10 +37,12 @@ typedef enum jwkd_status {
     JWKD_CLOSED = 22,      /* the handle is being closed, or was inherited across fork() */
     JWKD_REFUSED = 23,     /* the token is not acceptable; the verdict says why */
     /* Of the service again: */
-    JWKD_NOT_REGISTERED = 24 /* the subscriber is not registered (any more); the library registers anew */
+    JWKD_NOT_REGISTERED = 24, /* the subscriber is not registered (any more); the library registers anew */
+    JWKD_UNAUTHENTICATED =
+        25 /* the credential is none, or has ended, or may not travel over this connection */
 } jwkd_status;
 /* One more than the largest. */
-#define JWKD_STATUS_COUNT (JWKD_NOT_REGISTERED + 1)
+#define JWKD_STATUS_COUNT (JWKD_UNAUTHENTICATED + 1)
 
 /* What a verifier says of a token. Zero is deliberately not "valid". */
 typedef enum jwkd_verdict {
