@@ -51,8 +51,8 @@ typedef struct jwkd_client_options {
     bool background;     /* jwkd_open() does not insist on a service: it connects when there is one */
     /* A file that holds an API token, alone on its first line: every request asks as its account. It is read
      * anew when it changes, so that a token can be replaced while the program runs; it must be a regular file
-     * or a pipe that nobody but its owner can read. NULL: $JWKD_TOKEN_FILE, else no credential; "": none at
-     * all. */
+     * or a pipe that nobody but its owner can read (root may leave one to a group). NULL: $JWKD_TOKEN_FILE,
+     * else no credential; "": none at all. */
     const char *token_file;
     bool insecure_tcp; /* the token may be sent over plain tcp, where others can read it; over connections to
                           a loopback address it may anyway */
@@ -266,8 +266,9 @@ typedef struct jwkd_verifier_options {
 /* Starts a cache of an environment's keys: registers, takes a snapshot, follows the events; returns when the
  * verifier is fresh, which the next heartbeat makes it. `options` may be NULL. NOT_FOUND: no such
  * environment. UNSUPPORTED: the service is too old to register subscribers. UNREACHABLE, TIMED_OUT (no
- * heartbeat came), DENIED. With a client opened in the background it answers JWKD_OK without a service; until
- * the verifier is fresh every verdict is KEYS_TOO_OLD. */
+ * heartbeat came), DENIED (the caller may not hear events: jwkd_verify_remotely() is left). With a client
+ * opened in the background it answers JWKD_OK without a service; until the verifier is fresh every verdict is
+ * KEYS_TOO_OLD, and the message says what is in the way. */
 JWKD_API jwkd_status jwkd_verifier_open(jwkd_client *client, const char *environment,
     const jwkd_verifier_options *options, jwkd_verifier **out, jwkd_error *error);
 
@@ -633,8 +634,7 @@ typedef struct jwkd_account_list {
     const jwkd_account *accounts; /* by name */
 } jwkd_account_list;
 
-/* `note` may be NULL. INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED. `out` may be NULL here and in the
- * next. */
+/* `note` and `out` may be NULL. INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED. */
 JWKD_API jwkd_status jwkd_account_create(
     jwkd_client *client, const char *name, const char *note, jwkd_account **out, jwkd_error *error);
 /* With its tokens and grants. NOT_FOUND. */
@@ -679,13 +679,13 @@ typedef struct jwkd_grant_list {
 /* `principal`: exact, or ending in "*" behind "/" or ":". `role`: viewer, verifier, signer, raw-signer,
  * operator, importer, auditor, relay, admin. `environment`: exact, "*", or ending in "*" behind "-", "_" or
  * ".". `rule`: of a signer, what it may put into a token, as JSON (jwkctl(1), RULES); NULL: anything.
- * `dry_run`: say what would come of it, and change nothing. ALREADY_EXISTS: such a grant is there, with
- * whatever rule. */
+ * `dry_run`: say what would come of it, and change nothing. */
 typedef struct jwkd_grant_wish {
     const char *principal, *role, *environment, *rule;
     bool dry_run;
 } jwkd_grant_wish;
-/* Grants. `out` may be NULL. NOT_FOUND: no such environment or account. */
+/* `out` may be NULL. INVALID_ARGUMENT, NOT_FOUND (no such environment or account), RESOURCE_EXHAUSTED.
+ * ALREADY_EXISTS: such a grant is there, with whatever rule. */
 JWKD_API jwkd_status jwkd_grant_add(
     jwkd_client *client, const jwkd_grant_wish *wish, jwkd_grant **out, jwkd_error *error);
 /* NOT_FOUND. FAILED_PRECONDITION: nobody would be left who may change access. */
@@ -694,6 +694,7 @@ JWKD_API jwkd_status jwkd_grant_remove(jwkd_client *client, const char *id, bool
 JWKD_API jwkd_status jwkd_grant_get_all(
     jwkd_client *client, const char *principal, jwkd_grant_list **out, jwkd_error *error);
 
+/* Whether a principal may do something. */
 typedef struct jwkd_grant_test {
     bool allowed;
     const char *reason;      /* for a person */
@@ -701,7 +702,7 @@ typedef struct jwkd_grant_test {
 } jwkd_grant_test;
 /* Whether a principal may carry out an operation ("sign", "rotate", "list_keys", ... as the contract calls
  * it) in an environment; of sign, with `item` (may be NULL), whether its rule lets such a token be signed.
- * Nothing is carried out. INVALID_ARGUMENT: there is no such operation. */
+ * Nothing is carried out. */
 JWKD_API jwkd_status jwkd_grant_try(jwkd_client *client, const char *principal, const char *operation,
     const char *environment, const jwkd_sign_item *item, jwkd_grant_test **out, jwkd_error *error);
 

@@ -8,7 +8,6 @@
 #include "base/wait.h"
 #include "lib/ask/coalesce.h"
 #include "lib/connection/call.h"
-#include "lib/connection/credential.h"
 #include "lib/connection/fork.h"
 #include "dial/probe.h"
 #include "lib/connection/shut.h"
@@ -32,10 +31,15 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)
         return;
     }
     if (!client_admit(client, pipe)) {
-        call_deny_all(client);
+        call_refuse_all(client, REFUSED_STRANGER);
+        return;
+    }
+    if (!client_may_tell(client, pipe)) {
+        call_refuse_all(client, REFUSED_OVERHEARD);
         return;
     }
     pthread_mutex_lock(&client->lock);
+    client->refusal = 0;
     client->pipe = pipe;
     client->connected = true;
     client->unheard = 0;
@@ -75,8 +79,6 @@ static jwkd_status client_new(
             "a parent of this process had opened a connection before fork(), and libnng works in no child "
             "after that: "
             "let each child open its own, and the parent none");
-    CLEANUP(credential_free_at) struct credential *credential = NULL;
-    TRY(credential_open(options->token_file, &credential, error));
     jwkd_client *client = calloc(1, sizeof *client);
     char *name = strndup(options->name ? options->name : program_invocation_short_name, 64);
     if (!client || !name) {
@@ -84,13 +86,12 @@ static jwkd_status client_new(
         free(name);
         return fail(error, JWKD_NO_MEMORY, "out of memory");
     }
-    client->credential = TAKE(credential);
-    client->insecure_tcp = options->insecure_tcp;
     client->generation = fork_generation();
     client->url = parsed;
     client->name = name;
     client->timeout_ms = options->timeout_ms ? options->timeout_ms : (uint32_t)DEFAULT_TIMEOUT_MS;
     client->background = options->background;
+    client->insecure_tcp = options->insecure_tcp;
     pthread_mutex_init(&client->lock, NULL);
     wait_init(&client->calls_ended);
     wait_init(&client->to_tick);
@@ -104,7 +105,9 @@ jwkd_status jwkd_open(
     static const jwkd_client_options DEFAULTS = {0};
     jwkd_client *client = NULL;
     TRY(client_new(url, options ? options : &DEFAULTS, &client, error));
-    jwkd_status status = client_dial(client, error);
+    const char *token_file = options ? options->token_file : NULL;
+    jwkd_status status = credential_open(&client->credential, token_file, client->timeout_ms, error);
+    if (status == JWKD_OK) status = client_dial(client, error);
     if (status != JWKD_OK) {
         jwkd_close(client);
         return status;
@@ -129,10 +132,10 @@ void jwkd_close(jwkd_client *client)
         shut(client->socket);
         dial_clear(&client->dial);
     }
-    credential_free(client->credential);
     pthread_cond_destroy(&client->to_tick);
     pthread_cond_destroy(&client->calls_ended);
     pthread_mutex_destroy(&client->lock);
+    credential_close(&client->credential);
     free(client->name);
     free(client);
 }

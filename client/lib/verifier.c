@@ -430,6 +430,19 @@ static bool is_withheld(const struct keys *keys, struct bytes kid)
     return false;
 }
 
+/* Of a client that was opened in the background: nobody else has told the program why. */
+static jwkd_verdict refuse_without_keys(const jwkd_verifier *verifier, jwkd_error *error)
+{
+    static const char NONE_YET[] = "no keys have been received from the service yet";
+    if (!error || !verifier->client) return refuse(JWKD_VERDICT_KEYS_TOO_OLD, NONE_YET, error);
+    const struct follower *follower = &verifier->follower;
+    pthread_mutex_lock(&follower->follow->lock);
+    const char *why = follower->trouble.message;
+    (void)!fail(error, JWKD_REFUSED, "%s%s%s", NONE_YET, *why ? ": " : "", why);
+    pthread_mutex_unlock(&follower->follow->lock);
+    return JWKD_VERDICT_KEYS_TOO_OLD;
+}
+
 /* By one state of the keys; *out_again: they have changed, and what was not known may be now. */
 static jwkd_verdict judge_once(jwkd_verifier *verifier, struct bytes token, const jwkd_expectation *expected,
     jwkd_token *contents, uint64_t *wait_until_ns, bool *out_again, jwkd_error *error)
@@ -437,8 +450,7 @@ static jwkd_verdict judge_once(jwkd_verifier *verifier, struct bytes token, cons
     CLEANUP(keys_unref_at) struct keys *keys = current_keys(verifier);
     struct bytes audiences[LIMIT_AUDIENCES];
     struct jwt_expectation expectation;
-    if (!keys->known)
-        return refuse(JWKD_VERDICT_KEYS_TOO_OLD, "no keys have been received from the service yet", error);
+    if (!keys->known) return refuse_without_keys(verifier, error);
     if (read_expectation(expected, verifier, keys, audiences, &expectation, error) != JWKD_OK)
         return JWKD_VERDICT_NONE;
     jwkd_verdict verdict = jwt_verify(keys->set, token, &expectation, &contents->jwt, error);

@@ -152,8 +152,8 @@ tr 'a-y' 'b-z' <"$work/token" >"$work/other"
 : >"$work/empty"
 chmod 600 "$work"/{wrong,other,empty}
 fails 'no API token' --token-file "$work/other" whoami
-fails 'is empty' --token-file "$work/empty" whoami
-fails 'cannot be read' --token-file "$work/none" whoami
+fails 'nothing on its first line' --token-file "$work/empty" whoami
+fails 'No such file' --token-file "$work/none" whoami
 chmod 640 "$work/token"
 fails 'chmod 600' "${as_orders[@]}" whoami
 chmod 600 "$work/token"

@@ -33,8 +33,8 @@ void fake_answer_hello(
     hello.epoch = wire_bytes(bytes_of(fake->epoch, sizeof fake->epoch));
     hello.clock_ns = fake_clock_ns();
     hello.events_urls = urls;
-    hello.n_events_urls = fake->forbid_events ? 0 : 2;
-    hello.principal = wire_text("uid:0");
+    hello.n_events_urls = fake->nothing_for ? 0 : 2;
+    hello.principal = wire_text(fake->nothing_for);
     hello.service_revision = fake->service_revision;
     if (request && request->subscribe && !fake->old) {
         struct fake_instance *instance = fake_register(fake, request);
@@ -241,22 +241,29 @@ static void answer_generate(struct fake *fake, Jwkd__V1__Reply *reply, struct bu
 }
 
 /* Two messages one behind the other are one with the members of both. */
-static void answer_as_told(const struct buffer *said, Jwkd__V1__Reply *reply, struct buffer *out)
+static void answer_as_told(struct fake *fake, unsigned operation, Jwkd__V1__Reply *reply, struct buffer *out)
 {
+    struct buffer *said = &fake->said[operation], *then = &fake->said_then[operation];
     pack(reply, out);
     MUST(buffer_append_bytes(out, buffer_bytes(said)) == JWKD_OK);
+    if (then->size == 0) return;
+    buffer_clear(said);
+    *said = *then;
+    *then = (struct buffer){0};
 }
 
 void fake_answer(struct fake *fake, const Jwkd__V1__Request *request, bool too_few, Jwkd__V1__Reply *reply,
     struct buffer *out)
 {
     MUST(request->n_understands == 1 && request->understands[0] == WIRE_NEW_STATUSES);
-    if (request->operation_case == JWKD__V1__REQUEST__OPERATION_HELLO)
+    if (fake->credential && !bytes_equal_text(wire_view(request->credential), fake->credential))
+        fake_answer_status(reply, JWKD__V1__STATUS__UNAUTHENTICATED, out);
+    else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_HELLO)
         fake_answer_hello(fake, request->hello, reply, out);
     else if (request->deadline_ns && !bytes_equal(wire_view(request->boot_id), bytes_of(fake->boot_id, 16)))
         fake_answer_status(reply, JWKD__V1__STATUS__WRONG_BOOT, out);
     else if (fake->said[request->operation_case & 63].size)
-        answer_as_told(&fake->said[request->operation_case & 63], reply, out);
+        answer_as_told(fake, request->operation_case & 63, reply, out);
     else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_GET_JWKS)
         answer_jwks(fake, request->get_jwks, reply, out);
     else if (request->operation_case == JWKD__V1__REQUEST__OPERATION_RENEW)

@@ -57,12 +57,8 @@ struct fake {
     struct fake_environment environments[FAKE_ENVIRONMENTS];
     enum fake_mood mood;
     unsigned mood_left, ignored_hellos, connections;
-    char *offer;
-    bool forbid_events;          /* hello offers no event socket, as to a caller that may not hear */
-    char last_credential[128];   /* of the last request, and */
-    unsigned without_credential; /* how many came without one */
-    char *denial;                /* the id that failures have; NULL: none */
-    uint32_t version;
+    char *offer, *nothing_for, *credential;
+    uint32_t version, retry_after_ms;
     bool mute, hold_snapshots, subscribed;
     pthread_t beater;
     bool beat, stop, old, old_statuses;
@@ -70,7 +66,8 @@ struct fake {
     struct fake_instance instances[FAKE_INSTANCES];
     struct fake_wish wish;
     unsigned counts[64];
-    struct buffer said[64]; /* packed results, by operation */
+    struct buffer said[64], said_then[64]; /* packed results, by operation; the second from the next on */
+    struct buffer last_request;            /* packed; that was no hello */
     uint8_t last_id[16];
     unsigned last_times;
 };

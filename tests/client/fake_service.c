@@ -78,16 +78,13 @@ static enum fake_mood next_mood(struct fake *fake, const Jwkd__V1__Request *requ
 static void count(struct fake *fake, const Jwkd__V1__Request *request)
 {
     fake->counts[request->operation_case & 63]++;
-    size_t size = request->credential.len;
-    MUST(size < sizeof fake->last_credential);
-    if (size) memcpy(fake->last_credential, request->credential.data, size);
-    fake->last_credential[size] = '\0';
-    fake->without_credential += size == 0;
     if (request->operation_case == JWKD__V1__REQUEST__OPERATION_HELLO) return;
     bool again = bytes_equal(wire_view(request->request_id), bytes_of(fake->last_id, 16));
     fake->last_times = again ? fake->last_times + 1 : 1;
     MUST(request->request_id.len == 16 && request->version == WIRE_VERSION);
     memcpy(fake->last_id, request->request_id.data, 16);
+    buffer_clear(&fake->last_request);
+    MUST(wire_pack(&request->base, &fake->last_request) == JWKD_OK);
 }
 
 /* False: no answer. */
@@ -105,9 +102,9 @@ static bool respond(
     uint8_t id[16];
     memcpy(id, request->request_id.data, 16);
     if (mood == FAKE_WRONG_ID) id[0] ^= 1;
-    if (fake->denial) reply.denial_id = fake->denial;
     reply.version = mood == FAKE_WRONG_VERSION ? WIRE_VERSION + 1 : WIRE_VERSION;
     reply.request_id = wire_bytes(bytes_of(id, sizeof id));
+    if (mood == FAKE_BUSY) reply.retry_after_ms = fake->retry_after_ms;
     if (mood == FAKE_BUSY)
         fake_answer_status(&reply, JWKD__V1__STATUS__BUSY, out);
     else if (mood == FAKE_IN_PROGRESS)
@@ -312,25 +309,41 @@ void fake_stop(struct fake *fake)
         for (size_t r = 0; r < FAKE_LOG; r++)
             buffer_clear(&e->log[r]);
     }
-    for (size_t i = 0; i < sizeof fake->said / sizeof *fake->said; i++)
+    for (size_t i = 0; i < sizeof fake->said / sizeof *fake->said; i++) {
         buffer_clear(&fake->said[i]);
+        buffer_clear(&fake->said_then[i]);
+    }
+    buffer_clear(&fake->last_request);
     remove_directory();
     pthread_cond_destroy(&fake->changed);
     pthread_mutex_destroy(&fake->lock);
     free(fake->offer);
+    free(fake->nothing_for);
+    free(fake->credential);
     free(fake);
 }
 
 /* ---- what it is told */
 
-void fake_say(struct fake *fake, Jwkd__V1__Request__OperationCase operation, const Jwkd__V1__Reply *result)
+static void keep_result(struct fake *fake, struct buffer *place, const Jwkd__V1__Reply *result)
 {
     struct buffer packed = {0};
     MUST(wire_pack(&result->base, &packed) == JWKD_OK);
     pthread_mutex_lock(&fake->lock);
-    buffer_clear(&fake->said[operation & 63]);
-    fake->said[operation & 63] = packed;
+    buffer_clear(place);
+    *place = packed;
     pthread_mutex_unlock(&fake->lock);
+}
+
+void fake_say(struct fake *fake, Jwkd__V1__Request__OperationCase operation, const Jwkd__V1__Reply *result)
+{
+    keep_result(fake, &fake->said[operation & 63], result);
+}
+
+void fake_say_then(
+    struct fake *fake, Jwkd__V1__Request__OperationCase operation, const Jwkd__V1__Reply *result)
+{
+    keep_result(fake, &fake->said_then[operation & 63], result);
 }
 
 const char *fake_url(const struct fake *fake)
@@ -364,8 +377,12 @@ SETTER(void fake_misbehave(struct fake *fake, enum fake_mood mood, unsigned time
        fake->mood_left = times)
 SETTER(void fake_offer(struct fake *fake, const char *events_url), free(fake->offer);
        fake->offer = events_url ? strdup(events_url) : NULL)
-SETTER(void fake_forbid_events(struct fake *fake, bool forbid), fake->forbid_events = forbid)
-SETTER(void fake_give_denial(struct fake *fake, char *id), fake->denial = id)
+SETTER(void fake_offer_nothing(struct fake *fake, const char *principal), free(fake->nothing_for);
+       fake->nothing_for = strdup(principal))
+SETTER(void fake_offer_something(struct fake *fake), free(fake->nothing_for); fake->nothing_for = NULL)
+SETTER(void fake_want_credential(struct fake *fake, const char *credential), free(fake->credential);
+       fake->credential = strdup(credential))
+SETTER(void fake_retry_after(struct fake *fake, uint32_t ms), fake->retry_after_ms = ms)
 SETTER(void fake_ignore_hellos(struct fake *fake, unsigned times), fake->ignored_hellos = times)
 SETTER(void fake_speak_version(struct fake *fake, uint32_t version), fake->version = version)
 SETTER(void fake_mute(struct fake *fake, bool mute), fake->mute = mute)
@@ -404,10 +421,12 @@ void fake_last_id(struct fake *fake, uint8_t out[16], unsigned *out_times)
     pthread_mutex_unlock(&fake->lock);
 }
 
-void fake_last_credential(struct fake *fake, char out[128], unsigned *out_without)
+const Jwkd__V1__Request *fake_last_request(struct fake *fake, struct arena *arena)
 {
+    ProtobufCMessage *request;
     pthread_mutex_lock(&fake->lock);
-    memcpy(out, fake->last_credential, sizeof fake->last_credential);
-    *out_without = fake->without_credential;
+    MUST(wire_unpack(&jwkd__v1__request__descriptor, buffer_bytes(&fake->last_request), arena, &request) ==
+         JWKD_OK);
     pthread_mutex_unlock(&fake->lock);
+    return (const Jwkd__V1__Request *)request;
 }

@@ -44,18 +44,22 @@ void fake_change_epoch(struct fake *fake);
 /* For the next `times` requests; then all is well again. */
 void fake_misbehave(struct fake *fake, enum fake_mood mood, unsigned times);
 void fake_ignore_hellos(struct fake *fake, unsigned times);
-/* Hello offers no event socket, as to a caller that may not hear events. */
-void fake_forbid_events(struct fake *fake, bool forbid);
-/* The credential of the last request, "" for none; and how many requests came without one. */
-void fake_last_credential(struct fake *fake, char out[128], unsigned *out_without);
-/* The id of a denial that failures have from now on; NULL: none. Kept by the caller. */
-void fake_give_denial(struct fake *fake, char *id);
-
 /* What hello offers instead of the truth; NULL: the truth. */
 void fake_offer(struct fake *fake, const char *events_url);
+/* From now on hello offers no event socket, and says as whom it judges; "": it does not say that. */
+void fake_offer_nothing(struct fake *fake, const char *principal);
+void fake_offer_something(struct fake *fake); /* again */
 void fake_speak_version(struct fake *fake, uint32_t version);
-/* From now on requests of this kind are answered with this result instead of the fake service's own. */
+/* From now on requests, hello included, without just this credential are UNAUTHENTICATED. */
+void fake_want_credential(struct fake *fake, const char *credential);
+/* How long who is told that the service is busy is to wait. */
+void fake_retry_after(struct fake *fake, uint32_t ms);
+/* From now on requests of this kind are answered with this result, whatever the fake service would say by
+ * itself. */
 void fake_say(struct fake *fake, Jwkd__V1__Request__OperationCase operation, const Jwkd__V1__Reply *result);
+/* Likewise, but the next one still as told before. */
+void fake_say_then(
+    struct fake *fake, Jwkd__V1__Request__OperationCase operation, const Jwkd__V1__Reply *result);
 /* While muted, events are made but not sent. */
 void fake_mute(struct fake *fake, bool mute);
 /* Forgets the log, so that GetChanges answers COMPACTED. */
@@ -99,6 +103,8 @@ unsigned fake_connections(struct fake *fake);
 void fake_await(struct fake *fake, Jwkd__V1__Request__OperationCase operation, unsigned count);
 /* Of the last request that was no hello; and how many times in succession it came. */
 void fake_last_id(struct fake *fake, uint8_t out[16], unsigned *out_times);
+/* All of it. It lives in the arena, which the caller clears. */
+const Jwkd__V1__Request *fake_last_request(struct fake *fake, struct arena *arena);
 
 /* Changes; each is a revision and an event. Keys are numbered from 0. */
 void fake_create_environment(struct fake *fake, const char *name, bool show_once);

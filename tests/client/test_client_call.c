@@ -296,6 +296,22 @@ static void generate__ends_with_its_client(void **state)
     assert_int_equal((uintptr_t)status, JWKD_CLOSED);
 }
 
+static void call__waits_as_long_as_it_was_told(void **state)
+{
+    enum { TOLD_MS = 400 };
+    struct setting *setting = *state;
+    fake_retry_after(setting->fake, TOLD_MS);
+    fake_misbehave(setting->fake, FAKE_BUSY, 1);
+    uint64_t start_ns = clock_elapsed_ns();
+    assert_int_equal(get_jwks(setting->client, NULL), JWKD_OK);
+    assert_true(clock_elapsed_ns() - start_ns >= TOLD_MS * NS_PER_MS);
+    jwkd_client *client = open_client(setting->fake, SHORT_MS);
+    fake_retry_after(setting->fake, UINT32_MAX);
+    fake_misbehave(setting->fake, FAKE_BUSY, 1);
+    assert_int_equal(get_jwks(client, NULL), JWKD_BUSY); /* when its time is up */
+    jwkd_close(client);
+}
+
 /* ---- giving up */
 
 static void call__ends_when_time_is_up(void **state)
@@ -336,6 +352,37 @@ static void call__hands_on_the_services_message(void **state)
     assert_int_equal(jwkd_destroy(setting->client, "shop", "x", &answer, &error), JWKD_UNSUPPORTED);
     assert_string_equal(error.message, "as?ordered"); /* made fit to print */
     assert_null(answer);
+}
+
+static void deny(struct fake *fake, const char *message, const char *id)
+{
+    Jwkd__V1__Reply reply = JWKD__V1__REPLY__INIT;
+    reply.status = JWKD__V1__STATUS__DENIED;
+    reply.message = wire_text(message);
+    reply.denial_id = wire_text(id);
+    fake_say(fake, OP(GET_JWKS), &reply);
+}
+
+static void call__tells_by_which_id_an_auditor_can_ask(void **state)
+{
+    struct setting *setting = *state;
+    jwkd_error error = {0};
+    char longest[2048];
+    deny(setting->fake, "that takes the right see", "d-42");
+    assert_int_equal(get_jwks(setting->client, &error), JWKD_DENIED);
+    assert_string_equal(error.message, "that takes the right see (denial d-42)");
+    deny(setting->fake, "", "d-\n42");
+    assert_int_equal(get_jwks(setting->client, &error), JWKD_DENIED);
+    assert_string_equal(error.message, "not permitted (denial d-?42)");
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    deny(setting->fake, longest, "d-43");
+    assert_int_equal(get_jwks(setting->client, &error), JWKD_DENIED);
+    assert_int_equal(strlen(error.message), sizeof error.message - 1);
+    assert_string_equal(error.message + strlen(error.message) - 16, "xx (denial d-43)");
+    deny(setting->fake, "no", longest); /* none that a person could hand on */
+    assert_int_equal(get_jwks(setting->client, &error), JWKD_DENIED);
+    assert_string_equal(error.message, "no");
 }
 
 static void call__checks_names_before_asking(void **state)
@@ -410,6 +457,7 @@ int main(void)
         CASE(open__refuses_impossible_options),
         CASE(call__says_hello_again_after_a_restart),
         CASE(call__waits_while_the_service_is_busy),
+        CASE(call__waits_as_long_as_it_was_told),
         CASE(call__repeats_with_the_same_id_when_the_connection_is_lost),
         CASE(call__uses_a_fresh_id_for_every_request),
         CASE(call__survives_a_restart_of_the_service),
@@ -420,6 +468,7 @@ int main(void)
         CASE(call__ends_when_time_is_up),
         CASE(call__refuses_what_is_no_answer),
         CASE(call__hands_on_the_services_message),
+        CASE(call__tells_by_which_id_an_auditor_can_ask),
         CASE(call__checks_names_before_asking),
         CASE(close__ends_calls_under_way),
         CASE(fork__closes_the_childs_handles),

@@ -533,6 +533,46 @@ static void open__does_not_follow_to_another_place(void **state)
     jwkd_close(elsewhere);
 }
 
+static void open__tells_who_may_not_hear_events(void **state)
+{
+    (void)state;
+    jwkd_client *elsewhere = NULL;
+    jwkd_verifier *other = NULL;
+    jwkd_error error = {0};
+    fake_offer_nothing(fake, "account:shop");
+    const jwkd_client_options options = {.timeout_ms = 60000};
+    assert_int_equal(jwkd_open(fake_url(fake), &options, &elsewhere, NULL), JWKD_OK);
+    uint64_t start_ns = clock_elapsed_ns();
+    assert_int_equal(jwkd_verifier_open(elsewhere, ENV, NULL, &other, &error), JWKD_DENIED);
+    assert_true(clock_elapsed_ns() - start_ns < 10 * NS_PER_SEC);
+    assert_string_equal(error.message,
+        "this caller may not hear events of every environment; following one environment by long poll comes "
+        "with the next version. Verify by the service meanwhile (jwkd_verify_remotely)");
+    fake_offer_nothing(fake, ""); /* an older service without an event socket knows nothing of rights */
+    jwkd_close(elsewhere);
+    assert_int_equal(jwkd_open(fake_url(fake), &options, &elsewhere, NULL), JWKD_OK);
+    assert_int_equal(jwkd_verifier_open(elsewhere, ENV, NULL, &other, &error), JWKD_DENIED);
+    assert_non_null(strstr(error.message, "offers no event socket"));
+    jwkd_close(elsewhere);
+}
+
+/* Of a client in the background, the verdicts tell; and a grant is noticed. */
+static void open__in_the_background_may_not_hear_events(void **state)
+{
+    (void)state;
+    jwkd_error error = {0};
+    fake_offer_nothing(fake, "account:shop");
+    open_verifier(true);
+    uint64_t until_ns = clock_elapsed_ns() + 60 * NS_PER_SEC;
+    while (!strstr(error.message, "yet: this caller may not hear events") && clock_elapsed_ns() < until_ns)
+        assert_int_equal(jwkd_verify(verifier, tokens[0], strlen(tokens[0]), NULL, NULL, &error),
+            JWKD_VERDICT_KEYS_TOO_OLD);
+    assert_non_null(strstr(error.message, "yet: this caller may not hear events"));
+    fake_offer_something(fake);
+    journal_await(&journal, JWKD_EVENT_FRESH, 3, 1);
+    assert_verdict(VALID, tokens[0]);
+}
+
 static void open__insists_on_the_event_stream(void **state)
 {
     (void)state;
@@ -769,6 +809,8 @@ int main(void)
         CASE(unknown_kid__of_a_key_that_was_missed),
         CASE(open__without_the_environment),
         CASE(open__does_not_follow_to_another_place),
+        CASE(open__tells_who_may_not_hear_events),
+        cmocka_unit_test_setup_teardown(open__in_the_background_may_not_hear_events, set_up_fake, tear_down),
         CASE(open__insists_on_the_event_stream),
         cmocka_unit_test_setup_teardown(open__in_the_background, set_up_fake, tear_down),
         CASE(open__many_on_one_client),

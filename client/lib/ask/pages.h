@@ -10,8 +10,7 @@ struct pages {
     size_t count;
 };
 void pages_clear(struct pages *pages);
-
-/* Takes the reply over, in every case. RESOURCE_EXHAUSTED: the list does not end. */
+/* Takes the reply over. RESOURCE_EXHAUSTED when there are more than any list of the service can have. */
 jwkd_status pages_add(struct pages *pages, struct reply *reply, jwkd_error *error) MUST_CHECK;
 
 /* All environments by name. RESOURCE_EXHAUSTED when the service does not come to an end. */

@@ -5,37 +5,8 @@
 #include "base/clock.h"
 #include "lib/ask/block.h"
 #include "lib/ask/coalesce.h"
+#include "lib/ask/sign_item.h"
 #include "lib/connection/call.h"
-
-/* Checked here, so that one caller's nonsense never fails the others that it would travel with. */
-static jwkd_status check_item(const jwkd_sign_item *item, jwkd_error *error)
-{
-    if (item->claims.size > LIMIT_CLAIMS)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a claims set has at most %d bytes", (int)LIMIT_CLAIMS);
-    if (item->type && strlen(item->type) > LIMIT_TYP)
-        return fail(error, JWKD_INVALID_ARGUMENT, "typ has at most %d characters", (int)LIMIT_TYP);
-    if (item->audience_count > LIMIT_AUDIENCES)
-        return fail(error, JWKD_INVALID_ARGUMENT, "a token has at most %d audiences", (int)LIMIT_AUDIENCES);
-    for (size_t i = 0; i < item->audience_count; i++)
-        if (!item->audiences[i] || strlen(item->audiences[i]) > LIMIT_AUDIENCE)
-            return fail(
-                error, JWKD_INVALID_ARGUMENT, "an audience has at most %d characters", (int)LIMIT_AUDIENCE);
-    return JWKD_OK;
-}
-
-/* Borrows everything. `audiences` holds item->audience_count pointers. */
-static Jwkd__V1__SignItem wire_item(const jwkd_sign_item *item, char **audiences)
-{
-    Jwkd__V1__SignItem wire = JWKD__V1__SIGN_ITEM__INIT;
-    wire.claims = wire_bytes(bytes_of(item->claims.data, item->claims.size));
-    wire.type = wire_text(item->type);
-    for (size_t i = 0; i < item->audience_count; i++)
-        audiences[i] = wire_text(item->audiences[i]);
-    wire.audience = audiences;
-    wire.n_audience = item->audience_count;
-    wire.lifetime_sec = item->lifetime_sec;
-    return wire;
-}
 
 static jwkd_status check(jwkd_client *client, const char *environment, const jwkd_sign_item *items,
     size_t count, jwkd_error *error)
@@ -45,11 +16,11 @@ static jwkd_status check(jwkd_client *client, const char *environment, const jwk
     if (count == 0 || count > LIMIT_BATCH || !items)
         return fail(error, JWKD_INVALID_ARGUMENT, "one request signs 1 to %d tokens", (int)LIMIT_BATCH);
     for (size_t i = 0; i < count; i++)
-        TRY(check_item(&items[i], error));
+        TRY(sign_item_check(&items[i], error));
     return JWKD_OK;
 }
 
-enum { ENVELOPE = 1024 }; /* what a request has besides what is to be signed, at most */
+enum { ENVELOPE = 1024 + LIMIT_CREDENTIAL }; /* what a request has besides what is to be signed, at most */
 
 /* How large the part is, which has to fit into a request. */
 static jwkd_status measure(const char *environment, struct sign_part *part, jwkd_error *error)
@@ -176,7 +147,7 @@ jwkd_status jwkd_sign(jwkd_client *client, const char *environment, const jwkd_s
 {
     TRY(check(client, environment, item, 1, error));
     char *audiences[LIMIT_AUDIENCES];
-    Jwkd__V1__SignItem wire = wire_item(item, audiences), *items[] = {&wire};
+    Jwkd__V1__SignItem wire = sign_item_wire(item, audiences), *items[] = {&wire};
     struct waiting waiting = {.part = {.items = items,
                                   .count = 1,
                                   .bytes = jwkd__v1__sign_item__get_packed_size(&wire),
@@ -212,7 +183,7 @@ jwkd_status jwkd_sign_many(jwkd_client *client, const char *environment, const j
     Jwkd__V1__SignItem *pointers[LIMIT_BATCH];
     char **next = texts;
     for (size_t i = 0; i < count; i++) {
-        wire[i] = wire_item(&items[i], next);
+        wire[i] = sign_item_wire(&items[i], next);
         next += items[i].audience_count;
         pointers[i] = &wire[i];
     }
@@ -278,7 +249,7 @@ static Jwkd__V1__SignItem copy_item(struct block *block, const jwkd_sign_item *i
     copy.claims = block_bytes(block, bytes_of(item->claims.data, item->claims.size));
     copy.type = item->type ? block_text(block, item->type) : NULL;
     copy.audiences = texts;
-    return audiences ? wire_item(&copy, audiences) : (Jwkd__V1__SignItem)JWKD__V1__SIGN_ITEM__INIT;
+    return audiences ? sign_item_wire(&copy, audiences) : (Jwkd__V1__SignItem)JWKD__V1__SIGN_ITEM__INIT;
 }
 
 static void *lay_out_async(struct block *block, const void *from)

@@ -1,13 +1,12 @@
 #include "lib/connection/call.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/wait.h"
-#include "base/cleanup.h"
 #include "lib/connection/call_internal.h"
-#include "lib/connection/credential.h"
 
 enum {
     FIRST_PAUSE_MS = 4,
@@ -16,6 +15,8 @@ enum {
     MOST_SILENCES = 5,
     HELLO_MS = 1000,           /* a service answers a hello at once, or the connection is none */
     DEADLINE_MARGIN_MS = 1000, /* deadlines stay this far below the cap: the clocks' estimate is not exact */
+    REFUSAL_MS = 2000,         /* a connection is tried more often than that */
+    LONGEST_DENIAL_ID = 64,
 };
 
 void reply_free(struct reply *reply)
@@ -62,21 +63,24 @@ static nng_duration time_left_ms(const struct call *call, uint64_t now_ns)
     return (nng_duration)(left < LIMIT_DEADLINE_SEC * 1000 ? left : LIMIT_DEADLINE_SEC * 1000);
 }
 
-static int pack_message(struct credential *credential, const Jwkd__V1__Request *request, nng_msg **out)
+static int pack_message(
+    struct credential *credential, const Jwkd__V1__Request *request, uint64_t now_ns, nng_msg **out)
 {
-    CLEANUP(buffer_clear) struct buffer token = {0};
     uint32_t understood[] = WIRE_UNDERSTOOD;
+    uint8_t token[LIMIT_CREDENTIAL];
+    size_t token_size = credential_get(credential, now_ns, token);
     Jwkd__V1__Request said = *request;
     said.understands = understood;
     said.n_understands = sizeof understood / sizeof *understood;
-    if (credential_copy(credential, &token) != JWKD_OK) return NNG_ENOMEM;
-    said.credential = wire_bytes(buffer_bytes(&token));
+    said.credential = wire_bytes(bytes_of(token, token_size));
     nng_msg *message;
     int result = nng_msg_alloc(&message, jwkd__v1__request__get_packed_size(&said));
-    if (result != 0) return result;
-    jwkd__v1__request__pack(&said, nng_msg_body(message));
-    *out = message;
-    return 0;
+    if (result == 0) {
+        jwkd__v1__request__pack(&said, nng_msg_body(message));
+        *out = message;
+    }
+    bytes_wipe(token, token_size);
+    return result;
 }
 
 /* The message to send next: the request, or, where no session is known, the hello that comes before it. */
@@ -102,12 +106,40 @@ static int call_message(struct call *call, uint64_t now_ns, nng_duration left_ms
     }
     request->version = WIRE_VERSION;
     request->request_id = wire_bytes(bytes_of(call->sent_id, sizeof call->sent_id));
-    return pack_message(call->client->credential, request, out);
+    return pack_message(&call->client->credential, request, now_ns, out);
+}
+
+static void call_refused(struct call *call, int reason)
+{
+    if (reason == REFUSED_STRANGER)
+        call_fail(call, JWKD_DENIED,
+            "the other end of the socket belongs neither to root nor to the owner "
+            "of the socket's directory");
+    else
+        call_fail(call, JWKD_UNAUTHENTICATED,
+            "the token is not sent over plain tcp, where others can read it: take the service's local "
+            "socket, "
+            "or set insecure_tcp where nobody else is on the network");
+}
+
+/* Whether the last connection was refused just now. */
+static int refusal_of(jwkd_client *client, uint64_t now_ns)
+{
+    pthread_mutex_lock(&client->lock);
+    bool recent = client->refused_ns + REFUSAL_MS * NS_PER_MS > now_ns;
+    int reason = recent ? client->refusal : 0;
+    pthread_mutex_unlock(&client->lock);
+    return reason;
 }
 
 static void call_send(struct call *call)
 {
     uint64_t now_ns = clock_elapsed_ns();
+    int refusal = refusal_of(call->client, now_ns);
+    if (refusal != 0) {
+        call_refused(call, refusal);
+        return;
+    }
     nng_duration left_ms = time_left_ms(call, now_ns);
     if (left_ms == 0) {
         call_expire(call);
@@ -125,8 +157,9 @@ static void call_send(struct call *call)
     nng_ctx_send(call->context, call->aio);
 }
 
-/* Waits a little, longer each time and never the same for everybody, then sends again. */
-static void call_pause(struct call *call, jwkd_status trouble)
+/* Waits a little, longer each time and never the same for everybody, but as long as was asked for; then sends
+ * again. */
+static void call_pause(struct call *call, jwkd_status trouble, uint32_t asked_ms)
 {
     call->trouble = trouble;
     unsigned shift = call->pauses < 6 ? call->pauses : 6;
@@ -134,9 +167,11 @@ static void call_pause(struct call *call, jwkd_status trouble)
     uint32_t pause_ms = (uint32_t)FIRST_PAUSE_MS << shift;
     if (pause_ms > LONGEST_PAUSE_MS) pause_ms = LONGEST_PAUSE_MS;
     pause_ms += (call->request_id[0] ^ call->pauses) % (pause_ms / 2 + 1);
-    nng_duration left_ms = time_left_ms(call, clock_elapsed_ns());
+    uint32_t left_ms = (uint32_t)time_left_ms(call, clock_elapsed_ns());
+    if (asked_ms > left_ms) asked_ms = left_ms;
+    pause_ms += asked_ms;
     call->phase = CALL_PAUSING;
-    nng_sleep_aio((nng_duration)pause_ms < left_ms ? (nng_duration)pause_ms : left_ms, call->sleep);
+    nng_sleep_aio((nng_duration)(pause_ms < left_ms ? pause_ms : left_ms), call->sleep);
 }
 
 static bool is_closing(jwkd_client *client)
@@ -170,33 +205,26 @@ static void call_broken(struct call *call, int result)
         call_unanswered(call);
     else if (result == NNG_ETIMEDOUT)
         call_expire(call);
-    else if (result == NNG_EPERM && call->client->url.transport != TRANSPORT_IPC)
-        call_fail(call, JWKD_UNAUTHENTICATED,
-            "the token is not sent over plain tcp, where others can read it: ask over the local socket, or "
-            "set "
-            "insecure_tcp where nobody else is on the network");
-    else if (result == NNG_EPERM)
-        call_fail(call, JWKD_DENIED,
-            "the other end of the socket belongs neither to root nor to the owner "
-            "of the socket's directory");
+    else if (result == REFUSED_STRANGER || result == REFUSED_OVERHEARD)
+        call_refused(call, result);
     else if (result == NNG_ENOMEM)
         call_fail(call, JWKD_NO_MEMORY, "out of memory");
     else if (result == NNG_EMSGSIZE)
         call_fail(call, JWKD_RESOURCE_EXHAUSTED, "the request is too large");
     else
-        call_pause(call, JWKD_UNREACHABLE); /* the connection was lost */
+        call_pause(call, JWKD_UNREACHABLE, 0); /* the connection was lost */
 }
 
-/* A sentence of the service's, made fit to print. */
-static void copy_message(jwkd_error *error, jwkd_status status, const char *message, const char *denial)
+/* A sentence of the service's, made fit to print. Where something was denied, the id by which an auditor can
+ * ask why stands at the end, however long the sentence is. */
+static void copy_message(jwkd_error *error, jwkd_status status, const Jwkd__V1__Reply *reply)
 {
-    enum { DENIAL_SHOWN = 32 };
-    if (!*message) message = jwkd_status_text(status);
-    if (*denial)
-        fail(error, status, "%.*s (denial %.*s)", (int)sizeof error->message - DENIAL_SHOWN - 16, message,
-            DENIAL_SHOWN, denial);
-    else
-        fail(error, status, "%s", message);
+    const char *text = *reply->message ? reply->message : jwkd_status_text(status);
+    char tail[LONGEST_DENIAL_ID + sizeof " (denial )"] = "";
+    if (*reply->denial_id && strlen(reply->denial_id) <= LONGEST_DENIAL_ID)
+        snprintf(tail, sizeof tail, " (denial %s)", reply->denial_id);
+    fail(error, status, "%.*s", (int)(sizeof error->message - 1 - strlen(tail)), text);
+    memcpy(error->message + strlen(error->message), tail, strlen(tail) + 1);
     for (char *c = error->message; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
 }
@@ -259,14 +287,14 @@ static void call_answered(struct call *call, struct reply *reply)
             call->trouble = JWKD_WRONG_BOOT;
             call_send(call);
         } else {
-            call_pause(call, JWKD_WRONG_BOOT);
+            call_pause(call, JWKD_WRONG_BOOT, 0);
         }
     } else if (status == JWKD_BUSY) {
         call->unanswered = false;
-        call_pause(call, JWKD_BUSY);
+        call_pause(call, JWKD_BUSY, reply->message->retry_after_ms);
     } else {
         jwkd_error error;
-        copy_message(&error, status, reply->message->message, reply->message->denial_id);
+        copy_message(&error, status, reply->message);
         call_end(call, status, NULL, &error);
     }
 }
@@ -276,6 +304,8 @@ static void call_received(struct call *call)
     nng_msg *message = nng_aio_get_msg(call->aio);
     struct reply *reply = NULL;
     jwkd_status status = read_reply(call, message, &reply);
+    bool is_secret = status == JWKD_OK && reply->message->result_case == JWKD__V1__REPLY__RESULT_TOKEN;
+    if (is_secret) bytes_wipe(nng_msg_body(message), nng_msg_len(message));
     nng_msg_free(message);
     if (status == JWKD_OK)
         call_answered(call, reply);

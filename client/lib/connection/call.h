@@ -45,8 +45,13 @@ jwkd_status client_call(jwkd_client *client, Jwkd__V1__Request *request, Jwkd__V
     const struct call_wait *wait, struct reply **out, jwkd_error *error) MUST_CHECK;
 jwkd_status client_hello(jwkd_client *client, uint32_t timeout_ms, jwkd_error *error) MUST_CHECK;
 
-/* Ends calls that wait for a connection with DENIED: the other end is not who it should be. */
-void call_deny_all(jwkd_client *client);
+/* Why a connection was closed as soon as it was made. */
+enum {
+    REFUSED_STRANGER = NNG_EPERM,      /* the other end is not who it should be: DENIED */
+    REFUSED_OVERHEARD = NNG_EPEERAUTH, /* others could read the token: UNAUTHENTICATED */
+};
+/* Ends calls that wait for a connection, and for a moment those that begin, for that reason. */
+void call_refuse_all(jwkd_client *client, int reason);
 /* No call begins any more; those under way end with CLOSED, and this waits for them. */
 void call_end_all(jwkd_client *client);
 /* Frees the pool, when all calls have ended. */

@@ -82,11 +82,13 @@ static void call_abort(struct call *call, int reason)
     nng_aio_abort(call->sleep, reason);
 }
 
-void call_deny_all(jwkd_client *client)
+void call_refuse_all(jwkd_client *client, int reason)
 {
     pthread_mutex_lock(&client->lock);
+    client->refusal = reason;
+    client->refused_ns = clock_elapsed_ns();
     for (struct call *call = client->active; call; call = call->next)
-        call_abort(call, NNG_EPERM);
+        call_abort(call, reason);
     pthread_mutex_unlock(&client->lock);
 }
 

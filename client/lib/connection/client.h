@@ -7,11 +7,11 @@
 #include <pthread.h>
 
 #include "dial/dial.h"
+#include "lib/connection/credential.h"
 #include "wire/url.h"
 #include "wire/wire.h"
 
 struct call;
-struct credential;
 struct follow;
 struct lane;
 
@@ -27,17 +27,17 @@ struct session {
     uint64_t service_clock_ns, our_clock_ns; /* the same instant, or ours a little later */
     uint64_t service_revision;
     char events_url[URL_SIZE]; /* "": the service offered none that we may follow */
-    bool may_not_hear;         /* it offered none at all: this caller may not hear events */
+    bool may_not_hear;         /* that was because of who asked */
 };
 
 struct jwkd_client {
     unsigned generation; /* fork_generation() at the birth */
     struct url url;
     char *name;
-    struct credential *credential; /* NULL: none */
-    bool insecure_tcp;
     uint32_t timeout_ms;
     bool background;
+    bool insecure_tcp; /* the token may be sent over plain tcp */
+    struct credential credential;
     nng_socket socket;
     struct dial dial;
 
@@ -51,6 +51,8 @@ struct jwkd_client {
     nng_pipe pipe;    /* the connection, where there is one */
     unsigned unheard; /* hellos on it since the last that was answered */
     bool connected;
+    int refusal; /* why we closed the last connection at once, as calls end with it; 0: we did not */
+    uint64_t refused_ns;
     struct call *active, *idle[CALL_WAYS];
     struct lane *lanes[CLIENT_LANES];
     size_t waiting;        /* tokens in all lanes' queues */
@@ -75,8 +77,10 @@ jwkd_status client_learn(
     jwkd_client *client, const Jwkd__V1__HelloReply *hello, jwkd_error *error) MUST_CHECK;
 
 /* For pipe callbacks at NNG_PIPE_EV_ADD_PRE: closes a pipe whose other end belongs to a user that may not
- * speak for the service, or that a credential must not be sent over; false then. */
+ * speak for the service; false then. */
 bool client_admit(jwkd_client *client, nng_pipe pipe);
+/* Likewise one over which others could read the token, where there is one. */
+bool client_may_tell(jwkd_client *client, nng_pipe pipe);
 
 /* INVALID_ARGUMENT unless it is an environment's name: checked here, since names become topics. */
 jwkd_status check_environment_name(const char *name, jwkd_error *error) MUST_CHECK;

@@ -1,22 +1,37 @@
-/* The API token that a client sends with each request: from a file, which may be replaced while the program
- * runs. */
-#ifndef LIB_CONNECTION_CREDENTIAL_H
-#define LIB_CONNECTION_CREDENTIAL_H
+/* The API token that every request carries: kept, and read anew when its file changes. */
+#ifndef LIB_CREDENTIAL_H
+#define LIB_CREDENTIAL_H
 
-#include <jwkd.h>
+#include <nng/nng.h>
+#include <pthread.h>
 
-#include "base/bytes.h"
-#include "base/cleanup.h"
+#include "base/limits.h"
+#include "lib/connection/token_file.h"
 
-struct credential;
+struct credential {
+    char *path;           /* NULL: there is no token */
+    pthread_mutex_t lock; /* guards what follows; held across no look at the file */
+    struct token_file held;
+    uint64_t look_ns; /* when to look at the file again */
+};
 
-/* `file` NULL: $JWKD_TOKEN_FILE; none, or "": *out is NULL. UNAUTHENTICATED: it cannot be read, others than
- * its owner can read it, or it holds no token; says what to do. */
-jwkd_status credential_open(const char *file, struct credential **out, jwkd_error *error) MUST_CHECK;
-/* Appends the token, looked at anew where the file has changed. A file that cannot be read at the moment
- * leaves the one that was read before. NULL is no token. Any thread. NO_MEMORY. */
-jwkd_status credential_copy(struct credential *credential, struct buffer *out) MUST_CHECK;
-void credential_free(struct credential *credential); /* wipes; NULL is fine */
-DEFINE_CLEANUP(struct credential *, credential_free)
+/* Reads the token: of $JWKD_TOKEN_FILE where `path` is NULL, none where that is not set or `path` is "". As
+ * token_file_read(). */
+jwkd_status credential_open(
+    struct credential *credential, const char *path, uint32_t timeout_ms, jwkd_error *error) MUST_CHECK;
+/* Wipes it. A zeroed one is fine. */
+void credential_close(struct credential *credential);
+
+static inline bool credential_is_set(const struct credential *credential)
+{
+    return credential->path != NULL;
+}
+
+/* Copies the present token and says how long it is; 0: there is none. The file is looked at once a second at
+ * most; while it cannot be read, the token stays. The copy is the caller's to wipe. */
+size_t credential_get(struct credential *credential, uint64_t now_ns, uint8_t out[LIMIT_CREDENTIAL]);
+
+/* Whether only this machine hears what is sent to an address over plain tcp. */
+bool credential_stays_here(const nng_sockaddr *remote);
 
 #endif

@@ -63,13 +63,14 @@ jwkd_status client_learn(jwkd_client *client, const Jwkd__V1__HelloReply *hello,
     if (hello->min_version > WIRE_VERSION || hello->max_version < WIRE_VERSION)
         return fail(error, JWKD_UNSUPPORTED, "the service speaks protocol versions %u to %u, this library %d",
             hello->min_version, hello->max_version, (int)WIRE_VERSION);
-    session.may_not_hear = hello->n_events_urls == 0 && *hello->principal;
     memcpy(session.boot_id, hello->boot_id.data, sizeof session.boot_id);
     for (size_t i = 0; i < hello->n_events_urls && !session.events_url[0]; i++) {
         struct url events;
         if (url_follow(&client->url, hello->events_urls[i], &events) == JWKD_OK)
             memcpy(session.events_url, events.text, sizeof session.events_url);
     }
+    /* A service that does not say who asked judges nobody: it just has no event socket. */
+    session.may_not_hear = hello->n_events_urls == 0 && *hello->principal;
     pthread_mutex_lock(&client->lock);
     client->session = session;
     client->unheard = 0;
@@ -77,30 +78,24 @@ jwkd_status client_learn(jwkd_client *client, const Jwkd__V1__HelloReply *hello,
     return JWKD_OK;
 }
 
-/* By the address that was dialled, whatever name it has. */
-static bool is_loopback(nng_pipe pipe)
-{
-    static const uint8_t IPV6[16] = {[15] = 1}, MAPPED[12] = {[10] = 0xff, [11] = 0xff};
-    nng_sockaddr to;
-    if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &to) != 0) return false;
-    if (to.s_family == NNG_AF_INET) return ((const uint8_t *)&to.s_in.sa_addr)[0] == 127;
-    if (to.s_family != NNG_AF_INET6) return false;
-    const uint8_t *address = to.s_in6.sa_addr;
-    return memcmp(address, IPV6, sizeof IPV6) == 0 ||
-           (memcmp(address, MAPPED, sizeof MAPPED) == 0 && address[12] == 127);
-}
-
 bool client_admit(jwkd_client *client, nng_pipe pipe)
 {
-    if (client->url.transport != TRANSPORT_IPC) {
-        if (!client->credential || client->insecure_tcp || is_loopback(pipe)) return true;
-        nng_pipe_close(pipe);
-        return false;
-    }
+    if (client->url.transport != TRANSPORT_IPC) return true;
     uint64_t uid;
     if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 &&
         url_trusts_uid(&client->url, (uid_t)uid))
         return true;
+    nng_pipe_close(pipe);
+    return false;
+}
+
+bool client_may_tell(jwkd_client *client, nng_pipe pipe)
+{
+    nng_sockaddr remote;
+    if (client->url.transport != TRANSPORT_TCP || !credential_is_set(&client->credential) ||
+        client->insecure_tcp)
+        return true;
+    if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &remote) == 0 && credential_stays_here(&remote)) return true;
     nng_pipe_close(pipe);
     return false;
 }

@@ -283,6 +283,7 @@ void follow_wait(struct follow *follow, uint64_t until_ns)
 
 void follower_settle(struct follower *follower, jwkd_status status, const jwkd_error *error)
 {
+    if (status != JWKD_OK) follower->trouble = *error;
     if (follower->tried) return;
     follower->tried = true;
     follower->first_status = status;

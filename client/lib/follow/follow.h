@@ -47,7 +47,8 @@ struct follower {
     bool tried; /* the opening has ended, as told here: */
     jwkd_status first_status;
     jwkd_error first_error;
-    bool lost; /* notices were dropped: the program will hear of a gap */
+    jwkd_error trouble; /* what went wrong last; "": nothing has */
+    bool lost;          /* notices were dropped: the program will hear of a gap */
 
     /* a verifier */
     struct lease_part part;
@@ -105,7 +106,7 @@ void follower_close(struct follower *follower);
 void follower_resync(struct follower *follower);
 /* How fresh a verifier is, after waiting for as long as it is behind and a snapshot may still come. */
 enum lease_freshness follower_await_snapshot(struct follower *follower, uint64_t until_ns);
-/* The opening has ended; under the lock. `error` may be NULL if OK. */
+/* The opening has ended, or something went wrong later; under the lock. `error` may be NULL if OK. */
 void follower_settle(struct follower *follower, jwkd_status status, const jwkd_error *error);
 
 /* After every word with the lease: shows the verifiers what it says, tells the programs, sets the worker's

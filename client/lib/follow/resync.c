@@ -13,13 +13,10 @@ enum {
 /* Dials what the present session says, unless that is dialled already. */
 static jwkd_status dial_events(struct follow *follow, const struct session *session, jwkd_error *error)
 {
-    if (session->may_not_hear) {
-        client_forget_session(follow->client, session->boot_id); /* it may, once it has the right */
+    if (session->may_not_hear)
         return fail(error, JWKD_DENIED,
-            "this caller may not hear events: that takes the role verifier in every environment (*); follow "
-            "by "
-            "long poll comes with the next version, verify by the service meanwhile");
-    }
+            "this caller may not hear events of every environment; following one environment by long poll "
+            "comes with the next version. Verify by the service meanwhile (jwkd_verify_remotely)");
     if (!session->events_url[0])
         return fail(
             error, JWKD_DENIED, "the service offers no event socket of the same transport in the same place");
@@ -38,7 +35,7 @@ static jwkd_status reach(struct follow *follow, jwkd_error *error)
     jwkd_client *client = follow->client;
     uint32_t most_ms = client->timeout_ms < LONGEST_QUESTION_MS ? client->timeout_ms : LONGEST_QUESTION_MS;
     struct session session = client_session(client);
-    if (!session.known) {
+    if (!session.known || session.may_not_hear) { /* which a grant can change */
         TRY(client_hello(client, most_ms, error));
         session = client_session(client);
     }
