@@ -201,12 +201,15 @@ if ((EUID == 0)) && command -v setpriv >/dev/null; then
     start
     chmod 755 "$work" "$work/run"
     chmod 666 "$work"/run/*.sock
-    as() { setpriv --reuid "$1" --regid "$1" --clear-groups "$jwkctl" "${@:2}"; }
+    # Where the programs are built nobody else may be able to go.
+    cp "$jwkctl" "$work/jwkctl" && cp "$(ldd "$jwkctl" | awk '/libjwkd/ {print $3}')" "$work/"
+    as() { LD_LIBRARY_PATH=$work setpriv --reuid "$1" --regid "$1" --clear-groups "$work/jwkctl" "${@:2}"; }
     contains 'a user without a grant' ipc_role "$(as 4244 whoami)"
     contains 'a user without a grant' 'the right "sign"' "$(as 4244 sign shop --sub x 2>&1)"
     contains 'the overflow uid' 'It may nothing' "$(as 65534 whoami)"
     # One that hears is cut off when it may no longer, and hears again when it may.
-    setpriv --reuid 4244 --regid 4244 --clear-groups "$jwkctl" watch shop >"$work/watched" 2>&1 &
+    LD_LIBRARY_PATH=$work setpriv --reuid 4244 --regid 4244 --clear-groups "$work/jwkctl" watch shop \
+        >"$work/watched" 2>&1 &
     watcher=$!
     hears() { "$jwkctl" generate shop >/dev/null; grep -q KEY_PUBLISHED "$work/watched"; }
     await 'an event at another user' hears
