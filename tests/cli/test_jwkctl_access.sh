@@ -139,6 +139,11 @@ ok --token-file "$work/tenant" list tenant-1
 ok --token-file "$work/tenant" list tenant-10
 fails '"see"' --token-file "$work/tenant" list shop
 fails 'only begin alike' grant add account:tenant viewer 'tenant-1*'
+# An operation is found by its id only by one who may see its environment.
+ok --json rotate shop
+operation=$(member id "${out#*'"operation":'}")
+ok operation show "$operation"
+fails 'that you may see' --token-file "$work/tenant" operation show "$operation"
 ok --token-file "$work/tenant" env list
 contains 'environments of a prefix' tenant-10 "$out"
 lacks 'environments of a prefix' shop "$out"
