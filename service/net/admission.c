@@ -81,29 +81,6 @@ static void dismiss(struct admission *admission, struct guest *guest)
     free(guest);
 }
 
-enum admitted { ADMITTED, TOO_MANY, MAY_NOT };
-
-static enum admitted admit(struct admission *admission, nng_pipe pipe)
-{
-    char name[PEER_NAME], principal[PEER_NAME];
-    if (!name_of(pipe, name, principal)) return MAY_NOT;
-    if (admission->may && !admission->may(admission->may_context, principal)) return MAY_NOT;
-    struct guest *guest = calloc(1, sizeof *guest);
-    if (!guest) return TOO_MANY;
-    guest->id = nng_pipe_id(pipe);
-    guest->pipe = pipe;
-    memcpy(guest->principal, principal, sizeof guest->principal);
-    guest->share = shares_get(admission->shares, name);
-    if (guest->share && share_take(guest->share, SHARE_CONNECTIONS, 1)) {
-        if (keep(admission, guest)) return ADMITTED;
-        dismiss(admission, guest);
-        return TOO_MANY;
-    }
-    if (guest->share) shares_put(admission->shares, guest->share);
-    free(guest);
-    return TOO_MANY;
-}
-
 static void leave(struct admission *admission, nng_pipe pipe)
 {
     const struct guest key = {.id = nng_pipe_id(pipe)};
@@ -113,6 +90,33 @@ static void leave(struct admission *admission, nng_pipe pipe)
     if (guest) tdelete(&key, &admission->guests, compare);
     pthread_mutex_unlock(&admission->lock);
     if (guest) dismiss(admission, guest);
+}
+
+enum admitted { ADMITTED, TOO_MANY, MAY_NOT };
+
+static enum admitted admit(struct admission *admission, nng_pipe pipe)
+{
+    char name[PEER_NAME], principal[PEER_NAME];
+    if (!name_of(pipe, name, principal)) return MAY_NOT;
+    struct guest *guest = calloc(1, sizeof *guest);
+    if (!guest) return TOO_MANY;
+    guest->id = nng_pipe_id(pipe);
+    guest->pipe = pipe;
+    memcpy(guest->principal, principal, sizeof guest->principal);
+    guest->share = shares_get(admission->shares, name);
+    if (guest->share && share_take(guest->share, SHARE_CONNECTIONS, 1)) {
+        if (!keep(admission, guest)) {
+            dismiss(admission, guest);
+            return TOO_MANY;
+        }
+        /* Asked when a review would find it: one that comes meanwhile is not missed. */
+        if (!admission->may || admission->may(admission->may_context, principal)) return ADMITTED;
+        leave(admission, pipe);
+        return MAY_NOT;
+    }
+    if (guest->share) shares_put(admission->shares, guest->share);
+    free(guest);
+    return TOO_MANY;
 }
 
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *argument)

@@ -17,6 +17,8 @@ static struct {
     uint64_t environment_id;
 } seen;
 
+static enum access_role role; /* of the caller, when the snapshot is asked for */
+
 /* In place of the one that answers with a snapshot. */
 keyring_use_case __wrap_keyring_get_jwks;
 jwkd_status __wrap_keyring_get_jwks(struct keyring *of, const struct caller *caller,
@@ -28,6 +30,7 @@ jwkd_status __wrap_keyring_get_jwks(struct keyring *of, const struct caller *cal
     (void)request;
     (void)error;
     seen.calls++;
+    reply->snapshot = keyring_snapshot(of);
     seen.subscribers = registry_count(of->options.registry, SHOP, 1, clock_elapsed_ns()).subscribers;
     state.environment_id = seen.environment_id;
     jwks.state = &state;
@@ -53,6 +56,7 @@ static int setup(void **state)
         JWKD_OK);
     memset(&seen, 0, sizeof seen);
     seen.environment_id = SHOP;
+    role = ROLE_VERIFIER;
     return 0;
 }
 
@@ -75,7 +79,7 @@ static jwkd_status ask(const char *environment, size_t id_size)
     request.get_jwks = &jwks;
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &request);
-    const struct caller caller = {.principal = "uid:1"};
+    const struct caller caller = {.principal = "uid:1", .otherwise = role};
     return keyring_follow_jwks(&keyring, &caller, &request, &reply, NULL);
 }
 
@@ -104,6 +108,16 @@ static void follow__that_fails_gives_no_snapshot(void **state)
     assert_int_equal(seen.calls, 0);
 }
 
+/* The door let it come, and then the right was withdrawn. */
+static void follow__ends_for_one_that_may_no_longer(void **state)
+{
+    (void)state;
+    role = ROLE_IMPORTER;
+    assert_int_equal(ask("shop", REGISTRY_ID), JWKD_DENIED);
+    assert_int_equal(seen.subscribers, 1);
+    assert_int_equal(registry_count(keyring.options.registry, SHOP, 1, clock_elapsed_ns()).subscribers, 0);
+}
+
 static void follow__does_not_answer_with_another_environment_of_the_name(void **state)
 {
     (void)state;
@@ -119,6 +133,7 @@ int main(void)
         CASE(follow__counts_before_the_snapshot_is_read),
         CASE(follow__is_only_for_subscribers),
         CASE(follow__that_fails_gives_no_snapshot),
+        CASE(follow__ends_for_one_that_may_no_longer),
         CASE(follow__does_not_answer_with_another_environment_of_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,13 @@ jwkd_status keyring_follow_jwks(struct keyring *keyring, const struct caller *ca
     uint64_t followed;
     TRY(follow(keyring, caller->principal, request->get_jwks, &followed, error));
     TRY(keyring_get_jwks(keyring, caller, request, reply, error));
+    /* Rights that changed since the door looked: those who are cut off may have been listed before it
+     * followed. */
+    if (!caller_may_by_name(reply->snapshot, caller, RIGHT_VERIFY, request->get_jwks->environment)) {
+        registry_cut_off(
+            keyring->options.registry, request->get_jwks->instance_id.data, followed, clock_elapsed_ns());
+        return fail(error, JWKD_DENIED, "%.100s may follow the environment no longer", caller->principal);
+    }
     if (reply->message.jwks->state->environment_id == followed) return JWKD_OK;
     return fail(error, JWKD_UNAVAILABLE, "the environment was replaced meanwhile; try again");
 }
