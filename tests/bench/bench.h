@@ -23,7 +23,7 @@ bool bench_wanted_any(void); /* any of the cases that were asked about so far */
 
 /* One benchmark: prints its figures by report_figure(). */
 typedef jwkd_status bench_run(const struct bench *bench, jwkd_error *error);
-bench_run bench_verify, bench_sign, bench_generate, bench_fanout, bench_store, bench_lease, bench_hostile,
+bench_run bench_verify, bench_sign, bench_generate, bench_fanout, bench_store, bench_lease, bench_hostile, bench_access,
     bench_faults;
 
 /* ---- Figures

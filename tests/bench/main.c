@@ -13,11 +13,11 @@ static const struct {
     bench_run *run;
 } benches[] = {{"verify", bench_verify}, {"sign", bench_sign}, {"generate", bench_generate},
     {"fanout", bench_fanout}, {"store", bench_store}, {"lease", bench_lease}, {"hostile", bench_hostile},
-    {"faults", bench_faults}};
+    {"access", bench_access}, {"faults", bench_faults}};
 enum { BENCH_COUNT = sizeof benches / sizeof *benches };
 
 static const char usage[] =
-    "Usage: jwkd-bench [OPTION]... [verify|sign|generate|fanout|store|lease|hostile|faults]...\n"
+    "Usage: jwkd-bench [OPTION]... [verify|sign|generate|fanout|store|lease|hostile|access|faults]...\n"
     "Measures the service and the library, each figure beside the floor of the same run. Without names: "
     "all but faults.\n"
     "\n"
@@ -29,6 +29,7 @@ static const char usage[] =
     "  lease      what registered verifiers cost: deactivation at 1 to 1,000 of them, promotion, heartbeats\n"
     "  hostile    a good client beside callers that ask and do not read, announce and do not send, or send "
     "batches\n"
+    "  access     who may: a look-up among 1,000 grants and 10,000 tokens; a signature by a token\n"
     "  faults     what must hold while things break; only when named\n"
     "\n"
     "  --case NAME     only the cases whose names begin with NAME\n"

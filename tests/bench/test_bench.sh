@@ -12,7 +12,7 @@ for case in \
     lease:heartbeat-cpu lease:sign-tracking lease:verify-reread \
     hostile:ipc-unread-1 hostile:ipc-unread-8 hostile:ipc-unread-64 hostile:tcp-unread-64 hostile:relay-ipc-unread-8 \
     hostile:relay-tcp-unread-64 hostile:ipc-gone-unread hostile:tcp-half-2000 hostile:relay-tcp-register-5000 \
-    hostile:tcp-batches hostile:held-10000
+    hostile:tcp-batches hostile:held-10000 access:check access:token access:sign-by-token
 do
     pattern="^{\"bench\":\"${case%%:*}\",\"case\":\"${case#*:}\",.*\"unit\":\"[a-zA-Z/]*\",\"floor\":[0-9.e+-]*,\"ratio\":"
     if [ "$(printf '%s\n' "$out" | grep -c "$pattern")" != 1 ]; then
