@@ -98,6 +98,8 @@ static void apply(struct keyring *keyring, struct loaded *read, struct differenc
     for (size_t i = 0; i < difference->count; i++)
         list(keyring, &difference->changes[i]);
     keyring_swap(keyring, TAKE(difference->next));
+    memcpy(keyring->access_owner, read->access.owner, sizeof keyring->access_owner);
+    if (keyring->options.on_access) keyring->options.on_access(keyring->options.context);
     agenda_take_up(keyring, difference->changes, difference->count, clock_elapsed_ns());
     for (size_t i = 0; i < difference->count; i++)
         forget_keys(keyring->options.signer, snapshot_find(old, difference->changes[i].name),
