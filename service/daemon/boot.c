@@ -361,6 +361,7 @@ void boot_stop(struct service *service, int code)
     door_close(service->door);
     rpc_free(service->rpc);
     door_free(service->door);
+    publisher_close(service->publisher);
     keyring_close(service->keyring);
     registry_free(service->registry);
     signer_free(service->signer);

@@ -158,6 +158,12 @@ static uint64_t lease_end_ns(const struct subscriber *subscriber, uint64_t now_n
     return now_ns + lease_ns + lease_ns / 1000;
 }
 
+static void cut_off(struct registry *registry, struct member *member, uint64_t now_ns)
+{
+    (void)!receipts_cut_off(registry, member, lease_end_ns(member->subscriber, now_ns));
+    members_leave(registry, member);
+}
+
 bool registry_cut_off(
     struct registry *registry, const uint8_t id[REGISTRY_ID], uint64_t environment_id, uint64_t now_ns)
 {
@@ -165,10 +171,7 @@ bool registry_cut_off(
     bool changed = members_drop_ended(registry, now_ns);
     const struct subscriber *subscriber = members_find(registry, id);
     struct member *member = subscriber ? members_of(subscriber, environment_id) : NULL;
-    if (member) {
-        (void)!receipts_cut_off(registry, member, lease_end_ns(subscriber, now_ns));
-        members_leave(registry, member);
-    }
+    if (member) cut_off(registry, member, now_ns);
     registry_unlock(registry, changed || member);
     return member != NULL;
 }
@@ -204,6 +207,11 @@ static bool renew(struct registry *registry, struct subscriber *subscriber, uint
     for (size_t i = 0; i < count; i++) {
         struct member *member = members_of(subscriber, held[i].environment_id);
         if (!member) continue;
+        if (held[i].forbidden) {
+            cut_off(registry, member, now_ns);
+            changed = true;
+            continue;
+        }
         member->listed = sequence;
         if (held[i].revision <= member->revision) continue;
         receipts_confirm(registry, member, held[i].revision, now_ns);

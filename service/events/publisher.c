@@ -214,3 +214,8 @@ void publisher_review(struct publisher *publisher)
 {
     admission_review(publisher->admission);
 }
+
+void publisher_close(struct publisher *publisher)
+{
+    if (publisher && publisher->admission) admission_close(publisher->admission);
+}

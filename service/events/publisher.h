@@ -44,6 +44,9 @@ uint32_t publisher_heartbeat_ms(const struct publisher *publisher);
 /* Rights have changed: asks again about all that hear, and sends nothing more to those who may no longer. */
 void publisher_review(struct publisher *publisher);
 
+/* Nobody more may hear, and may_hear is not asked any more: before what it looks into goes. NULL is fine. */
+void publisher_close(struct publisher *publisher);
+
 /* Stops the heartbeat and closes the socket. NULL is fine. */
 void publisher_stop(struct publisher *publisher);
 

@@ -181,6 +181,17 @@ void receipts_leave(struct registry *registry, const struct member *member)
     }
 }
 
+/* It was cut off before, and followed again since. */
+static void drop_cut_of(struct registry *registry, const struct member *member)
+{
+    for (struct cut *cut = TAILQ_FIRST(&registry->cuts), *next; cut; cut = next) {
+        next = TAILQ_NEXT(cut, entry);
+        if (cut->environment_id == member->group->environment_id &&
+            memcmp(cut->line.id, member->subscriber->id, REGISTRY_ID) == 0)
+            drop_cut(registry, cut);
+    }
+}
+
 jwkd_status receipts_cut_off(struct registry *registry, const struct member *member, uint64_t until_ns)
 {
     const struct receipt none = {.revision = UINT64_MAX};
@@ -190,6 +201,7 @@ jwkd_status receipts_cut_off(struct registry *registry, const struct member *mem
         struct receipt_line *line = open_for(receipt, member) ? find_line(receipt, member->subscriber) : NULL;
         if (line && !line->confirmed) line->cut_until_ns = until_ns;
     }
+    drop_cut_of(registry, member);
     struct cut *cut = calloc(1, sizeof *cut);
     if (!cut) return JWKD_NO_MEMORY;
     cut->environment_id = member->group->environment_id;

@@ -85,6 +85,7 @@ jwkd_status registry_follow(struct registry *registry, struct bytes id, const ch
 
 struct registry_held {
     uint64_t environment_id;
+    bool forbidden;    /* it may follow it no longer: it is cut off */
     uint64_t revision; /* that it judges by; 0: none, it follows the environment and confirms nothing */
 };
 /* Renews, and confirms what it holds: never less than before. A renewal whose sequence is not higher than the

@@ -126,6 +126,9 @@ struct keyring_command {
     /* Called once, from the writer's thread; `reply` is a packed jwkd.v1.Reply, borrowed. */
     void (*done)(struct keyring_command *command, struct bytes reply, jwkd_status status);
     void *context;
+    /* Whether the caller may do it, as rights stand when it is decided: others may have been changed before
+     * it. `environment_id`: of the environment that the request names; 0: there is none. NULL: it may. */
+    bool (*may)(const struct keyring_command *command, const struct book *book, uint64_t environment_id);
     /* the keyring's own: */
     struct keyring_command *next;
     struct buffer sealed; /* a sealed key to import, read ahead of the writer */

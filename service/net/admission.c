@@ -25,6 +25,9 @@ struct admission {
     void *context;
     bool (*may)(void *context, const char *principal);
     void *may_context;
+    pthread_cond_t asked; /* under the lock: */
+    unsigned asking;
+    bool closed;
     atomic_size_t refused;
     pthread_mutex_t lock; /* guards the tree, which is by pipe */
     void *guests;
@@ -94,6 +97,30 @@ static void leave(struct admission *admission, nng_pipe pipe)
 
 enum admitted { ADMITTED, TOO_MANY, MAY_NOT };
 
+static bool may_hear(struct admission *admission, const char *principal)
+{
+    pthread_mutex_lock(&admission->lock);
+    bool closed = admission->closed;
+    if (!closed) admission->asking++;
+    pthread_mutex_unlock(&admission->lock);
+    if (closed) return false;
+    bool may = !admission->may || admission->may(admission->may_context, principal);
+    pthread_mutex_lock(&admission->lock);
+    admission->asking--;
+    pthread_cond_broadcast(&admission->asked);
+    pthread_mutex_unlock(&admission->lock);
+    return may;
+}
+
+void admission_close(struct admission *admission)
+{
+    pthread_mutex_lock(&admission->lock);
+    admission->closed = true;
+    while (admission->asking)
+        pthread_cond_wait(&admission->asked, &admission->lock);
+    pthread_mutex_unlock(&admission->lock);
+}
+
 static enum admitted admit(struct admission *admission, nng_pipe pipe)
 {
     char name[PEER_NAME], principal[PEER_NAME];
@@ -110,7 +137,7 @@ static enum admitted admit(struct admission *admission, nng_pipe pipe)
             return TOO_MANY;
         }
         /* Asked when a review would find it: one that comes meanwhile is not missed. */
-        if (!admission->may || admission->may(admission->may_context, principal)) return ADMITTED;
+        if (may_hear(admission, principal)) return ADMITTED;
         leave(admission, pipe);
         return MAY_NOT;
     }
@@ -147,6 +174,7 @@ jwkd_status admission_new(size_t capacity, struct admission **out)
         return JWKD_NO_MEMORY;
     }
     pthread_mutex_init(&admission->lock, NULL);
+    pthread_cond_init(&admission->asked, NULL);
     *out = admission;
     return JWKD_OK;
 }
@@ -197,7 +225,7 @@ void admission_review(struct admission *admission)
 {
     struct next_guest next = {0};
     while (admission->may && find_next(admission, &next))
-        if (!admission->may(admission->may_context, next.found.principal)) nng_pipe_close(next.found.pipe);
+        if (!may_hear(admission, next.found.principal)) nng_pipe_close(next.found.pipe);
 }
 
 jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error)
@@ -228,6 +256,7 @@ void admission_free(struct admission *admission)
     if (!admission) return;
     tdestroy(admission->guests, free_guest); /* none, where nng told of every end */
     shares_free(admission->shares);
+    pthread_cond_destroy(&admission->asked);
     pthread_mutex_destroy(&admission->lock);
     free(admission);
 }

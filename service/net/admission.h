@@ -23,6 +23,8 @@ void admission_on_ask(
 /* Asks again about all that hear, and closes the connections of those who may no longer. Returns when nothing
  * is sent to them any more. */
 void admission_review(struct admission *admission);
+/* Nobody is admitted any more, and `may` not asked: nobody is being asked on return. */
+void admission_close(struct admission *admission);
 /* Before the socket listens; it alone is watched. UNAVAILABLE. */
 jwkd_status admission_watch(struct admission *admission, nng_socket socket, jwkd_error *error) MUST_CHECK;
 size_t admission_count(const struct admission *admission);   /* that hear at present */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "access/principal.h"
+#include "domain/environment.h"
 #include "keyring/model/access_message.h"
 
 enum { GRANTS_TOLD = 64 };
@@ -136,6 +137,8 @@ jwkd_status access_test_grant(const struct door_options *options, const Jwkd__V1
     bool signs = false;
     jwkd_error why = {0};
     TRY(find_operation(request->operation, &operation, &signs, error));
+    if (*request->environment && !environment_name_valid(request->environment))
+        return fail(error, JWKD_INVALID_ARGUMENT, "that is no name of an environment");
     if (!*request->principal || strlen(request->principal) > LIMIT_PRINCIPAL)
         return fail(error, JWKD_INVALID_ARGUMENT, "a principal has 1 to %d bytes", LIMIT_PRINCIPAL);
     Jwkd__V1__TestGrantReply *answer = reply_alloc(reply, sizeof *answer);

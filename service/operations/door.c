@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "domain/environment.h"
 #include "operations/access.h"
 #include "operations/check.h"
 #include "operations/hello.h"
@@ -189,6 +190,18 @@ static void change_done(struct keyring_command *command, struct bytes packed, jw
     send_packed(call, &copy);
 }
 
+/* From the writer's thread: rights may have been changed since it came. */
+static bool may_still(const struct keyring_command *command, const struct book *book, uint64_t environment_id)
+{
+    const struct door_call *call = command->context;
+    const struct access_who who = caller_who(&call->caller);
+    const char *name = operation_environment(call->request);
+    struct access_where where = {0};
+    if (call->operation->scope == SCOPE_ENVIRONMENT && *name)
+        where = (struct access_where){.environment = name, .id = environment_id};
+    return (book_rights(book, &who, where) & (unsigned)call->operation->right) != 0;
+}
+
 static void change(struct door_call *call)
 {
     jwkd_error error = {0};
@@ -196,6 +209,7 @@ static void change(struct door_call *call)
     call->command.caller = call->caller;
     call->command.done = change_done;
     call->command.context = call;
+    call->command.may = may_still;
     jwkd_status status = JWKD_OK;
     if (call->operation->class == OPERATION_IMPORT)
         status = keyring_prepare_import(call->door->options.keyring, &call->command, &error);
@@ -236,8 +250,8 @@ static void work(struct pool_job *job)
 /* The id by which an auditor asks why. */
 static void keep_denial(struct door_call *call, const char *environment, const jwkd_error *error)
 {
-    denials_add(call->door->denials, &call->caller, operation_name(call->request), environment,
-        error->message, call->denial);
+    denials_add(call->door->denials, &call->caller, operation_name(call->request),
+        environment_name_valid(environment) ? environment : "", error->message, call->denial);
 }
 
 /* Whose request it is, and whether he may: a look-up in what is in memory. */
@@ -245,6 +259,9 @@ static jwkd_status judge_caller(struct door_call *call, jwkd_error *error)
 {
     const struct door_options *options = &call->door->options;
     const char *environment = operation_environment(call->request);
+    /* Names are looked up by their parts: one of a mebibyte would take minutes. */
+    if (call->operation->scope == SCOPE_ENVIRONMENT && *environment && !environment_name_valid(environment))
+        return fail(error, JWKD_INVALID_ARGUMENT, "that is no name of an environment");
     CLEANUP(snapshot_unref_at) struct snapshot *snapshot = keyring_snapshot(options->keyring);
     TRY(credential_judge(snapshot->book, &options->access, wire_view(call->request->credential),
         clock_wall_sec(), &call->arena, &call->caller, error));

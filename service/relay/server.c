@@ -474,6 +474,10 @@ static void ask_changes(struct call *call)
     CLEANUP(replica_page_clear) struct replica_page page;
     struct bytes boot_id = call->request->deadline_ns ? wire_view(call->request->boot_id) : (struct bytes){0};
     page.count = 0;
+    if (call->request->credential.len > 0) {
+        ask(call); /* the service judges it */
+        return;
+    }
     if (replica_changes(
             call->server->options.replica, call->request->get_changes, boot_id, clock_elapsed_ns(), &page))
         answer(call, answer_changes(id_of(call), &page));
@@ -546,6 +550,12 @@ static jwkd_status read_request(struct call *call, struct bytes packed, jwkd_err
     const struct operation *operation = operation_of(call->request);
     if (!operation) return fail(error, JWKD_UNSUPPORTED, "the request names no operation that is known here");
     call->relayed = operation->relayed;
+    if (call->request->credential.len > 0 &&
+        (!net_is_private(&call->from) || !upstream_is_private(call->server->options.upstream)))
+        return fail(error, JWKD_UNAUTHENTICATED,
+            "a credential must not come over plain tcp, where others can read it, nor go on over it from "
+            "this "
+            "relay: ask the service itself over its local socket");
     if (!net_may_answer(&call->from))
         return fail(error, JWKD_BUSY, "too much of what was answered here is not read yet; read it first");
     return JWKD_OK;

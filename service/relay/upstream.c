@@ -464,6 +464,16 @@ void upstream_free(struct upstream *upstream)
 
 /* ---- for others */
 
+bool upstream_is_private(const struct upstream *upstream)
+{
+    static const char IPV4[] = "tcp://127.", IPV6[] = "tcp://[::1]:";
+    const char *text = upstream_url(upstream)->text;
+    if (upstream_url(upstream)->transport == TRANSPORT_IPC) return true;
+    if (strncmp(text, IPV6, strlen(IPV6)) == 0) return true;
+    if (strncmp(text, IPV4, strlen(IPV4)) != 0) return false;
+    return text[strlen(IPV4) + strspn(text + strlen(IPV4), "0123456789.")] == ':'; /* and no name */
+}
+
 const struct url *upstream_url(const struct upstream *upstream)
 {
     return &upstream->options.url;

@@ -34,6 +34,9 @@ void upstream_stop(struct upstream *upstream);
 void upstream_free(struct upstream *upstream);
 
 const struct url *upstream_url(const struct upstream *upstream);
+/* Whether nobody else reads what is sent there: over a local socket, or to a loopback address that the URL
+ * says as such; a name may lead elsewhere. */
+bool upstream_is_private(const struct upstream *upstream);
 /* Whether there is a connection for requests. */
 bool upstream_is_connected(struct upstream *upstream);
 /* A context for one request at a time, which is sent once and never repeated. An error of nng. */

@@ -208,6 +208,8 @@ if ((EUID == 0)) && command -v setpriv >/dev/null; then
     chmod 666 "$work"/run/*.sock
     # Where the programs are built nobody else may be able to go.
     cp "$jwkctl" "$work/jwkctl" && cp "$(ldd "$jwkctl" | awk '/libjwkd/ {print $3}')" "$work/"
+    cp "$source_dir/tests/tsan.supp" "$work/" && chmod 644 "$work/tsan.supp"
+    [[ -z ${TSAN_OPTIONS-} ]] || export TSAN_OPTIONS=suppressions=$work/tsan.supp:atexit_sleep_ms=100
     as() { LD_LIBRARY_PATH=$work setpriv --reuid "$1" --regid "$1" --clear-groups "$work/jwkctl" "${@:2}"; }
     contains 'a user without a grant' ipc_role "$(as 4244 whoami)"
     contains 'a user without a grant' 'the right "sign"' "$(as 4244 sign shop --sub x 2>&1)"

@@ -6,6 +6,10 @@
 
 const struct caller ANYBODY = {.principal = "uid:1000", .origin = "uid:1000", .otherwise = ROLE_ADMIN};
 
+const struct caller SIGNING = {.principal = "uid:1000", .origin = "uid:1000", .otherwise = ROLE_SIGNER};
+const struct caller SIGNING_RAW = {
+    .principal = "uid:1000", .origin = "uid:1000", .otherwise = ROLE_RAW_SIGNER};
+
 void pause_shortly(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
@@ -330,7 +334,7 @@ void ring_sign_batch(struct ring *ring, const char *name, jwkd_status *out, size
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    jwkd_status status = keyring_sign(ring->keyring, &ANYBODY, &request, &reply, &error);
+    jwkd_status status = keyring_sign(ring->keyring, &SIGNING, &request, &reply, &error);
     for (size_t i = 0; i < count; i++)
         out[i] = status == JWKD_OK ? (jwkd_status)reply.message.signed_->tokens[i]->status : status;
 }

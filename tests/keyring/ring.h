@@ -36,7 +36,8 @@ struct ring {
 };
 
 /* The caller, where it does not matter which. */
-extern const struct caller ANYBODY;
+extern const struct caller ANYBODY;              /* sees and manages all, */
+extern const struct caller SIGNING, SIGNING_RAW; /* and these sign */
 
 /* The keyring is not started before ring_start(): rows can be put before. It keeps no keys ready. */
 void ring_open(struct ring *ring);

@@ -267,6 +267,70 @@ static void signer__puts_into_a_token_what_its_rule_allows(void **state)
     assert_int_equal(item, JWKD_DENIED);
 }
 
+/* The door let it come, and then the grant was taken away: it must not become one without a rule. */
+static void signer__whose_grant_was_withdrawn_signs_nothing(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1], grant[ACCESS_GRANT_ID + 1];
+    jwkd_status item = JWKD_INTERNAL;
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    assert_int_equal(
+        add_grant(ring, "uid:7", "signer", "shop", "{\"aud\":[\"api\"]}", false, grant), JWKD_OK);
+    assert_int_equal(sign(ring, "uid:7", "{}", &item), JWKD_OK);
+    assert_int_equal(remove_grant(ring, grant), JWKD_OK);
+    assert_int_equal(sign(ring, "uid:7", "{}", &item), JWKD_DENIED);
+}
+
+static bool may_by_book(
+    const struct keyring_command *command, const struct book *book, uint64_t environment_id)
+{
+    const struct access_who who = {.principal = command->caller.principal};
+    return (book_rights(book, &who, (struct access_where){.environment = "shop", .id = environment_id}) &
+               RIGHT_MANAGE) != 0;
+}
+
+static void on_done(struct keyring_command *command, struct bytes reply, jwkd_status status)
+{
+    (void)reply;
+    *(_Atomic jwkd_status *)command->context = status;
+}
+
+static jwkd_status retire_as(struct ring *ring, const char *principal, const char *kid)
+{
+    uint8_t id[16];
+    _Atomic jwkd_status status = JWKD_IN_PROGRESS;
+    Jwkd__V1__RetireRequest retire = JWKD__V1__RETIRE_REQUEST__INIT;
+    Jwkd__V1__Request request = ring_request(ring, id, JWKD__V1__REQUEST__OPERATION_RETIRE);
+    retire.environment = wire_text("shop");
+    retire.kid = wire_text(kid);
+    request.retire = &retire;
+    struct keyring_command command = {.request = &request,
+        .caller = {.principal = principal},
+        .done = on_done,
+        .context = &status,
+        .may = may_by_book};
+    assert_int_equal(keyring_change(ring->keyring, &command, NULL), JWKD_OK);
+    AWAIT(status != JWKD_IN_PROGRESS);
+    keyring_command_clear(&command);
+    return status;
+}
+
+/* A change waits for the writer: what was withdrawn before it is decided is withdrawn. */
+static void change__is_judged_when_it_is_decided(void **state)
+{
+    struct ring *ring = *state;
+    char kid[LIMIT_KID + 1], second[LIMIT_KID + 1], grant[ACCESS_GRANT_ID + 1];
+    ring_create(ring, "shop");
+    ring_generate(ring, "shop", kid);
+    ring_generate(ring, "shop", second);
+    assert_int_equal(retire_as(ring, "uid:7", kid), JWKD_DENIED);
+    assert_int_equal(add_grant(ring, "uid:7", "operator", "shop", "", false, grant), JWKD_OK);
+    assert_int_equal(retire_as(ring, "uid:7", kid), JWKD_OK);
+    assert_int_equal(remove_grant(ring, grant), JWKD_OK);
+    assert_int_equal(retire_as(ring, "uid:7", kid), JWKD_DENIED);
+}
+
 static void first_grants(void **state)
 {
     struct ring *ring = *state;
@@ -306,6 +370,8 @@ int main(void)
         CASE(account__goes_with_what_is_its_own),
         CASE(last_admin__stays),
         CASE(signer__puts_into_a_token_what_its_rule_allows),
+        CASE(signer__whose_grant_was_withdrawn_signs_nothing),
+        CASE(change__is_judged_when_it_is_decided),
         CASE(first_grants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

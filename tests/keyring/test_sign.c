@@ -107,7 +107,7 @@ static void sign__by_several_threads_makes_each_token_once(void **state)
     reply_init(&reply, &wanted.request);
     const uint64_t before = tokens_signed(ring);
     assert_int_equal(
-        keyring_sign_begin(ring->keyring, &ANYBODY, &wanted.request, &reply, &signing, NULL), JWKD_OK);
+        keyring_sign_begin(ring->keyring, &SIGNING, &wanted.request, &reply, &signing, NULL), JWKD_OK);
     sign_by_threads(signing);
     assert_int_equal(keyring_sign_end(signing, NULL), JWKD_OK);
     assert_full_batch(ring, &reply, kid);
@@ -126,7 +126,7 @@ static void sign__by_several_threads_begins_anew_without_its_key(void **state)
     CLEANUP(reply_clear) struct reply reply;
     reply_init(&reply, &wanted.request);
     assert_int_equal(
-        keyring_sign_begin(ring->keyring, &ANYBODY, &wanted.request, &reply, &signing, NULL), JWKD_OK);
+        keyring_sign_begin(ring->keyring, &SIGNING, &wanted.request, &reply, &signing, NULL), JWKD_OK);
     sign_by_threads(signing);
     ring_generate(ring, "shop", second);
     ring_deactivate(ring, "shop", first);
@@ -158,7 +158,7 @@ static void *sign_without_room(void *argument)
     jwkd_error error = {0};
     reply_init(&reply, &request);
     reply.arena.budget = 120 * 1024;
-    signature->status = keyring_sign(signature->ring->keyring, &ANYBODY, &request, &reply, &error);
+    signature->status = keyring_sign(signature->ring->keyring, &SIGNING, &request, &reply, &error);
     return NULL;
 }
 
@@ -192,7 +192,7 @@ static jwkd_status sign_raw(struct ring *ring)
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    return keyring_sign_raw(ring->keyring, &ANYBODY, &request, &reply, &error);
+    return keyring_sign_raw(ring->keyring, &SIGNING_RAW, &request, &reply, &error);
 }
 
 static void expect_to_sign(struct ring *ring, jwkd_status expected)

@@ -55,7 +55,7 @@ static void assert_refused(struct ring *ring, const char *until)
     CLEANUP(reply_clear) struct reply reply;
     jwkd_error error = {0};
     reply_init(&reply, &request);
-    assert_int_equal(keyring_sign(ring->keyring, &ANYBODY, &request, &reply, &error), JWKD_UNAVAILABLE);
+    assert_int_equal(keyring_sign(ring->keyring, &SIGNING, &request, &reply, &error), JWKD_UNAVAILABLE);
     assert_non_null(strstr(error.message, until));
     assert_non_null(strstr(error.message, "--accept-clock"));
 }

@@ -1,4 +1,5 @@
 /* A relay in this process, before a service that says what the test wants. */
+#include "operations/table.h"
 #include "relay/fake_upstream.h"
 
 #include "base/clock.h"
@@ -43,8 +44,9 @@ static Jwkd__V1__Request new_request(
     request.version = WIRE_VERSION;
     request.request_id = wire_bytes(bytes_of(scene->id, sizeof scene->id));
     request.operation_case = operation;
-    request.hello = body;                                      /* a union */
-    request.credential = wire_bytes(bytes_of_text("a token")); /* is the service's matter */
+    request.hello = body; /* a union */
+    if (operation_of(&request)->right != RIGHT_VERIFY && operation_of(&request)->relayed == RELAYED_AS_IT_IS)
+        request.credential = wire_bytes(bytes_of_text("a token")); /* is the service's matter */
     return request;
 }
 

@@ -47,7 +47,7 @@ jwkd_status keyring_list_environments(struct keyring *keyring, const struct call
         if (list->more) break;
         struct environment_message *item = &items[list->n_environments++];
         message_environment(environment, keyring->epoch, item);
-        if (environment->promotion.waiting)
+        if (environment->promotion.waiting && caller_may(snapshot, caller, RIGHT_SEE, environment))
             TRY(operation_describe(keyring, environment, reply, &item->pending));
     }
     reply->message.result_case = JWKD__V1__REPLY__RESULT_ENVIRONMENTS;

@@ -156,16 +156,22 @@ static jwkd_status sign_item(struct keyring *keyring, const struct signing *sign
     return status == JWKD_OK ? JWKD_OK : fail(error, status, "signing failed: %s", jwkd_status_text(status));
 }
 
-/* The rule stands in the same snapshot as the key. Without a grant the caller has the role by a setting of
- * the daemon, which knows no rules. */
-static void choose_rule(const struct snapshot *snapshot, const struct caller *caller, enum access_role role,
-    struct signing *signing)
+/* The right and the rule stand in the same snapshot as the key: a grant that was withdrawn since the door
+ * looked must not become one without a rule. Without a grant the caller has the role by a setting of the
+ * daemon, which knows no rules. */
+static jwkd_status choose_rule(const struct snapshot *snapshot, const struct caller *caller,
+    enum access_role role, struct signing *signing, jwkd_error *error)
 {
     const struct access_who who = caller_who(caller);
+    if (!caller_may(
+            snapshot, caller, role == ROLE_SIGNER ? RIGHT_SIGN : RIGHT_SIGN_RAW, signing->environment))
+        return fail(error, JWKD_DENIED, "%.100s may not sign in \"%.63s\" (any longer)", caller->principal,
+            signing->environment->settings.name);
     const struct access_grant *grant =
         book_deciding(snapshot->book, &who, where_of(signing->environment), role);
     signing->principal = caller->principal;
     signing->rule = grant ? grant->rule : NULL;
+    return JWKD_OK;
 }
 
 static jwkd_status begin_signing(struct keyring *keyring, const struct caller *caller, enum access_role role,
@@ -177,8 +183,7 @@ static jwkd_status begin_signing(struct keyring *keyring, const struct caller *c
     TRY(keyring_require(reply->snapshot, name, &environment, error));
     TRY(wall_check(keyring, environment, error));
     TRY(choose_key(environment, out, error));
-    choose_rule(reply->snapshot, caller, role, out);
-    return JWKD_OK;
+    return choose_rule(reply->snapshot, caller, role, out, error);
 }
 
 jwkd_status keyring_try_sign(struct keyring *keyring, const struct caller *caller, const char *environment,
@@ -190,7 +195,7 @@ jwkd_status keyring_try_sign(struct keyring *keyring, const struct caller *calle
     int64_t expires_at;
     TRY(keyring_require(snapshot, environment, &found, error));
     struct signing signing = {.environment = found};
-    choose_rule(snapshot, caller, ROLE_SIGNER, &signing);
+    TRY(choose_rule(snapshot, caller, ROLE_SIGNER, &signing, error));
     return prepare_claims(
         &signing, item, *item->type ? item->type : "at+jwt", clock_wall_sec(), &claims, &expires_at, error);
 }

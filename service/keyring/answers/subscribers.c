@@ -14,10 +14,12 @@ static bool resolve(const struct keyring *keyring, const struct caller *caller,
 {
     const struct ring_environment *environment = snapshot_find(snapshot, item->environment);
     const Jwkd__V1__State *state = item->state;
-    if (!environment || !caller_may(snapshot, caller, RIGHT_VERIFY, environment)) return false;
+    if (!environment) return false;
     bool known = state && bytes_equal(wire_view(state->epoch), bytes_of(keyring->epoch, 16)) &&
                  state->environment_id == environment->id && state->revision <= environment->revision;
-    *out = (struct registry_held){.environment_id = environment->id, .revision = known ? state->revision : 0};
+    *out = (struct registry_held){.environment_id = environment->id,
+        .forbidden = !caller_may(snapshot, caller, RIGHT_VERIFY, environment),
+        .revision = known ? state->revision : 0};
     return true;
 }
 

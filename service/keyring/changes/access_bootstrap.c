@@ -46,6 +46,16 @@ static jwkd_status take_from(struct access_edit *edit, const char *principal)
     return JWKD_OK;
 }
 
+static bool would_admit(const struct access_edit *edit)
+{
+    const char *admin = edit->transaction->keyring->options.admin;
+    for (size_t i = 0; admin && i < edit->count; i++) {
+        const struct access_grant *made = (const struct access_grant *)(const void *)edit->changes[i].entry;
+        if (made && made->role == ROLE_ADMIN && strcmp(made->principal, admin) == 0) return true;
+    }
+    return false;
+}
+
 static jwkd_status decide(struct access_edit *edit, const char *before)
 {
     const struct keyring_options *options = &edit->transaction->keyring->options;
@@ -55,20 +65,8 @@ static jwkd_status decide(struct access_edit *edit, const char *before)
         if (*before && strcmp(before, ROOT) != 0) TRY(take_from(edit, before));
         if (strcmp(now, ROOT) != 0) TRY(grant_everything(edit, now));
     }
-    bool new_root = options->admin && edit->count && strcmp(options->admin, ROOT) == 0;
-    bool new_own = options->admin && edit->count && now && strcmp(options->admin, now) == 0;
-    if (options->admin && !new_root && !new_own) TRY(grant(edit, options->admin, ROLE_ADMIN));
+    if (options->admin && !would_admit(edit)) TRY(grant(edit, options->admin, ROLE_ADMIN));
     return JWKD_OK;
-}
-
-static bool would_admit(const struct access_edit *edit)
-{
-    const char *admin = edit->transaction->keyring->options.admin;
-    for (size_t i = 0; admin && i < edit->count; i++) {
-        const struct access_grant *made = (const struct access_grant *)(const void *)edit->changes[i].entry;
-        if (made && made->role == ROLE_ADMIN && strcmp(made->principal, admin) == 0) return true;
-    }
-    return false;
 }
 
 /* Of this run alone: as if it had been written. */

@@ -24,6 +24,8 @@ jwkd_status change_decide(struct transaction *transaction, const struct change_r
 
 /* Whether the change can never be undone, as a deactivation. Its answer then stays true even where it cannot
  * be kept. */
+/* The environment that a change is of; "" where it makes one, or is of none. Borrowed. */
+const char *change_environment(const Jwkd__V1__Request *request);
 bool change_is_final(const Jwkd__V1__Request *request);
 /* Whether it is a deactivation: it must never wait for a caller's other changes, or be refused because of
  * them. */

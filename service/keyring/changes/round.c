@@ -200,6 +200,14 @@ bool round_takes(const struct round *round, const struct keyring_command *comman
            transaction_has_room(&round->transaction) && !in_this_round(round, command);
 }
 
+static bool may_still(const struct round *round, const struct keyring_command *command)
+{
+    if (!command->may) return true;
+    const struct ring_environment *environment =
+        transaction_find(&round->transaction, change_environment(command->request));
+    return command->may(command, transaction_book(&round->transaction), environment ? environment->id : 0);
+}
+
 void round_decide(struct round *round, struct keyring_command *command)
 {
     struct decided *decided = &round->decided[round->count++];
@@ -228,6 +236,8 @@ void round_decide(struct round *round, struct keyring_command *command)
         jwkd_status allowed = allowance_check(round->transaction.keyring, command->caller.principal, &error);
         if (allowed != JWKD_OK) decided->status = allowed;
     }
+    if (decided->status == JWKD_NOT_FOUND && !may_still(round, command))
+        decided->status = fail(&error, JWKD_DENIED, "%.100s may not do this any longer", change.principal);
     if (decided->status == JWKD_NOT_FOUND) {
         decided->status = decide(round, &change, &decided->reply, &decided->changed);
         return;

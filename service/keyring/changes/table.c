@@ -90,6 +90,12 @@ static const struct change *find(const Jwkd__V1__Request *request)
 }
 #pragma GCC diagnostic pop
 
+const char *change_environment(const Jwkd__V1__Request *request)
+{
+    const struct change *change = find(request);
+    return change && change->environment ? change->environment(request) : "";
+}
+
 bool change_is_final(const Jwkd__V1__Request *request)
 {
     const struct change *change = find(request);
